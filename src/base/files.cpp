@@ -1,0 +1,159 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "base/error.h"
+
+namespace tessera {
+
+namespace {
+
+std::string inflate_gzip(std::string_view packed, const fs::path& path) {
+  z_stream stream{};
+  if (inflateInit2(&stream, 15 + 16) != Z_OK) fail("{}: cannot start zlib", path.string());
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
+  std::string text;
+  std::array<char, 1 << 16> chunk{};
+  std::size_t position = 0;
+  int status = Z_OK;
+  while (position < packed.size() || status != Z_STREAM_END) {
+    if (status == Z_STREAM_END) inflateReset(&stream);  // members follow each other
+    const std::size_t part = std::min<std::size_t>(packed.size() - position, 1U << 30);
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + position));
+    stream.avail_in = static_cast<uInt>(part);
+    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
+    stream.avail_out = static_cast<uInt>(chunk.size());
+    status = inflate(&stream, Z_NO_FLUSH);
+    if (status != Z_OK && status != Z_STREAM_END)
+      fail("{}: the gzip data is cut short or damaged; fetch the file again", path.string());
+    position += part - stream.avail_in;
+    text.append(chunk.data(), chunk.size() - stream.avail_out);
+  }
+  return text;
+}
+
+/// A descriptor that closes itself.
+struct Descriptor {
+  int fd;
+  ~Descriptor() {
+    if (fd >= 0) ::close(fd);
+  }
+};
+
+std::string why() { return std::strerror(errno); }
+
+}  // namespace
+
+std::string read_file(const fs::path& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) fail("{}: cannot open: {}", path.string(), why());
+  struct stat info{};
+  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode))
+    fail("{}: is a directory, a file is needed", path.string());
+  std::string content;
+  content.reserve(static_cast<std::size_t>(info.st_size) + 1);
+  std::array<char, 1 << 16> chunk{};
+  for (;;) {
+    const ssize_t got = ::read(file.fd, chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("{}: cannot read: {}", path.string(), why());
+    if (got == 0) break;
+    content.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+  if (content.starts_with("\x1f\x8b")) return inflate_gzip(content, path);
+  return content;
+}
+
+void for_each_line(std::string_view text,
+                   const std::function<void(std::string_view, std::size_t)>& line) {
+  std::size_t number = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view content = text.substr(0, end);
+    if (content.ends_with('\r')) content.remove_suffix(1);
+    line(content, ++number);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  const auto bytes = std::as_bytes(std::span(content));
+  write_file(path, std::array<std::span<const std::byte>, 1>{bytes});
+}
+
+void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts) {
+  const fs::path beside = path.string() + ".part";
+  const auto give_up = [&](const char* step) {
+    const std::string reason = why();
+    ::unlink(beside.c_str());
+    fail("{}: cannot {}: {}", path.string(), step, reason);
+  };
+  Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+  if (file.fd < 0) give_up("create");
+  for (auto part : parts) {
+    while (!part.empty()) {
+      const ssize_t put = ::write(file.fd, part.data(), std::min<std::size_t>(part.size(), 1U << 30));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) give_up("write");
+      part = part.subspan(static_cast<std::size_t>(put));
+    }
+  }
+  if (::fsync(file.fd) != 0) give_up("sync");
+  if (::close(std::exchange(file.fd, -1)) != 0) give_up("close");
+  if (::rename(beside.c_str(), path.c_str()) != 0) give_up("rename into place");
+}
+
+nlohmann::json parse_json(std::string_view text, const std::string& source) {
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::size_t end = std::min<std::size_t>(error.byte, text.size());
+    const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(end), '\n');
+    fail("{}:{}: not valid JSON (at byte {}); correct the file", source, line, error.byte);
+  }
+}
+
+nlohmann::json read_json(const fs::path& path) {
+  return parse_json(read_file(path), path.string());
+}
+
+void make_directory(const fs::path& path) {
+  std::error_code code;
+  fs::create_directories(path, code);
+  if (code) fail("{}: cannot make the directory: {}", path.string(), code.message());
+  if (!fs::is_directory(path)) fail("{}: is not a directory", path.string());
+}
+
+std::string nearest_word(std::string_view word, std::span<const std::string> known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 2) + 1;
+  for (const std::string& candidate : known) {
+    std::vector<std::size_t> row(candidate.size() + 1);
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = std::exchange(row[0], i);
+      for (std::size_t j = 1; j < row.size(); ++j) {
+        const std::size_t change = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace tessera

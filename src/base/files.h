@@ -1,0 +1,35 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tessera {
+
+namespace fs = std::filesystem;
+
+/// The whole file; gzip is recognised by content and expanded. Throws Error that names the file.
+std::string read_file(const fs::path& path);
+
+/// Calls line(text, number) for each line of `text`, numbers from 1, line ends (LF or CRLF) removed.
+void for_each_line(std::string_view text,
+                   const std::function<void(std::string_view, std::size_t)>& line);
+
+/// Writes the file beside its place, syncs it and renames it into place: readers see the old
+/// content or the new, never a part. Throws Error that names the file.
+void write_file(const fs::path& path, std::string_view content);
+void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts);
+
+/// Parses JSON; throws Error that names `source`, and the line where it broke.
+nlohmann::json parse_json(std::string_view text, const std::string& source);
+nlohmann::json read_json(const fs::path& path);
+
+/// Creates the directory if need be; throws Error if it cannot be made or is a file.
+void make_directory(const fs::path& path);
+
+/// Of `known`, the word nearest to `word` by edit distance, or "" if none is near.
+std::string nearest_word(std::string_view word, std::span<const std::string> known);
+
+}  // namespace tessera

@@ -1,0 +1,133 @@
+#include "base/npy.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace tessera {
+
+namespace {
+
+struct Header {
+  std::string type;  // such as "<f4"
+  std::vector<std::size_t> shape;
+  std::string_view body;
+};
+
+std::string_view after(std::string_view text, std::string_view key) {
+  const auto at = text.find(key);
+  return at == std::string_view::npos ? std::string_view{} : text.substr(at + key.size());
+}
+
+/// Format: numpy.org, "NPY format", versions 1 to 3.
+Header parse(const std::string& content, const fs::path& path) {
+  const auto bad = [&](const char* what) {
+    fail("{}: {}; write it with numpy.save from a C-ordered array", path.string(), what);
+  };
+  if (!content.starts_with("\x93NUMPY") || content.size() < 12) bad("is not a .npy file");
+  const bool wide = content[6] >= 2;
+  std::uint32_t length = 0;
+  std::memcpy(&length, content.data() + 8, wide ? 4 : 2);
+  const std::size_t start = wide ? 12 : 10;
+  if (content.size() < start + length) bad("is cut short");
+  const std::string_view text = std::string_view(content).substr(start, length);
+  Header header;
+  std::string_view type = after(text, "'descr': '");
+  header.type = type.substr(0, type.find('\''));
+  if (after(text, "'fortran_order': ").starts_with("True")) bad("is in Fortran order");
+  std::string_view shape = after(text, "'shape': (");
+  shape = shape.substr(0, shape.find(')'));
+  std::size_t count = 1;
+  while (!shape.empty()) {
+    std::size_t value = 0;
+    const auto [end, code] = std::from_chars(shape.data(), shape.data() + shape.size(), value);
+    if (code != std::errc{}) bad("has a damaged shape");
+    header.shape.push_back(value);
+    if (value != 0 && count > (std::size_t{1} << 48) / value) bad("has an impossible shape");
+    count *= value;
+    shape.remove_prefix(static_cast<std::size_t>(end - shape.data()));
+    while (shape.starts_with(',') || shape.starts_with(' ')) shape.remove_prefix(1);
+  }
+  header.body = std::string_view(content).substr(start + length);
+  if (header.type.size() < 3) bad("has a damaged header");
+  const std::size_t width = static_cast<std::size_t>(header.type[2] - '0');
+  if (header.body.size() < count * width) bad("is cut short");
+  return header;
+}
+
+void write(const fs::path& path, const char* type, std::size_t rows, std::size_t cols,
+           std::span<const std::byte> body) {
+  std::string dict =
+      cols == 0 ? fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({},), }}", type, rows)
+                : fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}", type,
+                              rows, cols);
+  dict.resize((10 + dict.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
+  dict += '\n';
+  std::string head("\x93NUMPY\x01\x00", 8);
+  head += static_cast<char>(dict.size() & 0xff);
+  head += static_cast<char>(dict.size() >> 8);
+  head += dict;
+  const std::span<const std::byte> parts[] = {std::as_bytes(std::span(head)), body};
+  write_file(path, parts);
+}
+
+template <class Stored, class T>
+void convert(std::string_view body, std::span<T> out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    Stored value;
+    std::memcpy(&value, body.data() + i * sizeof(Stored), sizeof(Stored));
+    out[i] = static_cast<T>(value);
+  }
+}
+
+template <class T>
+std::vector<T> read_integers(const fs::path& path) {
+  const std::string content = read_file(path);
+  const Header header = parse(content, path);
+  const char* type = sizeof(T) == 4 ? "<i4" : "<i8";
+  if (header.type != type || header.shape.size() != 1)
+    fail("{}: must hold one dimension of {}", path.string(), type);
+  std::vector<T> values(header.shape[0]);
+  convert<T>(header.body, std::span(values));
+  return values;
+}
+
+}  // namespace
+
+Matrix read_npy(const fs::path& path) {
+  const std::string content = read_file(path);
+  const Header header = parse(content, path);
+  if (header.shape.empty() || header.shape.size() > 2)
+    fail("{}: has {} dimensions, 2 are needed", path.string(), header.shape.size());
+  Matrix matrix(header.shape[0], header.shape.size() == 2 ? header.shape[1] : 1);
+  if (header.type == "<f4")
+    convert<float>(header.body, matrix.span());
+  else if (header.type == "<f8")
+    convert<double>(header.body, matrix.span());
+  else
+    fail("{}: holds {}, float32 is needed; save array.astype('float32')", path.string(),
+         header.type);
+  return matrix;
+}
+
+void write_npy(const fs::path& path, MatrixView<const float> matrix) {
+  if (!matrix.dense()) throw std::logic_error("write_npy: the rows must be dense");
+  write(path, "<f4", matrix.rows, matrix.cols,
+        std::as_bytes(std::span(matrix.data, matrix.size())));
+}
+
+std::vector<std::int32_t> read_npy_i32(const fs::path& path) {
+  return read_integers<std::int32_t>(path);
+}
+std::vector<std::int64_t> read_npy_i64(const fs::path& path) {
+  return read_integers<std::int64_t>(path);
+}
+void write_npy(const fs::path& path, std::span<const std::int32_t> values) {
+  write(path, "<i4", values.size(), 0, std::as_bytes(values));
+}
+void write_npy(const fs::path& path, std::span<const std::int64_t> values) {
+  write(path, "<i8", values.size(), 0, std::as_bytes(values));
+}
+
+}  // namespace tessera

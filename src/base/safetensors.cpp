@@ -1,0 +1,123 @@
+#include "base/safetensors.h"
+
+#include <cstdint>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace tessera {
+
+namespace {
+
+std::size_t width_of(const std::string& dtype) {
+  static const std::map<std::string, std::size_t> widths = {
+      {"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4}, {"F16", 2},
+      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+  const auto found = widths.find(dtype);
+  return found == widths.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+std::size_t Tensor::count() const {
+  std::size_t count = 1;
+  for (const std::size_t extent : shape) count *= extent;
+  return count;
+}
+
+SafeTensors::SafeTensors(const fs::path& path) : path_(path), content_(read_file(path)) {
+  const auto damaged = [&](const std::string& what) {
+    fail("{}: {}; the file is damaged or not safetensors", path.string(), what);
+  };
+  std::uint64_t length = 0;
+  if (content_.size() < 8) damaged("is cut short");
+  std::memcpy(&length, content_.data(), 8);
+  if (length > content_.size() - 8) damaged("its header is cut short");
+  const std::string_view body = std::string_view(content_).substr(8 + length);
+  try {
+    const auto header = nlohmann::json::parse(content_.begin() + 8,
+                                              content_.begin() + 8 + static_cast<long>(length));
+    for (const auto& [name, entry] : header.items()) {
+      if (name == "__metadata__") {
+        metadata_ = entry.get<std::map<std::string, std::string>>();
+        continue;
+      }
+      Tensor tensor;
+      tensor.dtype = entry.at("dtype").get<std::string>();
+      std::size_t bytes = width_of(tensor.dtype);
+      if (bytes == 0) damaged("tensor " + name + " has the unknown type " + tensor.dtype);
+      for (const auto& extent : entry.at("shape")) {
+        tensor.shape.push_back(extent.get<std::size_t>());
+        if (tensor.shape.back() > body.size()) damaged("tensor " + name + " is cut short");
+        bytes *= tensor.shape.back();
+        if (bytes > body.size()) damaged("tensor " + name + " is cut short");
+      }
+      const auto begin = entry.at("data_offsets").at(0).get<std::size_t>();
+      const auto end = entry.at("data_offsets").at(1).get<std::size_t>();
+      if (begin > end || end > body.size()) damaged("tensor " + name + " is cut short");
+      if (end - begin != bytes) damaged("tensor " + name + " has the wrong size");
+      tensor.bytes = std::as_bytes(std::span(body)).subspan(begin, bytes);
+      tensors_.emplace(name, std::move(tensor));
+    }
+  } catch (const nlohmann::json::exception&) {
+    damaged("its header cannot be read");
+  }
+}
+
+const Tensor& SafeTensors::at(const std::string& name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) fail("{}: holds no tensor '{}'", path_.string(), name);
+  return found->second;
+}
+
+Matrix SafeTensors::matrix(const std::string& name, std::size_t rows, std::size_t cols) const {
+  const Tensor& tensor = at(name);
+  if (tensor.dtype != "F32" || tensor.shape.empty() || tensor.shape.size() > 2)
+    fail("{}: tensor '{}' must be a matrix of F32", path_.string(), name);
+  Matrix matrix(tensor.shape.size() == 2 ? tensor.shape[0] : 1, tensor.shape.back());
+  if ((rows != 0 && matrix.rows() != rows) || (cols != 0 && matrix.cols() != cols))
+    fail("{}: tensor '{}' is {} × {}, but {} × {} is needed", path_.string(), name, matrix.rows(),
+         matrix.cols(), rows, cols);
+  if (!tensor.bytes.empty())
+    std::memcpy(matrix.span().data(), tensor.bytes.data(), tensor.bytes.size());
+  return matrix;
+}
+
+std::vector<std::int64_t> SafeTensors::integers(const std::string& name) const {
+  const Tensor& tensor = at(name);
+  if (tensor.dtype != "I64") fail("{}: tensor '{}' must be I64", path_.string(), name);
+  std::vector<std::int64_t> values(tensor.count());
+  if (!values.empty()) std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  return values;
+}
+
+void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  nlohmann::json header = nlohmann::json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::vector<std::span<const std::byte>> parts(1);
+  std::size_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    header[name] = {{"dtype", tensor.dtype},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {offset, offset + tensor.bytes.size()}}};
+    parts.push_back(tensor.bytes);
+    offset += tensor.bytes.size();
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string head(8, '\0');
+  const std::uint64_t length = text.size();
+  std::memcpy(head.data(), &length, 8);
+  head += text;
+  parts[0] = std::as_bytes(std::span(head));
+  write_file(path, parts);
+}
+
+Tensor as_tensor(MatrixView<const float> matrix) {
+  if (!matrix.dense()) throw std::logic_error("as_tensor: the rows must be dense");
+  return {"F32", {matrix.rows, matrix.cols}, std::as_bytes(std::span(matrix.data, matrix.size()))};
+}
+
+}  // namespace tessera

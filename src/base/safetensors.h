@@ -1,0 +1,51 @@
+#pragma once
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/files.h"
+#include "base/matrix.h"
+
+namespace tessera {
+
+/// A tensor as the safetensors format stores it. `bytes` is row-major, little-endian.
+struct Tensor {
+  std::string dtype;  ///< "F32", "F16", "BF16", "I64", "I32", "U8", …
+  std::vector<std::size_t> shape;
+  std::span<const std::byte> bytes;
+
+  std::size_t count() const;
+};
+
+/// The tensors of one file by name, with the memory they live in.
+class SafeTensors {
+ public:
+  /// Throws Error that names the file, if it is missing, damaged or cut short.
+  explicit SafeTensors(const fs::path& path);
+
+  bool contains(const std::string& name) const { return tensors_.contains(name); }
+  /// Throws Error that names the file and the tensor, if it is missing.
+  const Tensor& at(const std::string& name) const;
+  /// A copy of an F32 tensor as a matrix: one dimension reads as one row. `rows` and `cols`, if not
+  /// 0, are what it must have; throws Error otherwise.
+  Matrix matrix(const std::string& name, std::size_t rows = 0, std::size_t cols = 0) const;
+  std::vector<std::int64_t> integers(const std::string& name) const;
+  const std::map<std::string, Tensor>& tensors() const { return tensors_; }
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+ private:
+  fs::path path_;
+  std::string content_;
+  std::map<std::string, Tensor> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+/// Writes the file atomically (see write_file).
+void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// A tensor that looks at a dense float matrix.
+Tensor as_tensor(MatrixView<const float> matrix);
+
+}  // namespace tessera
