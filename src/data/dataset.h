@@ -1,0 +1,71 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/files.h"
+#include "base/matrix.h"
+
+namespace tessera {
+
+/// One entry of the catalogue. `id` is what the user of Tessera calls the item.
+struct CatalogueItem {
+  std::string id;
+  std::string title;
+  std::string text;  ///< what the text encoder reads; may be empty
+};
+
+/// Users' histories as jagged sequences of item numbers, and the catalogue the numbers index.
+/// Item numbers are a seeded permutation of the order of appearance, so that a number says nothing
+/// about its item (method: "the item number carries the answer").
+struct Dataset {
+  std::string name;
+  bool simulated = false;
+  std::vector<CatalogueItem> items;
+  std::vector<std::string> user_ids;
+  std::vector<std::int64_t> offsets{0};  ///< [users + 1] into `events`
+  std::vector<std::int32_t> events;      ///< item numbers, each history in time order
+  std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
+
+  std::size_t users() const { return user_ids.size(); }
+  /// The whole history of a user, oldest first.
+  std::span<const std::int32_t> history(std::size_t user) const {
+    return std::span(events).subspan(static_cast<std::size_t>(offsets[user]),
+                                     static_cast<std::size_t>(offsets[user + 1] - offsets[user]));
+  }
+};
+
+/// Which event of a history is predicted, by leave-one-out: test the last, validation the one
+/// before. Training sees neither.
+enum class Split { train, validation, test };
+
+/// Users with fewer events than this belong to training as a whole and are not evaluated.
+inline constexpr std::size_t kMinEvaluatedEvents = 3;
+
+/// The events that training may see: all but the last two (all of a history too short to evaluate).
+std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user);
+/// The events before the target of `split` (validation or test).
+std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split);
+/// The target of `split` (validation or test).
+std::int32_t target_of(const Dataset& data, std::size_t user, Split split);
+/// Users that `split` (validation or test) evaluates, ascending.
+std::vector<std::int32_t> evaluated_users(const Dataset& data);
+
+/// External id → number. Built on demand: the ids stay owned by `items`.
+std::unordered_map<std::string_view, std::int32_t> number_by_id(
+    const std::vector<CatalogueItem>& items);
+
+/// A digest of the catalogue ids and events: two datasets with equal digests hold the same data.
+std::string fingerprint(const Dataset& data);
+
+/// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
+/// times are known, times.npy. `read_dataset` throws Error naming the file and what is wrong.
+void write_dataset(const fs::path& directory, const Dataset& data);
+Dataset read_dataset(const fs::path& directory);
+
+/// embeddings.npy of a dataset directory, [items, dims] by item number. Throws Error that says how
+/// to make it if missing; also when rows do not match the catalogue or a value is not finite.
+Matrix read_embeddings(const fs::path& directory, std::size_t items);
+
+}  // namespace tessera

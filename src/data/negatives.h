@@ -1,0 +1,25 @@
+#pragma once
+#include "data/dataset.h"
+
+namespace tessera {
+
+/// Candidates of the sampled protocol: for each user of the dataset `per_user` item numbers that
+/// the user never touched.
+struct Negatives {
+  std::size_t per_user = 0;
+  std::vector<std::int32_t> items;  ///< [users × per_user]
+
+  std::span<const std::int32_t> of(std::size_t user) const {
+    return std::span(items).subspan(user * per_user, per_user);
+  }
+};
+
+/// Reads `user item item …` lines (.txt or gzip), external ids, in the dataset's user order.
+/// Throws Error with file and line if users do not match, a line has another number of items, an
+/// item is unknown, or it holds an item of the user's own history.
+Negatives read_negatives(const fs::path& path, const Dataset& data);
+
+/// Draws `per_user` distinct items uniformly among those outside the user's whole history.
+Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t per_user = 99);
+
+}  // namespace tessera

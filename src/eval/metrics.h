@@ -1,0 +1,37 @@
+#pragma once
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <vector>
+
+namespace tessera {
+
+/// Where a target stands among its candidates: `better` score higher, `tied` others score the same.
+struct Rank {
+  std::uint32_t better = 0;
+  std::uint32_t tied = 0;
+};
+
+/// Means over users. With ties each is the mean of its value at ranks better+1 … better+1+tied.
+struct Metrics {
+  std::size_t users = 0;
+  double hr1 = 0, hr5 = 0, hr10 = 0, ndcg5 = 0, ndcg10 = 0, mrr = 0;
+};
+
+/// The metrics of one user (users = 1).
+Metrics metrics_of(Rank rank);
+/// Their means; all zero for no users.
+Metrics metrics_of(std::span<const Rank> ranks);
+
+/// {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"}.
+nlohmann::json to_json(const Metrics& metrics);
+
+/// Paired bootstrap over users of the difference a − b of two systems ranked on the same users.
+struct PairedDifference {
+  double hr10 = 0, ndcg10 = 0;                                ///< mean differences a − b
+  double hr10_low = 0, hr10_high = 0, ndcg10_low = 0, ndcg10_high = 0;  ///< 95 % interval
+};
+PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
+                                  std::uint64_t seed, std::size_t rounds = 1000);
+
+}  // namespace tessera

@@ -1,0 +1,30 @@
+#pragma once
+#include <functional>
+
+#include "data/negatives.h"
+#include "eval/metrics.h"
+
+namespace tessera {
+
+/// What is to be evaluated, as plain functions. `users` are user numbers of the dataset; the history
+/// to score from is history_before(data, user, split). Scores are comparable within one row only.
+struct Scorer {
+  /// scores[i][item] for every item of the catalogue; scores is [users, items].
+  std::function<void(std::span<const std::int32_t> users, Split split, MatrixView<float> scores)>
+      catalogue;
+  /// scores[i][j] of candidates[i][j]; both are [users, candidates]. May be empty: `catalogue` is
+  /// used in its place.
+  std::function<void(std::span<const std::int32_t> users, Split split,
+                     MatrixView<const std::int32_t> candidates, MatrixView<float> scores)>
+      candidates;
+};
+
+/// Rank of the target per evaluated user (in the order of evaluated_users).
+/// Sampled protocol: the target among its given negatives (Lin et al. 2025, section 4).
+std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
+                               const Scorer& scorer);
+/// Full protocol: the target among all items but those of the user's whole history before it; the
+/// target itself always stays a candidate.
+std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer);
+
+}  // namespace tessera
