@@ -1,0 +1,215 @@
+#include "kernels/elementwise.h"
+
+#include "base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/elementwise.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target:
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include "kernels/dropout-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+
+// Calls body(offset, d) for vectors over [0, n), the rest in lanes of one.
+template <class Body>
+HWY_INLINE void for_lanes(size_t n, const Body& body) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) body(i, d);
+  const hn::CappedTag<float, 1> one;
+  for (; i < n; ++i) body(i, one);
+}
+
+void AddBias(float* x, const float* bias, size_t n) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    hn::StoreU(hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i)), d, x + i);
+  });
+}
+
+void BiasRelu(float* x, const float* bias, size_t n) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    hn::StoreU(
+        hn::Max(hn::Zero(d), hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i))), d, x + i);
+  });
+}
+
+void ReluBackward(const float* y, float* dy, size_t n) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    const auto active = hn::Gt(hn::LoadU(d, y + i), hn::Zero(d));
+    hn::StoreU(hn::IfThenElseZero(active, hn::LoadU(d, dy + i)), d, dy + i);
+  });
+}
+
+// Φ(x) and exp(-x²/2), which both directions of GELU share.
+template <class DF, class VF = hn::Vec<DF>>
+HWY_INLINE VF NormalCdf(DF d, VF x, VF& gauss) {
+  const VF one = hn::Set(d, 1.0F);
+  const VF half = hn::Set(d, 0.5F);
+  const VF z = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678118654752F));
+  // Below -87 expf underflows: the clamp keeps Exp within its range.
+  gauss = hn::Exp(d, hn::Max(hn::Neg(hn::Mul(z, z)), hn::Set(d, -87.0F)));
+  const VF t = hn::Div(one, hn::MulAdd(hn::Set(d, 0.3275911F), z, one));
+  VF poly = hn::Set(d, 1.061405429F);
+  poly = hn::MulAdd(poly, t, hn::Set(d, -1.453152027F));
+  poly = hn::MulAdd(poly, t, hn::Set(d, 1.421413741F));
+  poly = hn::MulAdd(poly, t, hn::Set(d, -0.284496736F));
+  poly = hn::MulAdd(poly, t, hn::Set(d, 0.254829592F));
+  const VF tail = hn::Mul(half, hn::Mul(hn::Mul(poly, t), gauss));  // Φ(-|x|)
+  return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(one, tail));
+}
+
+void BiasGelu(float* x, const float* bias, float* y, size_t n) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    const auto value = hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i));
+    hn::StoreU(value, d, x + i);
+    auto gauss = value;
+    hn::StoreU(hn::Mul(value, NormalCdf(d, value, gauss)), d, y + i);
+  });
+}
+
+void GeluBackward(const float* x, float* dy, size_t n) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    const auto value = hn::LoadU(d, x + i);
+    auto gauss = value;
+    const auto cdf = NormalCdf(d, value, gauss);
+    const auto density = hn::Mul(gauss, hn::Set(d, 0.39894228040143268F));
+    const auto slope = hn::MulAdd(value, density, cdf);
+    hn::StoreU(hn::Mul(hn::LoadU(d, dy + i), slope), d, dy + i);
+  });
+}
+
+void AddScaled(float alpha, const float* x, float* y, size_t n) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(hn::Set(d, alpha), hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
+  });
+}
+
+// Sums of columns [first, last) over all rows, one vector of columns at a time.
+void ColumnSums(const MatrixView<const float>& x, size_t first, size_t last, float* sums) {
+  for_lanes(last - first, [&](size_t i, auto d) HWY_ATTR {
+    const float* column = x.data + first + i;
+    auto sum = hn::Zero(d);
+    for (size_t row = 0; row < x.rows; ++row) {
+      sum = hn::Add(sum, hn::LoadU(d, column + row * x.stride));
+    }
+    hn::StoreU(sum, d, sums + first + i);
+  });
+}
+
+float Dot(const float* a, const float* b, size_t n) {
+  const D d;
+  const size_t lanes = hn::Lanes(d);
+  V sum = hn::Zero(d);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
+  }
+  float total = hn::GetLane(hn::SumOfLanes(d, sum));
+  for (; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
+void Dropout(float* x, size_t n, std::uint64_t stream, std::uint32_t first, std::int32_t threshold,
+             float scale) {
+  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+    const auto keep = KeepMask(d, stream, first + static_cast<std::uint32_t>(i), threshold);
+    hn::StoreU(hn::IfThenElseZero(keep, hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale))), d, x + i);
+  });
+}
+
+}  // namespace tessera::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera {
+namespace {
+
+HWY_EXPORT(AddBias);
+HWY_EXPORT(BiasRelu);
+HWY_EXPORT(ReluBackward);
+HWY_EXPORT(BiasGelu);
+HWY_EXPORT(GeluBackward);
+HWY_EXPORT(AddScaled);
+HWY_EXPORT(ColumnSums);
+HWY_EXPORT(Dot);
+HWY_EXPORT(Dropout);
+
+// Rows a thread should have at least, so that a parallel region is worth its start.
+std::size_t row_grain(std::size_t cols) { return 1 + 16384 / std::max<std::size_t>(cols, 1); }
+
+template <class Body>
+void for_rows(std::size_t rows, std::size_t cols, const Body& body) {
+  parallel_for(rows, row_grain(cols), [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) body(i);
+  });
+}
+
+}  // namespace
+
+void add_bias(MatrixView<float> x, std::span<const float> bias) {
+  for_rows(x.rows, x.cols,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(AddBias)(x[i], bias.data(), x.cols); });
+}
+
+void bias_relu(MatrixView<float> x, std::span<const float> bias) {
+  for_rows(x.rows, x.cols,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(BiasRelu)(x[i], bias.data(), x.cols); });
+}
+
+void relu_backward(MatrixView<const float> y, MatrixView<float> dy) {
+  for_rows(y.rows, y.cols,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(ReluBackward)(y[i], dy[i], y.cols); });
+}
+
+void bias_gelu(MatrixView<float> x, std::span<const float> bias, MatrixView<float> y) {
+  for_rows(x.rows, x.cols * 8, [&](std::size_t i) {
+    HWY_DYNAMIC_DISPATCH(BiasGelu)(x[i], bias.data(), y[i], x.cols);
+  });
+}
+
+void gelu_backward(MatrixView<const float> x, MatrixView<float> dy) {
+  for_rows(x.rows, x.cols * 8,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(GeluBackward)(x[i], dy[i], x.cols); });
+}
+
+void add_scaled(float alpha, MatrixView<const float> x, MatrixView<float> y) {
+  for_rows(x.rows, x.cols,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(AddScaled)(alpha, x[i], y[i], x.cols); });
+}
+
+void column_sums(MatrixView<const float> x, std::span<float> sums) {
+  // Threads share the columns in whole cache lines, so that every sum has one fixed order.
+  constexpr std::size_t kLine = 16;
+  const std::size_t lines = (x.cols + kLine - 1) / kLine;
+  parallel_for(lines, 1 + 16384 / std::max<std::size_t>(x.rows * kLine, 1),
+               [&](std::size_t begin, std::size_t end) {
+                 HWY_DYNAMIC_DISPATCH(ColumnSums)
+                 (x, begin * kLine, std::min(end * kLine, x.cols), sums.data());
+               });
+}
+
+void row_dots(MatrixView<const float> a, MatrixView<const float> b, std::span<float> out) {
+  for_rows(a.rows, a.cols,
+           [&](std::size_t i) { out[i] = HWY_DYNAMIC_DISPATCH(Dot)(a[i], b[i], a.cols); });
+}
+
+void dropout(MatrixView<float> x, float probability, std::uint64_t stream) {
+  if (probability <= 0.0F) return;
+  const std::int32_t threshold = drop_threshold(probability);
+  const float scale = 1.0F / (1.0F - probability);
+  for_rows(x.rows, x.cols * 4, [&](std::size_t i) {
+    HWY_DYNAMIC_DISPATCH(Dropout)
+    (x[i], x.cols, stream, static_cast<std::uint32_t>(i * x.cols), threshold, scale);
+  });
+}
+
+}  // namespace tessera
+#endif
