@@ -10,39 +10,27 @@
 #include <hwy/highway.h>
 
 #include "kernels/dropout-inl.h"
+#include "kernels/lanes-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tessera::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-using D = hn::ScalableTag<float>;
-using V = hn::Vec<D>;
-
-// Calls body(offset, d) for vectors over [0, n), the rest in lanes of one.
-template <class Body>
-HWY_INLINE void for_lanes(size_t n, const Body& body) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) body(i, d);
-  const hn::CappedTag<float, 1> one;
-  for (; i < n; ++i) body(i, one);
-}
 
 void AddBias(float* x, const float* bias, size_t n) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     hn::StoreU(hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i)), d, x + i);
   });
 }
 
 void BiasRelu(float* x, const float* bias, size_t n) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     hn::StoreU(
         hn::Max(hn::Zero(d), hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i))), d, x + i);
   });
 }
 
 void ReluBackward(const float* y, float* dy, size_t n) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     const auto active = hn::Gt(hn::LoadU(d, y + i), hn::Zero(d));
     hn::StoreU(hn::IfThenElseZero(active, hn::LoadU(d, dy + i)), d, dy + i);
   });
@@ -67,7 +55,7 @@ HWY_INLINE VF NormalCdf(DF d, VF x, VF& gauss) {
 }
 
 void BiasGelu(float* x, const float* bias, float* y, size_t n) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     const auto value = hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i));
     hn::StoreU(value, d, x + i);
     auto gauss = value;
@@ -76,7 +64,7 @@ void BiasGelu(float* x, const float* bias, float* y, size_t n) {
 }
 
 void GeluBackward(const float* x, float* dy, size_t n) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     const auto value = hn::LoadU(d, x + i);
     auto gauss = value;
     const auto cdf = NormalCdf(d, value, gauss);
@@ -87,14 +75,14 @@ void GeluBackward(const float* x, float* dy, size_t n) {
 }
 
 void AddScaled(float alpha, const float* x, float* y, size_t n) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     hn::StoreU(hn::MulAdd(hn::Set(d, alpha), hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
   });
 }
 
 // Sums of columns [first, last) over all rows, one vector of columns at a time.
 void ColumnSums(const MatrixView<const float>& x, size_t first, size_t last, float* sums) {
-  for_lanes(last - first, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(last - first, [&](size_t i, auto d) HWY_ATTR {
     const float* column = x.data + first + i;
     auto sum = hn::Zero(d);
     for (size_t row = 0; row < x.rows; ++row) {
@@ -105,21 +93,14 @@ void ColumnSums(const MatrixView<const float>& x, size_t first, size_t last, flo
 }
 
 float Dot(const float* a, const float* b, size_t n) {
-  const D d;
-  const size_t lanes = hn::Lanes(d);
-  V sum = hn::Zero(d);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    sum = hn::MulAdd(hn::LoadU(d, a + i), hn::LoadU(d, b + i), sum);
-  }
-  float total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; i < n; ++i) total += a[i] * b[i];
-  return total;
+  return SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
+    return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
+  });
 }
 
 void Dropout(float* x, size_t n, std::uint64_t stream, std::uint32_t first, std::int32_t threshold,
              float scale) {
-  for_lanes(n, [&](size_t i, auto d) HWY_ATTR {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
     const auto keep = KeepMask(d, stream, first + static_cast<std::uint32_t>(i), threshold);
     hn::StoreU(hn::IfThenElseZero(keep, hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale))), d, x + i);
   });

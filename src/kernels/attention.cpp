@@ -1,0 +1,190 @@
+#include "kernels/attention.h"
+
+#include <cmath>
+
+#include "base/parallel.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/attention.cpp"
+#include <hwy/foreach_target.h>
+// After foreach_target:
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+#include "kernels/dropout-inl.h"
+#include "kernels/lanes-inl.h"
+
+namespace tessera {
+#ifndef TESSERA_KERNELS_ATTENTION_HEAD_
+#define TESSERA_KERNELS_ATTENTION_HEAD_
+// One head of one sequence: rows of `dims` floats, `stride` apart; P is the packed lower triangle.
+struct HeadView {
+  const float* q;
+  const float* k;
+  const float* v;
+  std::size_t stride;
+  std::size_t length;
+  std::size_t dims;
+  float dropout;
+  std::uint64_t stream;
+  std::uint32_t first;  // number of the head's first probability in the dropout stream
+};
+#endif
+}  // namespace tessera
+
+HWY_BEFORE_NAMESPACE();
+namespace tessera::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+HWY_INLINE float Dot(const float* a, const float* b, size_t n) {
+  return SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
+    return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
+  });
+}
+
+HWY_INLINE void AddScaled(float alpha, const float* x, float* y, size_t n) {
+  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
+    hn::StoreU(hn::MulAdd(hn::Set(d, alpha), hn::LoadU(d, x + i), hn::LoadU(d, y + i)), d, y + i);
+  });
+}
+
+// Kept probability of pair `pair` after dropout, from the probability p.
+HWY_INLINE float Dropped(const HeadView& head, std::uint32_t pair, float p) {
+  const hn::CappedTag<float, 1> one;
+  const auto keep = KeepMask(one, head.stream, head.first + pair, drop_threshold(head.dropout));
+  return hn::GetLane(hn::IfThenElseZero(keep, hn::Set(one, p / (1.0F - head.dropout))));
+}
+
+void HeadForward(const HeadView& head, float* p, float* out) {
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head.dims));
+  std::uint32_t pair = 0;
+  for (size_t i = 0; i < head.length; ++i) {
+    const size_t n = i + 1;
+    float largest = -1e30F;
+    for (size_t j = 0; j < n; ++j) {
+      p[j] = scale * Dot(head.q + i * head.stride, head.k + j * head.stride, head.dims);
+      largest = HWY_MAX(largest, p[j]);
+    }
+    ForLanes(n, [&](size_t j, auto d) HWY_ATTR {
+      const auto x = hn::Sub(hn::LoadU(d, p + j), hn::Set(d, largest));
+      hn::StoreU(hn::Exp(d, hn::Max(x, hn::Set(d, -87.0F))), d, p + j);
+    });
+    const float sum = SumLanes(n, [&](size_t j, auto d) HWY_ATTR { return hn::LoadU(d, p + j); });
+    const float inverse = 1.0F / sum;
+    float* row = out + i * head.stride;
+    ForLanes(head.dims, [&](size_t c, auto d) HWY_ATTR { hn::StoreU(hn::Zero(d), d, row + c); });
+    for (size_t j = 0; j < n; ++j, ++pair) {
+      p[j] *= inverse;
+      const float kept = head.dropout > 0.0F ? Dropped(head, pair, p[j]) : p[j];
+      AddScaled(kept, head.v + j * head.stride, row, head.dims);
+    }
+    p += n;
+  }
+}
+
+void HeadBackward(const HeadView& head, const float* p, const float* dout, float* dq, float* dk,
+                  float* dv) {
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head.dims));
+  for (size_t i = 0; i < head.length; ++i) {
+    for (float* grad : {dq, dk, dv}) {
+      ForLanes(head.dims, [&](size_t c, auto d) HWY_ATTR {
+        hn::StoreU(hn::Zero(d), d, grad + i * head.stride + c);
+      });
+    }
+  }
+  std::uint32_t pair = 0;
+  for (size_t i = 0; i < head.length; ++i) {
+    const size_t n = i + 1;
+    const float* row = dout + i * head.stride;
+    // dp_j = <dout, v_j> where kept; dscore_j = p_j (dp_j − Σ dp p).
+    float weighted = 0.0F;
+    for (size_t j = 0; j < n; ++j) {
+      const float kept = head.dropout > 0.0F ? Dropped(head, pair + j, p[j]) : p[j];
+      AddScaled(kept, row, dv + j * head.stride, head.dims);
+      weighted += kept * Dot(row, head.v + j * head.stride, head.dims);
+    }
+    for (size_t j = 0; j < n; ++j) {
+      const float kept = head.dropout > 0.0F ? Dropped(head, pair + j, p[j]) : p[j];
+      const float dp = kept * Dot(row, head.v + j * head.stride, head.dims);  // p_j · dp_j
+      const float dscore = scale * (dp - p[j] * weighted);
+      AddScaled(dscore, head.k + j * head.stride, dq + i * head.stride, head.dims);
+      AddScaled(dscore, head.q + i * head.stride, dk + j * head.stride, head.dims);
+    }
+    pair += static_cast<std::uint32_t>(n);
+    p += n;
+  }
+}
+
+}  // namespace tessera::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tessera {
+namespace {
+HWY_EXPORT(HeadForward);
+HWY_EXPORT(HeadBackward);
+
+std::size_t pairs(std::size_t length) { return length * (length + 1) / 2; }
+
+std::size_t length_of(SequenceOffsets offsets, std::size_t s) {
+  return static_cast<std::size_t>(offsets[s + 1] - offsets[s]);
+}
+
+// Calls body(head view, first position, first column, first probability) for each head.
+template <class Body>
+void for_heads(const AttentionShape& shape, MatrixView<const float> q, MatrixView<const float> k,
+               MatrixView<const float> v, std::span<const std::size_t> starts, const Body& body) {
+  const std::size_t sequences = shape.offsets.size() - 1;
+  const std::size_t dims = q.cols / shape.heads;
+  parallel_for(sequences * shape.heads, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t task = begin; task < end; ++task) {
+      const std::size_t s = task / shape.heads;
+      const std::size_t h = task % shape.heads;
+      const std::size_t length = length_of(shape.offsets, s);
+      if (length == 0) continue;
+      const auto row = static_cast<std::size_t>(shape.offsets[s]);
+      const std::size_t at = row * q.stride + h * dims;
+      const std::size_t first = starts[s] + h * pairs(length);
+      body(HeadView{q.data + at, k.data + at, v.data + at, q.stride, length, dims, shape.dropout,
+                    shape.dropout_stream, static_cast<std::uint32_t>(first)},
+           at, first);
+    }
+  });
+}
+
+}  // namespace
+
+std::size_t attention_probabilities(SequenceOffsets offsets, std::size_t heads) {
+  std::size_t count = 0;
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
+    count += heads * pairs(length_of(offsets, s));
+  }
+  return count;
+}
+
+void causal_attention(const AttentionShape& shape, MatrixView<const float> q,
+                      MatrixView<const float> k, MatrixView<const float> v,
+                      std::span<float> probabilities, std::span<std::size_t> starts,
+                      MatrixView<float> out) {
+  starts[0] = 0;
+  for (std::size_t s = 0; s + 1 < shape.offsets.size(); ++s) {
+    starts[s + 1] = starts[s] + shape.heads * pairs(length_of(shape.offsets, s));
+  }
+  for_heads(shape, q, k, v, starts, [&](const HeadView& head, std::size_t at, std::size_t first) {
+    HWY_DYNAMIC_DISPATCH(HeadForward)(head, probabilities.data() + first, out.data + at);
+  });
+}
+
+void causal_attention_backward(const AttentionShape& shape, MatrixView<const float> q,
+                               MatrixView<const float> k, MatrixView<const float> v,
+                               std::span<const float> probabilities,
+                               std::span<const std::size_t> starts, MatrixView<const float> dout,
+                               MatrixView<float> dq, MatrixView<float> dk, MatrixView<float> dv) {
+  for_heads(shape, q, k, v, starts, [&](const HeadView& head, std::size_t at, std::size_t first) {
+    HWY_DYNAMIC_DISPATCH(HeadBackward)
+    (head, probabilities.data() + first, dout.data + at, dq.data + at, dk.data + at, dv.data + at);
+  });
+}
+
+}  // namespace tessera
+#endif
