@@ -1,0 +1,32 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/matrix.h"
+#include "base/random.h"
+
+namespace tessera {
+
+/// A learned matrix with its gradient and Adam's moments, all [rows, cols]. Backward passes set the
+/// gradient of dense parameters and add to that of tables.
+struct Parameter {
+  std::string name;
+  Matrix value, grad, m, v;
+
+  Parameter() = default;
+  Parameter(std::string parameter_name, std::size_t rows, std::size_t cols)
+      : name(std::move(parameter_name)),
+        value(rows, cols),
+        grad(rows, cols),
+        m(rows, cols),
+        v(rows, cols) {}
+};
+
+using ParameterList = std::vector<Parameter*>;
+
+/// Fills with N(0, deviation²).
+inline void fill_normal(std::span<float> values, double deviation, Random& random) {
+  for (float& value : values) value = static_cast<float>(deviation * random.normal());
+}
+
+}  // namespace tessera

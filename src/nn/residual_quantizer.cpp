@@ -1,0 +1,211 @@
+#include "nn/residual_quantizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+#include "kernels/codes.h"
+#include "kernels/gemm.h"
+
+namespace tessera {
+namespace {
+
+float norm(std::span<const float> row) {
+  double sum = 0.0;
+  for (const float x : row) sum += static_cast<double>(x) * x;
+  return static_cast<float>(std::sqrt(sum));
+}
+
+// A zero row has no direction and is left alone.
+void normalise(std::span<float> row) {
+  const float length = norm(row);
+  if (length == 0.0F) return;
+  for (float& x : row) x /= length;
+}
+
+// Rows whose running weight covers `point` of the total: draws a row by weight.
+std::size_t draw_row(std::span<const float> weights, double total, Random& random) {
+  double point = random.uniform() * total;
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] <= 0.0F) continue;
+    last = i;
+    point -= weights[i];
+    if (point < 0.0) break;
+  }
+  return last;
+}
+
+double sum_of(std::span<const float> weights) {
+  double total = 0.0;
+  for (const float w : weights) total += w;
+  return total;
+}
+
+// The residuals as a level counts them: unit rows at a cosine level.
+MatrixView<float> counted_residuals(const ResidualQuantizer::Level& level,
+                                    MatrixView<const float> residual, StepArena& arena) {
+  const MatrixView<float> copy = arena.matrix(residual.rows, residual.cols);
+  for (std::size_t i = 0; i < residual.rows; ++i) {
+    std::copy_n(residual[i], residual.cols, copy[i]);
+    if (level.distance == Distance::cosine) normalise(copy.row(i));
+  }
+  return copy;
+}
+
+// Σ weight and Σ weight · row per code.
+void accumulate(MatrixView<const float> rows, std::span<const float> weights,
+                const std::int32_t* codes, std::size_t code_stride, MatrixView<float> sums,
+                std::span<float> counts) {
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    if (weights[i] <= 0.0F) continue;
+    const auto code = static_cast<std::size_t>(codes[i * code_stride]);
+    counts[code] += weights[i];
+    float* sum = sums[code];
+    for (std::size_t c = 0; c < rows.cols; ++c) sum[c] += weights[i] * rows[i][c];
+  }
+}
+
+}  // namespace
+
+ResidualQuantizer::ResidualQuantizer(std::span<const Distance> distances, std::size_t codes,
+                                     std::size_t dims) {
+  for (const Distance distance : distances) {
+    levels.push_back({distance, Matrix(codes, dims), Matrix(codes, dims), Matrix(1, codes)});
+  }
+}
+
+void ResidualQuantizer::assign(const Level& level, MatrixView<const float> residual,
+                               std::int32_t* codes, std::size_t code_stride,
+                               StepArena& arena) const {
+  const MatrixView<float> scores = arena.matrix(residual.rows, level.codebook.rows());
+  gemm(Transpose::no, Transpose::yes, 1.0F, residual, level.codebook, 0.0F, scores);
+  // argmin ‖r − c‖² = argmax <r, c> − ‖c‖²/2; at a cosine level rows of c have unit norm.
+  std::span<float> offsets;
+  if (level.distance == Distance::euclidean) {
+    offsets = arena.take<float>(level.codebook.rows());
+    for (std::size_t c = 0; c < offsets.size(); ++c) {
+      const float length = norm({level.codebook[c], level.codebook.cols()});
+      offsets[c] = -0.5F * length * length;
+    }
+  }
+  assign_codes(scores, offsets, codes, code_stride);
+}
+
+ResidualQuantizer::Cache ResidualQuantizer::forward(MatrixView<float> z, StepArena& arena) const {
+  Cache cache{arena.take<std::int32_t>(z.rows * levels.size()),
+              arena.take<MatrixView<float>>(levels.size() + 1), arena.matrix(z.rows, z.cols)};
+  cache.residuals[0] = z;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    const Level& level = levels[l];
+    const MatrixView<float> residual = cache.residuals[l];
+    assign(level, residual, cache.codes.data() + l, levels.size(), arena);
+    const MatrixView<float> next = arena.matrix(z.rows, z.cols);
+    parallel_for(z.rows, 128, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        const float* chosen =
+            level.codebook[static_cast<std::size_t>(cache.codes[i * levels.size() + l])];
+        for (std::size_t c = 0; c < z.cols; ++c) next[i][c] = residual[i][c] - chosen[c];
+      }
+    });
+    cache.residuals[l + 1] = next;
+  }
+  parallel_for(z.rows, 128, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      decode(cache.codes.data() + i * levels.size(), cache.semantic[i]);
+    }
+  });
+  return cache;
+}
+
+void ResidualQuantizer::decode(const std::int32_t* codes, float* semantic) const {
+  const std::size_t dims = levels.front().codebook.cols();
+  std::fill_n(semantic, dims, 0.0F);
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    const float* row = levels[l].codebook[static_cast<std::size_t>(codes[l])];
+    for (std::size_t c = 0; c < dims; ++c) semantic[c] += row[c];
+  }
+}
+
+void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const float> weights,
+                                   Random& random, StepArena& arena) {
+  const MatrixView<float> residual = arena.matrix(z.rows, z.cols);
+  for (std::size_t i = 0; i < z.rows; ++i) std::copy_n(z[i], z.cols, residual[i]);
+  const std::span<std::int32_t> codes = arena.take<std::int32_t>(z.rows);
+  std::vector<std::int32_t> order = random.permutation(z.rows);
+  std::erase_if(order, [&](std::int32_t i) { return weights[static_cast<std::size_t>(i)] <= 0; });
+  const double total = sum_of(weights);
+  for (Level& level : levels) {
+    const MatrixView<float> rows = counted_residuals(level, residual, arena);
+    const std::size_t k = level.codebook.rows();
+    random.shuffle(std::span(order));
+    for (std::size_t c = 0; c < k; ++c) {
+      const std::size_t row = order.size() >= k ? static_cast<std::size_t>(order[c])
+                                                : draw_row(weights, total, random);
+      std::copy_n(rows[row], rows.cols, level.codebook[c]);
+    }
+    StepArena round_arena;
+    for (std::size_t round = 0; round < kMeansRounds; ++round) {
+      round_arena.reset();
+      assign(level, rows, codes.data(), 1, round_arena);
+      std::fill(level.sums.span().begin(), level.sums.span().end(), 0.0F);
+      std::fill(level.counts.span().begin(), level.counts.span().end(), 0.0F);
+      accumulate(rows, weights, codes.data(), 1, level.sums, level.counts.span());
+      for (std::size_t c = 0; c < k; ++c) {
+        const float count = level.counts[0][c];
+        if (count == 0.0F) continue;  // an empty cluster keeps its centre
+        for (std::size_t j = 0; j < rows.cols; ++j) {
+          level.codebook[c][j] = level.sums[c][j] / count;
+        }
+        if (level.distance == Distance::cosine) normalise({level.codebook[c], rows.cols});
+      }
+    }
+    round_arena.reset();
+    assign(level, residual, codes.data(), 1, round_arena);
+    for (std::size_t i = 0; i < residual.rows; ++i) {
+      const float* chosen = level.codebook[static_cast<std::size_t>(codes[i])];
+      for (std::size_t c = 0; c < residual.cols; ++c) residual[i][c] -= chosen[c];
+    }
+  }
+}
+
+void ResidualQuantizer::update(const Cache& cache, std::span<const float> weights, Random& random,
+                               StepArena& arena) {
+  const double total = sum_of(weights);
+  if (total == 0.0) return;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    Level& level = levels[l];
+    const std::size_t k = level.codebook.rows();
+    const std::size_t dims = level.codebook.cols();
+    const MatrixView<float> rows =
+        counted_residuals(level, cache.residuals[l].row_block(0, weights.size()), arena);
+    const MatrixView<float> sums = arena.zeros(k, dims);
+    const MatrixView<float> counts = arena.zeros(1, k);
+    accumulate(rows, weights, cache.codes.data() + l, levels.size(), sums, counts.row(0));
+
+    float all = 0.0F;
+    for (std::size_t c = 0; c < k; ++c) {
+      float& count = level.counts[0][c];
+      count = kDecay * count + (1.0F - kDecay) * counts[0][c];
+      all += count;
+      for (std::size_t j = 0; j < dims; ++j) {
+        level.sums[c][j] = kDecay * level.sums[c][j] + (1.0F - kDecay) * sums[c][j];
+      }
+    }
+    for (std::size_t c = 0; c < k; ++c) {
+      float* row = level.codebook[c];
+      float& count = level.counts[0][c];
+      const float smoothed =
+          (count + kLaplace) / (all + static_cast<float>(k) * kLaplace) * all;
+      for (std::size_t j = 0; j < dims; ++j) row[j] = level.sums[c][j] / smoothed;
+      if (count < kDeadCount) {
+        std::copy_n(rows[draw_row(weights, total, random)], dims, row);
+        count = kDeadCount;
+        for (std::size_t j = 0; j < dims; ++j) level.sums[c][j] = kDeadCount * row[j];
+      }
+      if (level.distance == Distance::cosine) normalise({row, dims});
+    }
+  }
+}
+
+}  // namespace tessera
