@@ -1,0 +1,63 @@
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/causal_transformer.h"
+#include "nn/residual_quantizer.h"
+
+namespace tessera {
+
+/// What an item vector is made of.
+enum class Tokens { id, semantic, unified };
+
+/// Everything that shapes a model and its training. The defaults are the `paper` recipe (Lin et al.
+/// 2025).
+struct Settings {
+  std::string recipe = "paper";
+  std::string tokens = "unified";    ///< id | semantic | unified
+  std::string distance = "unified";  ///< cosine | euclidean | unified (cosine, the last Euclidean)
+  std::size_t levels = 3;
+  std::size_t codebook_size = 256;
+  std::size_t semantic_dims = 64;
+  std::size_t id_dims = 8;         ///< beside semantic tokens
+  std::size_t id_only_dims = 64;   ///< with tokens = id
+  std::size_t hidden = 64;
+  std::size_t heads = 2;
+  std::size_t layers = 2;
+  std::size_t feed_forward = 256;
+  std::size_t max_length = 50;
+  double dropout = 0.5;
+  double commitment_weight = 1.0;
+  double reconstruction_weight = 1.0;
+  double learning_rate = 1e-3;
+  std::size_t batch_users = 256;
+  std::size_t epochs = 200;
+  std::size_t patience = 10;       ///< epochs without a better validation value before stopping
+  std::string select = "MRR";      ///< validation metric that chooses the best epoch
+  std::string selection_protocol = "sampled";  ///< sampled | full
+  std::uint64_t seed = 1;
+
+  bool has_ids() const { return tokens != "semantic"; }
+  bool has_semantics() const { return tokens != "id"; }
+  std::size_t id_width() const {
+    return tokens == "id" ? id_only_dims : tokens == "unified" ? id_dims : 0;
+  }
+  std::size_t semantic_width() const { return has_semantics() ? semantic_dims : 0; }
+  /// Width of an item vector.
+  std::size_t width() const { return semantic_width() + id_width(); }
+  std::vector<Distance> level_distances() const;
+  TransformerShape transformer() const;
+};
+
+nlohmann::json to_json(const Settings& settings);
+/// Throws UsageError for a value of the wrong type or out of range, or an unknown key (with the
+/// nearest known one).
+Settings settings_from_json(const nlohmann::json& json);
+/// Applies `key=value`; errors as settings_from_json.
+void apply_setting(Settings& settings, std::string_view assignment);
+/// The named recipe; throws UsageError with the known ones.
+Settings recipe(const std::string& name);
+
+}  // namespace tessera
