@@ -1,0 +1,78 @@
+#include "data/negatives.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "data/fields.h"
+
+namespace tessera {
+
+Negatives read_negatives(const fs::path& path, const Dataset& data) {
+  Negatives negatives;
+  const auto numbers = number_by_id(data.items);
+  std::size_t user = 0;
+  std::vector<std::string_view> fields;
+  for_each_line(read_file(path), [&](std::string_view line, std::size_t number) {
+    const std::string where = fmt::format("{}:{}", path.string(), number);
+    split_fields(line, fields);
+    if (fields.empty()) fail("{}: empty line: expected 'user item item …'", where);
+    if (user >= data.users()) {
+      fail("{}: more lines than the dataset's {} users: use the negatives made for this data",
+           where, data.users());
+    }
+    if (fields[0] != data.user_ids[user]) {
+      fail("{}: user '{}' where the dataset has '{}': lines must follow the order of its users",
+           where, fields[0], data.user_ids[user]);
+    }
+    const std::size_t count = fields.size() - 1;
+    if (user == 0) negatives.per_user = count;
+    if (count == 0 || count != negatives.per_user) {
+      fail("{}: {} items where the lines before have {}: every user needs as many", where, count,
+           negatives.per_user);
+    }
+    const auto history = data.history(user);
+    for (std::size_t i = 1; i < fields.size(); ++i) {
+      const auto found = numbers.find(fields[i]);
+      if (found == numbers.end()) fail("{}: unknown item '{}'", where, fields[i]);
+      if (std::ranges::find(history, found->second) != history.end()) {
+        fail("{}: item '{}' is in the history of user '{}': a negative must be an item the user "
+             "never touched",
+             where, fields[i], fields[0]);
+      }
+      negatives.items.push_back(found->second);
+    }
+    ++user;
+  });
+  if (user != data.users()) {
+    fail("{}: {} lines for {} users: use the negatives made for this data", path.string(), user,
+         data.users());
+  }
+  return negatives;
+}
+
+Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t per_user) {
+  Negatives negatives{per_user, {}};
+  negatives.items.reserve(data.users() * per_user);
+  std::unordered_set<std::int32_t> taken;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto history = data.history(u);
+    taken.clear();
+    taken.insert(history.begin(), history.end());
+    if (taken.size() + per_user > data.items.size()) {
+      fail("user '{}' leaves {} items of the catalogue: too few to draw {} negatives from",
+           data.user_ids[u], data.items.size() - taken.size(), per_user);
+    }
+    Random random(seed, {0x6e65, u});
+    for (std::size_t i = 0; i < per_user;) {
+      const auto item = static_cast<std::int32_t>(random.below(data.items.size()));
+      if (!taken.insert(item).second) continue;
+      negatives.items.push_back(item);
+      ++i;
+    }
+  }
+  return negatives;
+}
+
+}  // namespace tessera
