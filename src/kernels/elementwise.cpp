@@ -177,6 +177,10 @@ void column_sums(MatrixView<const float> x, std::span<float> sums) {
                });
 }
 
+float dot(std::span<const float> a, std::span<const float> b) {
+  return HWY_DYNAMIC_DISPATCH(Dot)(a.data(), b.data(), a.size());
+}
+
 void row_dots(MatrixView<const float> a, MatrixView<const float> b, std::span<float> out) {
   for_rows(a.rows, a.cols,
            [&](std::size_t i) { out[i] = HWY_DYNAMIC_DISPATCH(Dot)(a[i], b[i], a.cols); });

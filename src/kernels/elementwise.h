@@ -24,6 +24,8 @@ void column_sums(MatrixView<const float> x, std::span<float> sums);
 /// y += alpha · x.
 void add_scaled(float alpha, MatrixView<const float> x, MatrixView<float> y);
 
+/// <a, b>.
+float dot(std::span<const float> a, std::span<const float> b);
 /// out[i] = <a[i], b[i]>.
 void row_dots(MatrixView<const float> a, MatrixView<const float> b, std::span<float> out);
 

@@ -1,0 +1,133 @@
+#include "eval/baselines.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "base/parallel.h"
+
+namespace tessera {
+namespace {
+
+struct Rule {
+  std::int32_t item;
+  float weight;
+};
+/// Rules by the item they start from.
+using Rules = std::vector<std::vector<Rule>>;
+
+// Joins equal items by adding their weights.
+void merge(std::vector<Rule>& rules) {
+  std::ranges::sort(rules, {}, &Rule::item);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (kept > 0 && rules[kept - 1].item == rules[i].item) {
+      rules[kept - 1].weight += rules[i].weight;
+    } else {
+      rules[kept++] = rules[i];
+    }
+  }
+  rules.resize(kept);
+  rules.shrink_to_fit();
+}
+
+// Adds a rule; a long list is merged now and then, so that it stays near its final length.
+void add_rule(std::vector<Rule>& rules, Rule rule) {
+  if (rules.size() >= 64 && rules.size() == rules.capacity()) {
+    merge(rules);
+    rules.reserve(rules.size() * 2);
+  }
+  rules.push_back(rule);
+}
+
+void keep_strongest(std::vector<Rule>& rules, std::size_t keep) {
+  if (rules.size() <= keep) return;
+  std::ranges::nth_element(rules, rules.begin() + static_cast<std::ptrdiff_t>(keep - 1),
+                           std::greater(), &Rule::weight);
+  const float last = rules[keep - 1].weight;
+  std::erase_if(rules, [&](const Rule& rule) { return rule.weight < last; });
+  // Sums of floats must not depend on the order nth_element left.
+  std::ranges::sort(rules, {}, &Rule::item);
+}
+
+// Score = Σ over the last `history` items of weight(j) · rule, j = 1 for the latest.
+template <class Weight>
+Scorer rules_scorer(const Dataset& data, std::shared_ptr<const Rules> rules, std::size_t history,
+                    const Weight& weight) {
+  return {[&data, rules, history, weight](std::span<const std::int32_t> users, Split split,
+                                          MatrixView<float> scores) {
+            parallel_for(users.size(), 4, [&](std::size_t begin, std::size_t end) {
+              for (std::size_t i = begin; i < end; ++i) {
+                std::ranges::fill(scores.row(i), 0.0F);
+                const auto past =
+                    history_before(data, static_cast<std::size_t>(users[i]), split);
+                for (std::size_t j = 1; j <= std::min(history, past.size()); ++j) {
+                  const auto item = static_cast<std::size_t>(past[past.size() - j]);
+                  for (const Rule& rule : (*rules)[item]) {
+                    scores[i][rule.item] += weight(j) * rule.weight;
+                  }
+                }
+              }
+            });
+          },
+          {}};
+}
+
+std::vector<float> count_events(const Dataset& data) {
+  std::vector<float> counts(data.items.size());
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    for (const std::int32_t item : train_history(data, u)) {
+      counts[static_cast<std::size_t>(item)] += 1.0F;
+    }
+  }
+  return counts;
+}
+
+}  // namespace
+
+Scorer popularity_scorer(const Dataset& data) {
+  auto counts = std::make_shared<const std::vector<float>>(count_events(data));
+  return {[counts](std::span<const std::int32_t> users, Split, MatrixView<float> scores) {
+            for (std::size_t i = 0; i < users.size(); ++i) std::ranges::copy(*counts, scores[i]);
+          },
+          {}};
+}
+
+Scorer item_knn_scorer(const Dataset& data) {
+  const std::vector<float> counts = count_events(data);
+  auto rules = std::make_shared<Rules>(data.items.size());
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto history = train_history(data, u);
+    for (const std::int32_t a : history) {
+      for (const std::int32_t b : history) {
+        if (a == b) continue;
+        const float norm = std::sqrt(counts[static_cast<std::size_t>(a)] *
+                                     counts[static_cast<std::size_t>(b)]);
+        add_rule((*rules)[static_cast<std::size_t>(a)], {b, 1.0F / norm});
+      }
+    }
+  }
+  for (std::vector<Rule>& list : *rules) merge(list);
+  return rules_scorer(data, rules, data.events.size(), [](std::size_t) { return 1.0F; });
+}
+
+Scorer sequential_rules_scorer(const Dataset& data, const SequentialRulesOptions& options) {
+  auto rules = std::make_shared<Rules>(data.items.size());
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto history = train_history(data, u);
+    for (std::size_t next = 1; next < history.size(); ++next) {
+      for (std::size_t d = 1; d <= std::min(options.window, next); ++d) {
+        add_rule((*rules)[static_cast<std::size_t>(history[next - d])],
+                 {history[next], 1.0F / std::log10(static_cast<float>(d) + 1.7F)});
+      }
+    }
+  }
+  for (std::vector<Rule>& list : *rules) {
+    merge(list);
+    keep_strongest(list, options.keep);
+  }
+  return rules_scorer(data, rules, options.history,
+                      [](std::size_t j) { return 1.0F / static_cast<float>(j); });
+}
+
+}  // namespace tessera

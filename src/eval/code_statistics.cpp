@@ -1,0 +1,79 @@
+#include "eval/code_statistics.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace tessera {
+
+CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t levels,
+                               std::size_t codebook_size) {
+  CodeStatistics result;
+  if (levels == 0 || codes.empty()) return result;
+  const std::size_t items = codes.size() / levels;
+  const auto total = static_cast<double>(items);
+  for (std::size_t l = 0; l < levels; ++l) {
+    std::vector<std::size_t> counts(codebook_size);
+    for (std::size_t i = 0; i < items; ++i) {
+      ++counts[static_cast<std::size_t>(codes[i * levels + l])];
+    }
+    double entropy = 0.0;
+    std::size_t used = 0;
+    for (const std::size_t count : counts) {
+      if (count == 0) continue;
+      ++used;
+      const double share = static_cast<double>(count) / total;
+      entropy -= share * std::log(share);
+    }
+    result.activation.push_back(static_cast<double>(used) / static_cast<double>(codebook_size));
+    result.perplexity.push_back(std::exp(entropy));
+  }
+  std::vector<std::size_t> order(items);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto tuple = [&](std::size_t i) { return codes.subspan(i * levels, levels); };
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+    return std::ranges::lexicographical_compare(tuple(a), tuple(b));
+  });
+  std::size_t distinct = 0;
+  std::size_t unique = 0;
+  for (std::size_t i = 0; i < items;) {
+    std::size_t end = i + 1;
+    while (end < items && std::ranges::equal(tuple(order[i]), tuple(order[end]))) ++end;
+    ++distinct;
+    unique += end - i == 1;
+    result.largest_collision = std::max(result.largest_collision, end - i);
+    i = end;
+  }
+  result.unique_share = static_cast<double>(unique) / total;
+  result.distinct_share = static_cast<double>(distinct) / total;
+  return result;
+}
+
+TokenAccount token_account(std::size_t items, std::size_t levels, std::size_t codebook_size,
+                           std::size_t semantic_dims, std::size_t id_dims) {
+  constexpr std::size_t kReferenceDims = 64;
+  TokenAccount account;
+  account.catalogue_parameters = items * id_dims + levels * codebook_size * semantic_dims;
+  const std::size_t bits =
+      codebook_size > 1 ? static_cast<std::size_t>(std::bit_width(codebook_size - 1)) : 0;
+  account.catalogue_bytes =
+      account.catalogue_parameters * sizeof(float) + (items * levels * bits + 7) / 8;
+  account.reduction = 1.0 - static_cast<double>(account.catalogue_parameters) /
+                                static_cast<double>(items * kReferenceDims);
+  return account;
+}
+
+nlohmann::json to_json(const CodeStatistics& statistics, const TokenAccount& account) {
+  return {{"catalogue_parameters", account.catalogue_parameters},
+          {"catalogue_bytes", account.catalogue_bytes},
+          {"reduction", account.reduction},
+          {"activation", statistics.activation},
+          {"perplexity", statistics.perplexity},
+          {"unique_share", statistics.unique_share},
+          {"distinct_share", statistics.distinct_share},
+          {"largest_collision", statistics.largest_collision}};
+}
+
+}  // namespace tessera

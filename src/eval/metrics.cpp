@@ -1,0 +1,109 @@
+#include "eval/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/random.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kCut = 10;
+
+// Mean of 1/rank over the ranks first … last, by Euler and Maclaurin beyond a thousand terms.
+double mean_reciprocal(double first, double last) {
+  const double count = last - first + 1.0;
+  if (count > 1000.0) {
+    return (std::log(last / first) + 0.5 * (1.0 / first + 1.0 / last) +
+            (1.0 / (first * first) - 1.0 / (last * last)) / 12.0) /
+           count;
+  }
+  double sum = 0.0;
+  for (double rank = first; rank <= last; ++rank) sum += 1.0 / rank;
+  return sum / count;
+}
+
+}  // namespace
+
+Metrics metrics_of(Rank rank) {
+  Metrics metrics;
+  metrics.users = 1;
+  const double first = rank.better + 1.0;
+  const double last = first + rank.tied;
+  const double share = 1.0 / (rank.tied + 1.0);
+  for (double place = first; place <= std::min<double>(last, kCut); ++place) {
+    const double gain = share / std::log2(place + 1.0);
+    if (place <= 1) metrics.hr1 += share;
+    if (place <= 5) {
+      metrics.hr5 += share;
+      metrics.ndcg5 += gain;
+    }
+    metrics.hr10 += share;
+    metrics.ndcg10 += gain;
+  }
+  metrics.mrr = mean_reciprocal(first, last);
+  return metrics;
+}
+
+Metrics metrics_of(std::span<const Rank> ranks) {
+  Metrics sum;
+  for (const Rank rank : ranks) {
+    const Metrics one = metrics_of(rank);
+    sum.hr1 += one.hr1;
+    sum.hr5 += one.hr5;
+    sum.hr10 += one.hr10;
+    sum.ndcg5 += one.ndcg5;
+    sum.ndcg10 += one.ndcg10;
+    sum.mrr += one.mrr;
+  }
+  sum.users = ranks.size();
+  if (ranks.empty()) return sum;
+  const auto users = static_cast<double>(ranks.size());
+  for (double* value : {&sum.hr1, &sum.hr5, &sum.hr10, &sum.ndcg5, &sum.ndcg10, &sum.mrr}) {
+    *value /= users;
+  }
+  return sum;
+}
+
+nlohmann::json to_json(const Metrics& metrics) {
+  return {{"HR@1", metrics.hr1},     {"HR@5", metrics.hr5},       {"HR@10", metrics.hr10},
+          {"NDCG@5", metrics.ndcg5}, {"NDCG@10", metrics.ndcg10}, {"MRR", metrics.mrr}};
+}
+
+PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
+                                  std::uint64_t seed, std::size_t rounds) {
+  PairedDifference result;
+  const std::size_t users = std::min(a.size(), b.size());
+  if (users == 0 || rounds == 0) return result;
+  std::vector<double> hr(users);
+  std::vector<double> ndcg(users);
+  for (std::size_t i = 0; i < users; ++i) {
+    const Metrics x = metrics_of(a[i]);
+    const Metrics y = metrics_of(b[i]);
+    hr[i] = x.hr10 - y.hr10;
+    ndcg[i] = x.ndcg10 - y.ndcg10;
+    result.hr10 += hr[i] / static_cast<double>(users);
+    result.ndcg10 += ndcg[i] / static_cast<double>(users);
+  }
+  Random random(seed, {0xb007});
+  std::vector<double> hr_means(rounds);
+  std::vector<double> ndcg_means(rounds);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < users; ++i) {
+      const std::size_t u = random.below(users);
+      hr_means[round] += hr[u] / static_cast<double>(users);
+      ndcg_means[round] += ndcg[u] / static_cast<double>(users);
+    }
+  }
+  std::ranges::sort(hr_means);
+  std::ranges::sort(ndcg_means);
+  const std::size_t low = rounds / 40;
+  result.hr10_low = hr_means[low];
+  result.hr10_high = hr_means[rounds - 1 - low];
+  result.ndcg10_low = ndcg_means[low];
+  result.ndcg10_high = ndcg_means[rounds - 1 - low];
+  return result;
+}
+
+}  // namespace tessera

@@ -1,0 +1,114 @@
+#include "eval/protocol.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kBlockFloats = 8U << 20;  // 32 MB of scores at a time
+
+[[noreturn]] void fail_not_a_number(const Dataset& data, std::int32_t user) {
+  fail("a score of user '{}' is not a number: the model is damaged or has diverged",
+       data.user_ids[static_cast<std::size_t>(user)]);
+}
+
+// Of scores that include the target's own.
+Rank rank_among(std::span<const float> scores, float target) {
+  Rank rank;
+  for (const float score : scores) {
+    rank.better += score > target;
+    rank.tied += score == target;
+  }
+  --rank.tied;  // the target itself
+  return rank;
+}
+
+bool any_nan(std::span<const float> scores) {
+  return std::ranges::any_of(scores, [](float score) { return std::isnan(score); });
+}
+
+// Calls body(first user of the block, block of users, scores [users, columns]).
+template <class Body>
+void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns, const Body& body) {
+  const std::size_t block = std::clamp<std::size_t>(kBlockFloats / std::max<std::size_t>(columns, 1),
+                                                    1, std::max<std::size_t>(users.size(), 1));
+  Matrix scores(block, columns);
+  for (std::size_t first = 0; first < users.size(); first += block) {
+    const auto part = users.subspan(first, std::min(block, users.size() - first));
+    body(first, part, scores.view().row_block(0, part.size()));
+  }
+}
+
+}  // namespace
+
+std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
+                               const Scorer& scorer) {
+  const std::vector<std::int32_t> users = evaluated_users(data);
+  std::vector<Rank> ranks(users.size());
+  const std::size_t columns = negatives.per_user + 1;
+  const std::size_t widest = scorer.candidates ? columns : data.items.size();
+  Matrix candidate_scores(1, columns);
+  std::vector<std::int32_t> candidates;
+  for_user_blocks(users, widest, [&](std::size_t first, std::span<const std::int32_t> part,
+                                     MatrixView<float> scores) {
+    candidates.clear();
+    for (const std::int32_t user : part) {
+      candidates.push_back(target_of(data, static_cast<std::size_t>(user), split));
+      const auto others = negatives.of(static_cast<std::size_t>(user));
+      candidates.insert(candidates.end(), others.begin(), others.end());
+    }
+    if (scorer.candidates) {
+      scorer.candidates(part, split, {candidates.data(), part.size(), columns}, scores);
+    } else {
+      scorer.catalogue(part, split, scores);
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      std::span<float> row = scores.row(i);
+      if (!scorer.candidates) {
+        for (std::size_t j = 0; j < columns; ++j) {
+          candidate_scores[0][j] = row[static_cast<std::size_t>(candidates[i * columns + j])];
+        }
+        row = candidate_scores.span();
+      }
+      if (any_nan(row)) fail_not_a_number(data, part[i]);
+      ranks[first + i] = rank_among(row, row[0]);
+    }
+  });
+  return ranks;
+}
+
+std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer) {
+  const std::vector<std::int32_t> users = evaluated_users(data);
+  std::vector<Rank> ranks(users.size());
+  for_user_blocks(users, data.items.size(), [&](std::size_t first,
+                                                std::span<const std::int32_t> part,
+                                                MatrixView<float> scores) {
+    scorer.catalogue(part, split, scores);
+    std::vector<char> broken(part.size(), 0);
+    parallel_for(part.size(), 4, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) {
+        const auto user = static_cast<std::size_t>(part[i]);
+        const auto target_item = static_cast<std::size_t>(target_of(data, user, split));
+        const std::span<float> row = scores.row(i);
+        const float target = row[target_item];
+        broken[i] = any_nan(row) ? 1 : 0;
+        for (const std::int32_t item : history_before(data, user, split)) {
+          row[static_cast<std::size_t>(item)] = -std::numeric_limits<float>::infinity();
+        }
+        row[target_item] = target;
+        ranks[first + i] = rank_among(row, target);
+      }
+    });
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (broken[i] != 0) fail_not_a_number(data, part[i]);
+    }
+  });
+  return ranks;
+}
+
+}  // namespace tessera

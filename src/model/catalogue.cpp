@@ -1,0 +1,137 @@
+#include "model/catalogue.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "base/parallel.h"
+#include "kernels/codes.h"
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kItemBlock = 2048;
+constexpr std::size_t kHistoryBlock = 512;
+
+}  // namespace
+
+Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> text) {
+  const std::size_t items = model.items();
+  std::vector<std::int32_t> codes;
+  if (model.settings.has_semantics()) {
+    const UnifiedItemEncoder& encoder = model.item_encoder;
+    codes.reserve(items * encoder.quantizer.levels.size());
+    StepArena arena;
+    for (std::size_t first = 0; first < items; first += kItemBlock) {
+      arena.reset();
+      const std::size_t count = std::min(kItemBlock, items - first);
+      const MatrixView<float> block = arena.matrix(count, text.cols);
+      for (std::size_t i = 0; i < count; ++i) std::copy_n(text[first + i], text.cols, block[i]);
+      const auto found = encoder.quantizer.forward(encoder.encoder.forward(block, arena).back(),
+                                                   arena);
+      codes.insert(codes.end(), found.codes.begin(), found.codes.end());
+    }
+  }
+  return catalogue_of_codes(model, std::move(codes));
+}
+
+Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes) {
+  const Settings& settings = model.settings;
+  const std::size_t items = model.items();
+  Catalogue catalogue;
+  catalogue.levels = settings.has_semantics() ? settings.levels : 0;
+  catalogue.codes = std::move(codes);
+  catalogue.rows.resize(items);
+  std::iota(catalogue.rows.begin(), catalogue.rows.end(), 0);
+  std::vector<std::int32_t> first_item(catalogue.rows);  // of each row
+  if (!settings.has_ids()) {
+    first_item.clear();
+    std::map<std::vector<std::int32_t>, std::int32_t> row_of;
+    for (std::size_t i = 0; i < items; ++i) {
+      const auto* tuple = catalogue.codes.data() + i * catalogue.levels;
+      const auto [at, added] = row_of.try_emplace({tuple, tuple + catalogue.levels},
+                                                  static_cast<std::int32_t>(row_of.size()));
+      if (added) first_item.push_back(static_cast<std::int32_t>(i));
+      catalogue.rows[i] = at->second;
+    }
+  }
+  const std::size_t semantic = settings.semantic_width();
+  catalogue.vectors = Matrix(first_item.size(), settings.width());
+  for (std::size_t r = 0; r < first_item.size(); ++r) {
+    const auto item = static_cast<std::size_t>(first_item[r]);
+    float* vector = catalogue.vectors[r];
+    if (semantic > 0) {
+      model.item_encoder.quantizer.decode(catalogue.codes.data() + item * catalogue.levels, vector);
+    }
+    if (settings.has_ids()) {
+      std::copy_n(model.item_encoder.ids.value[item], settings.id_width(), vector + semantic);
+    }
+  }
+  return catalogue;
+}
+
+void user_states(const Recommender& model, const Catalogue& catalogue,
+                 std::span<const History> histories, MatrixView<float> states) {
+  StepArena arena;
+  std::vector<std::int32_t> offsets;
+  std::vector<std::int32_t> rows;
+  for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
+    arena.reset();
+    const auto block = histories.subspan(first, std::min(kHistoryBlock, histories.size() - first));
+    offsets.assign(1, 0);
+    rows.clear();
+    for (const History history : block) {
+      const std::size_t length = std::min(history.size(), model.settings.max_length);
+      for (const std::int32_t item : history.last(length)) {
+        rows.push_back(catalogue.rows[static_cast<std::size_t>(item)]);
+      }
+      offsets.push_back(static_cast<std::int32_t>(rows.size()));
+    }
+    const MatrixView<float> x = arena.matrix(rows.size(), model.settings.width());
+    gather_rows(catalogue.vectors, rows, x);
+    const auto sequence = model.transformer.forward(x, offsets, {}, arena);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      float* state = states[first + i];
+      if (offsets[i] == offsets[i + 1]) {
+        std::fill_n(state, states.cols, 0.0F);
+      } else {
+        std::copy_n(sequence.output[static_cast<std::size_t>(offsets[i + 1] - 1)], states.cols,
+                    state);
+      }
+    }
+  }
+}
+
+void score_catalogue(const Catalogue& catalogue, MatrixView<const float> states,
+                     MatrixView<float> scores) {
+  if (catalogue.vectors.rows() == catalogue.items()) {
+    gemm(Transpose::no, Transpose::yes, 1.0F, states, catalogue.vectors, 0.0F, scores);
+    return;
+  }
+  Matrix distinct(states.rows, catalogue.vectors.rows());
+  gemm(Transpose::no, Transpose::yes, 1.0F, states, catalogue.vectors, 0.0F, distinct);
+  parallel_for(states.rows, 4, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      for (std::size_t item = 0; item < catalogue.items(); ++item) {
+        scores[i][item] = distinct[i][catalogue.rows[item]];
+      }
+    }
+  });
+}
+
+void score_candidates(const Catalogue& catalogue, MatrixView<const float> states,
+                      MatrixView<const std::int32_t> candidates, MatrixView<float> scores) {
+  parallel_for(states.rows, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      for (std::size_t j = 0; j < candidates.cols; ++j) {
+        const auto item = static_cast<std::size_t>(candidates[i][j]);
+        const auto row = static_cast<std::size_t>(catalogue.rows[item]);
+        scores[i][j] = dot({states[i], states.cols}, {catalogue.vectors[row], states.cols});
+      }
+    }
+  });
+}
+
+}  // namespace tessera

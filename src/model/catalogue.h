@@ -1,0 +1,37 @@
+#pragma once
+#include "model/recommender.h"
+
+namespace tessera {
+
+/// The whole catalogue as a trained model sees it.
+struct Catalogue {
+  std::size_t levels = 0;
+  std::vector<std::int32_t> codes;  ///< [items, levels]
+  Matrix vectors;                   ///< [distinct, width]
+  /// Item → row of `vectors`: items with equal tokens share a row, so that they score bitwise equal.
+  std::vector<std::int32_t> rows;
+
+  std::size_t items() const { return rows.size(); }
+};
+
+/// Codes of every item by its text embedding (the encoder, in blocks), and the item vectors.
+Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> text);
+/// The item vectors of given codes [items, levels].
+Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes);
+
+/// A history of item numbers, oldest first.
+using History = std::span<const std::int32_t>;
+
+/// The state after the last item of each history, states [histories, width]. Only the last
+/// max_length items of a history count; an empty history has state 0.
+void user_states(const Recommender& model, const Catalogue& catalogue,
+                 std::span<const History> histories, MatrixView<float> states);
+
+/// scores[i][item] = <state i, item vector>, scores [states, items].
+void score_catalogue(const Catalogue& catalogue, MatrixView<const float> states,
+                     MatrixView<float> scores);
+/// scores[i][j] = <state i, vector of candidates[i][j]>.
+void score_candidates(const Catalogue& catalogue, MatrixView<const float> states,
+                      MatrixView<const std::int32_t> candidates, MatrixView<float> scores);
+
+}  // namespace tessera
