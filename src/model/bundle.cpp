@@ -1,0 +1,141 @@
+#include "model/bundle.h"
+
+#include <cstring>
+
+#include "base/error.h"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+constexpr int kFormatVersion = 1;
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string codebook_name(std::size_t level) { return fmt::format("codebook.{}", level); }
+
+std::vector<CatalogueItem> read_items(const fs::path& file) {
+  std::vector<CatalogueItem> items;
+  for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
+    const std::string where = fmt::format("{}:{}", file.string(), number);
+    const Json json = parse_json(line, where);
+    if (!json.is_object() || !json.contains("id") || !json.at("id").is_string()) {
+      fail("{}: expected an object with an 'id'", where);
+    }
+    items.push_back({json.at("id").get<std::string>(), json.value("title", ""), ""});
+  });
+  return items;
+}
+
+std::size_t count_in(const Json& config, const char* name, const fs::path& file) {
+  if (!config.contains(name) || !config.at(name).is_number_unsigned()) {
+    fail("{}: '{}' is missing or not a count: the bundle is damaged", file.string(), name);
+  }
+  return config.at(name).get<std::size_t>();
+}
+
+}  // namespace
+
+std::map<std::string, Tensor> model_tensors(Recommender& model) {
+  std::map<std::string, Tensor> tensors;
+  for (const Parameter* parameter : model.parameters()) {
+    tensors.emplace(parameter->name, as_tensor(parameter->value));
+  }
+  const auto& levels = model.item_encoder.quantizer.levels;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    tensors.emplace(codebook_name(l), as_tensor(levels[l].codebook));
+  }
+  return tensors;
+}
+
+void read_model(const SafeTensors& file, Recommender& model) {
+  for (Parameter* parameter : model.parameters()) {
+    parameter->value =
+        file.matrix(parameter->name, parameter->value.rows(), parameter->value.cols());
+  }
+  auto& levels = model.item_encoder.quantizer.levels;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    levels[l].codebook =
+        file.matrix(codebook_name(l), levels[l].codebook.rows(), levels[l].codebook.cols());
+  }
+}
+
+void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
+                  const std::vector<CatalogueItem>& items, const Json& facts) {
+  make_directory(directory);
+  auto tensors = model_tensors(const_cast<Recommender&>(model));  // NOLINT: only looked at
+  tensors.emplace("codes", Tensor{"I32", {items.size(), catalogue.levels},
+                                  std::as_bytes(std::span(catalogue.codes))});
+  write_safetensors(directory / "model.safetensors", tensors);
+  std::string lines;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto* codes = catalogue.codes.data() + i * catalogue.levels;
+    lines += dump({{"id", items[i].id},
+                   {"title", items[i].title},
+                   {"codes", std::vector<std::int32_t>(codes, codes + catalogue.levels)}});
+    lines += '\n';
+  }
+  write_file(directory / "items.jsonl", lines);
+  Json config = facts;
+  config["format_version"] = kFormatVersion;
+  config["settings"] = to_json(model.settings);
+  config["items"] = items.size();
+  config["text_dims"] = model.item_encoder.text_dims();
+  write_file(directory / "config.json", config.dump(2) + "\n");
+}
+
+Bundle read_bundle(const fs::path& directory) {
+  const fs::path file = directory / "config.json";
+  if (!fs::exists(file)) {
+    fail("{}: not a model bundle (no config.json): make one with 'tessera train'",
+         directory.string());
+  }
+  Bundle bundle;
+  bundle.config = read_json(file);
+  if (!bundle.config.is_object()) fail("{}: expected an object", file.string());
+  const std::size_t version = count_in(bundle.config, "format_version", file);
+  if (version > kFormatVersion) {
+    fail("{}: format version {} is newer than this program's ({}): update tessera", file.string(),
+         version, kFormatVersion);
+  }
+  if (!bundle.config.contains("settings")) {
+    fail("{}: 'settings' is missing: the bundle is damaged", file.string());
+  }
+  Settings settings;
+  try {
+    settings = settings_from_json(bundle.config.at("settings"));
+  } catch (const Error& error) {
+    fail("{}: {}", file.string(), error.what());
+  }
+  const std::size_t items = count_in(bundle.config, "items", file);
+  bundle.items = read_items(directory / "items.jsonl");
+  if (bundle.items.size() != items) {
+    fail("{}: {} items where config.json has {}: the bundle is damaged",
+         (directory / "items.jsonl").string(), bundle.items.size(), items);
+  }
+  bundle.model = Recommender(settings, items, count_in(bundle.config, "text_dims", file));
+  const fs::path weights = directory / "model.safetensors";
+  const SafeTensors tensors(weights);
+  read_model(tensors, bundle.model);
+  std::vector<std::int32_t> codes;
+  if (settings.has_semantics()) {
+    const Tensor& tensor = tensors.at("codes");
+    if (tensor.dtype != "I32" || tensor.shape != std::vector{items, settings.levels}) {
+      fail("{}: 'codes' has the wrong shape: the bundle is damaged", weights.string());
+    }
+    codes.resize(tensor.count());
+    std::memcpy(codes.data(), tensor.bytes.data(), tensor.bytes.size());
+    for (const std::int32_t code : codes) {
+      if (code < 0 || static_cast<std::size_t>(code) >= settings.codebook_size) {
+        fail("{}: 'codes' holds {}, outside the codebook: the bundle is damaged", weights.string(),
+             code);
+      }
+    }
+  }
+  bundle.catalogue = catalogue_of_codes(bundle.model, std::move(codes));
+  return bundle;
+}
+
+}  // namespace tessera

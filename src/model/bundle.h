@@ -1,0 +1,32 @@
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include "base/safetensors.h"
+#include "data/dataset.h"
+#include "model/catalogue.h"
+
+namespace tessera {
+
+/// A trained model on disk: config.json, model.safetensors, items.jsonl (id, title, codes),
+/// training.jsonl and, where the built-in encoder made the embeddings, text_encoder.safetensors.
+struct Bundle {
+  nlohmann::json config;  ///< all of config.json
+  Recommender model;
+  Catalogue catalogue;
+  std::vector<CatalogueItem> items;  ///< ids and titles; texts are not kept
+};
+
+/// Writes model.safetensors, items.jsonl and config.json, each atomically. `facts` are added to the
+/// config: data fingerprint and directory, metrics at save.
+void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
+                  const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
+
+/// Throws Error naming the file, if one is missing or damaged, from a newer format version, or lacks
+/// a tensor.
+Bundle read_bundle(const fs::path& directory);
+
+/// Parameters and codebooks by name, to write or to read back; `read_model` checks every shape.
+std::map<std::string, Tensor> model_tensors(Recommender& model);
+void read_model(const SafeTensors& file, Recommender& model);
+
+}  // namespace tessera

@@ -1,0 +1,91 @@
+#include "train/batch.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace tessera {
+
+Batcher::Batcher(const Dataset& data, std::size_t max_length)
+    : data_(data),
+      max_length_(max_length),
+      place_(data.items.size()),
+      stamp_(data.items.size(), 0) {
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const std::size_t length = train_history(data, u).size();
+    if (length < 2) continue;
+    users_.push_back(static_cast<std::int32_t>(u));
+    if (length >= data.items.size()) {
+      fail("user '{}' has {} events in a catalogue of {} items: no item is left as a negative",
+           data.user_ids[u], length, data.items.size());
+    }
+  }
+  if (users_.empty()) {
+    fail("no user has two events to train on (a history needs four: two of them are held out)");
+  }
+}
+
+TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random,
+                             StepArena& arena) {
+  ++step_;
+  const auto targets_of = [&](std::int32_t user) {
+    const auto events = train_history(data_, static_cast<std::size_t>(user));
+    return events.last(std::min(max_length_, events.size() - 1));
+  };
+  std::size_t positions = 0;
+  for (const std::int32_t user : users) positions += targets_of(user).size();
+
+  const auto offsets = arena.take<std::int32_t>(users.size() + 1);
+  const auto inputs = arena.take<std::int32_t>(positions);
+  const auto positives = arena.take<std::int32_t>(positions);
+  const auto negatives = arena.take<std::int32_t>(positions);
+  const auto items = arena.take<std::int32_t>(3 * positions);
+  const auto counts = arena.take<float>(positions);
+  std::size_t distinct = 0;
+  const auto place = [&](std::int32_t item) {
+    const auto i = static_cast<std::size_t>(item);
+    if (stamp_[i] != step_) {
+      stamp_[i] = step_;
+      place_[i] = static_cast<std::int32_t>(distinct);
+      items[distinct++] = item;
+    }
+    return place_[i];
+  };
+
+  // Inputs first: the losses of the quantizer are over the head of the distinct items.
+  offsets[0] = 0;
+  std::size_t at = 0;
+  for (std::size_t s = 0; s < users.size(); ++s) {
+    const auto targets = targets_of(users[s]);
+    for (const std::int32_t* input = targets.data() - 1; input + 1 < targets.data() + targets.size();
+         ++input) {
+      const std::size_t before = distinct;
+      inputs[at] = place(*input);
+      if (distinct > before) counts[before] = 0.0F;
+      counts[static_cast<std::size_t>(inputs[at])] += 1.0F;
+      ++at;
+    }
+    offsets[s + 1] = static_cast<std::int32_t>(at);
+  }
+  const std::size_t distinct_inputs = distinct;
+  at = 0;
+  for (const std::int32_t user : users) {
+    const auto history = train_history(data_, static_cast<std::size_t>(user));
+    for (const std::int32_t target : targets_of(user)) {
+      positives[at] = place(target);
+      std::int32_t negative = 0;
+      do {
+        negative = static_cast<std::int32_t>(random.below(data_.items.size()));
+      } while (std::ranges::find(history, negative) != history.end());
+      negatives[at++] = place(negative);
+    }
+  }
+  const auto weights = arena.take<float>(distinct_inputs);
+  for (std::size_t i = 0; i < distinct_inputs; ++i) {
+    weights[i] = counts[i] / static_cast<float>(positions);
+  }
+  return {{offsets, inputs, positives, negatives, {items.first(distinct), weights}},
+          counts.first(distinct_inputs)};
+}
+
+}  // namespace tessera

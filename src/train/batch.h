@@ -1,0 +1,35 @@
+#pragma once
+#include "data/dataset.h"
+#include "model/recommender.h"
+
+namespace tessera {
+
+/// A step's batch with what the codebooks count.
+struct TrainingBatch {
+  StepBatch step;
+  std::span<const float> input_counts;  ///< occurrences as input, of the first distinct items
+};
+
+/// Turns users into packed batches of distinct items. Inputs are the training history but its last
+/// item, targets the training history but its first, both cut to the last max_length.
+class Batcher {
+ public:
+  /// Throws Error if no user has two training events, or a user's history leaves no negative.
+  Batcher(const Dataset& data, std::size_t max_length);
+
+  /// Users with at least two training events, ascending.
+  const std::vector<std::int32_t>& users() const { return users_; }
+  /// Everything lives in `arena`. Negatives are uniform over items outside the user's training
+  /// history.
+  TrainingBatch build(std::span<const std::int32_t> users, Random& random, StepArena& arena);
+
+ private:
+  const Dataset& data_;
+  std::size_t max_length_;
+  std::vector<std::int32_t> users_;
+  std::vector<std::int32_t> place_;   // of an item among the distinct items of the step …
+  std::vector<std::uint64_t> stamp_;  // … if its stamp is the step's
+  std::uint64_t step_ = 0;
+};
+
+}  // namespace tessera

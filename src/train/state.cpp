@@ -1,0 +1,87 @@
+#include "train/state.h"
+
+#include "base/error.h"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+
+// Adam's moments and the codebooks' averages, which a bundle does not need.
+template <class Visit>
+void visit_training_matrices(Recommender& model, const Visit& visit) {
+  for (Parameter* parameter : model.parameters()) {
+    visit("m." + parameter->name, parameter->m);
+    visit("v." + parameter->name, parameter->v);
+  }
+  auto& levels = model.item_encoder.quantizer.levels;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    visit(fmt::format("codebook_sums.{}", l), levels[l].sums);
+    visit(fmt::format("codebook_counts.{}", l), levels[l].counts);
+  }
+}
+
+}  // namespace
+
+void write_checkpoint(const fs::path& file, TrainingState& state) {
+  std::map<std::string, Tensor> tensors = model_tensors(state.model);
+  visit_training_matrices(state.model, [&](const std::string& name, const Matrix& matrix) {
+    tensors.emplace(name, as_tensor(matrix));
+  });
+  const Json json = {{"settings", to_json(state.model.settings)},
+                     {"items", state.model.items()},
+                     {"text_dims", state.model.item_encoder.text_dims()},
+                     {"updates", state.updates},
+                     {"epoch", state.epoch},
+                     {"step", state.step},
+                     {"best", state.best},
+                     {"best_epoch", state.best_epoch},
+                     {"loss_sums", state.loss_sums},
+                     {"epoch_seconds", state.epoch_seconds},
+                     {"total_seconds", state.total_seconds},
+                     {"fingerprint", state.fingerprint},
+                     {"log", state.log}};
+  write_safetensors(file, tensors, {{"state", json.dump()}});
+}
+
+TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint) {
+  if (!fs::exists(file)) {
+    fail("{}: no checkpoint to resume from: train without --resume", file.string());
+  }
+  const SafeTensors tensors(file);
+  const auto found = tensors.metadata().find("state");
+  if (found == tensors.metadata().end()) {
+    fail("{}: not a checkpoint: train again without --resume", file.string());
+  }
+  TrainingState state;
+  try {
+    const Json json = parse_json(found->second, file.string());
+    state.fingerprint = json.at("fingerprint").get<std::string>();
+    if (state.fingerprint != fingerprint) {
+      fail("{}: this checkpoint was made on other data: give --data as it was, or train without "
+           "--resume",
+           file.string());
+    }
+    state.model = Recommender(settings_from_json(json.at("settings")), json.at("items"),
+                              json.at("text_dims"));
+    json.at("updates").get_to(state.updates);
+    json.at("epoch").get_to(state.epoch);
+    json.at("step").get_to(state.step);
+    json.at("best").get_to(state.best);
+    json.at("best_epoch").get_to(state.best_epoch);
+    json.at("loss_sums").get_to(state.loss_sums);
+    json.at("epoch_seconds").get_to(state.epoch_seconds);
+    json.at("total_seconds").get_to(state.total_seconds);
+    json.at("log").get_to(state.log);
+  } catch (const Json::exception& error) {
+    fail("{}: the checkpoint is damaged ({}): train again without --resume", file.string(),
+         error.what());
+  }
+  read_model(tensors, state.model);
+  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
+    matrix = tensors.matrix(name, matrix.rows(), matrix.cols());
+  });
+  return state;
+}
+
+}  // namespace tessera

@@ -1,0 +1,27 @@
+#pragma once
+#include "model/bundle.h"
+
+namespace tessera {
+
+/// Everything a training run needs to go on as if it had never stopped. Random streams are named by
+/// (seed, purpose, epoch, step), so no generator state belongs to it.
+struct TrainingState {
+  Recommender model;
+  std::uint64_t updates = 0;  ///< optimizer steps done
+  std::size_t epoch = 0;      ///< the current one, from 0
+  std::size_t step = 0;       ///< the next one of this epoch
+  double best = -1.0;         ///< validation value of the best epoch
+  std::size_t best_epoch = 0;
+  std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
+  double epoch_seconds = 0.0;
+  double total_seconds = 0.0;
+  std::string log;  ///< training.jsonl so far
+  std::string fingerprint;
+};
+
+/// One file, written atomically.
+void write_checkpoint(const fs::path& file, TrainingState& state);
+/// Throws Error if the file is missing or damaged, or belongs to other data.
+TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint);
+
+}  // namespace tessera

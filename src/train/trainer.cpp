@@ -1,0 +1,242 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "eval/model_scorer.h"
+#include "kernels/adam.h"
+#include "train/batch.h"
+#include "train/state.h"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+
+// Purposes of random streams.
+enum Stream : std::uint64_t { kOrder = 1, kNegatives, kDropout, kCodebooks, kValidation };
+
+struct Run {
+  const TrainOptions& options;
+  const Dataset& data;
+  const Matrix& text;
+  const Negatives& negatives;
+  TrainingState& state;
+  Batcher batcher;
+  ParameterList parameters;
+  StepArena arena;
+
+  const Settings& settings() const { return state.model.settings; }
+  Random stream(Stream purpose) const {
+    return Random(settings().seed, {purpose, state.epoch, state.step});
+  }
+};
+
+// k-means on the input occurrences of the first batch.
+void initialise_codebooks(Run& run, const TrainingBatch& batch) {
+  UnifiedItemEncoder& encoder = run.state.model.item_encoder;
+  const StepItems inputs{batch.step.items.items.first(batch.input_counts.size()), {}};
+  const auto cache = encoder.forward(run.text, inputs, run.arena);
+  Random random = run.stream(kCodebooks);
+  encoder.quantizer.initialise(cache.encoder.back(), batch.input_counts, random, run.arena);
+}
+
+void add_losses(std::vector<double>& sums, const StepLosses& losses) {
+  std::vector<double> values = {losses.total, losses.recommendation, losses.items.reconstruction};
+  values.insert(values.end(), losses.items.commitment.begin(), losses.items.commitment.end());
+  values.insert(values.end(), losses.items.residual_norm.begin(), losses.items.residual_norm.end());
+  sums.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
+}
+
+Json loss_json(const std::vector<double>& sums, std::size_t steps) {
+  const auto mean = [&](std::size_t i) { return sums[i] / static_cast<double>(steps); };
+  Json json = {{"total", mean(0)}, {"recommendation", mean(1)}};
+  const std::size_t levels = (sums.size() - 3) / 2;
+  if (levels == 0) return json;
+  json["reconstruction"] = mean(2);
+  json["commitment"] = Json::array();
+  json["residual_norm"] = Json::array();
+  for (std::size_t l = 0; l < levels; ++l) {
+    json["commitment"].push_back(mean(3 + l));
+    json["residual_norm"].push_back(mean(3 + levels + l));
+  }
+  return json;
+}
+
+void run_step(Run& run, std::span<const std::int32_t> users) {
+  run.arena.reset();
+  TrainingState& state = run.state;
+  Recommender& model = state.model;
+  Random negatives = run.stream(kNegatives);
+  const TrainingBatch batch = run.batcher.build(users, negatives, run.arena);
+  if (state.updates == 0 && run.settings().has_semantics()) initialise_codebooks(run, batch);
+  const DropoutStep dropout{static_cast<float>(run.settings().dropout),
+                            run.stream(kDropout).next()};
+  const StepResult result =
+      compute_gradients(model, run.text, batch.step, dropout, run.arena);
+  if (!std::isfinite(result.losses.total)) {
+    fail("the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
+         state.epoch + 1, state.step + 1);
+  }
+  if (run.settings().has_semantics()) {
+    Random random = run.stream(kCodebooks);
+    model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random,
+                                        run.arena);
+  }
+  ++state.updates;
+  const AdamSettings adam{.learning_rate = static_cast<float>(run.settings().learning_rate)};
+  for (Parameter* parameter : run.parameters) {
+    adam_update(adam, state.updates, parameter->grad.span(), parameter->m.span(),
+                parameter->v.span(), parameter->value.span());
+  }
+  add_losses(state.loss_sums, result.losses);
+}
+
+// False if interrupted.
+bool run_epoch(Run& run, std::size_t steps) {
+  TrainingState& state = run.state;
+  std::vector<std::int32_t> order = run.batcher.users();
+  Random(run.settings().seed, {kOrder, state.epoch}).shuffle(std::span(order));
+  std::optional<Progress> progress;
+  if (!run.options.quiet) progress.emplace(fmt::format("epoch {}", state.epoch + 1), steps);
+  const double before = state.epoch_seconds;
+  const Stopwatch watch;
+  while (state.step < steps) {
+    if (run.options.interrupted && run.options.interrupted()) {
+      state.epoch_seconds = before + watch.seconds();
+      return false;
+    }
+    const std::size_t first = state.step * run.settings().batch_users;
+    run_step(run, std::span(order).subspan(
+                      first, std::min(run.settings().batch_users, order.size() - first)));
+    ++state.step;
+    if (progress) {
+      progress->update(state.step,
+                       fmt::format("loss {:.4f}",
+                                   state.loss_sums[0] / static_cast<double>(state.step)));
+    }
+  }
+  state.epoch_seconds = before + watch.seconds();
+  return true;
+}
+
+double selected(const Settings& settings, const Metrics& metrics) {
+  return to_json(metrics).at(settings.select).get<double>();
+}
+
+Metrics validate(Run& run, const Catalogue& catalogue) {
+  const Scorer scorer = model_scorer(run.state.model, catalogue, run.data);
+  const bool sampled = run.settings().selection_protocol == "sampled";
+  return metrics_of(sampled ? rank_sampled(run.data, Split::validation, run.negatives, scorer)
+                            : rank_full(run.data, Split::validation, scorer));
+}
+
+void say_epoch(const Run& run, const Metrics& metrics, bool best) {
+  if (run.options.quiet) return;
+  fmt::print("epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} s{}\n",
+             run.state.epoch + 1,
+             run.state.loss_sums[0] / static_cast<double>(run.state.step), metrics.hr10,
+             metrics.ndcg10, metrics.mrr, run.state.epoch_seconds, best ? "  best" : "");
+  std::fflush(stdout);
+}
+
+// Validates, logs, keeps the best; moves the state to the next epoch.
+Metrics close_epoch(Run& run, std::size_t steps) {
+  TrainingState& state = run.state;
+  const Stopwatch watch;
+  const Catalogue catalogue = encode_catalogue(state.model, run.text);
+  const Metrics metrics = validate(run, catalogue);
+  const double validation_seconds = watch.seconds();
+  const double value = selected(run.settings(), metrics);
+  const bool best = value > state.best;
+  state.log += Json{{"epoch", state.epoch + 1},
+                    {"loss", loss_json(state.loss_sums, steps)},
+                    {"validation", to_json(metrics)},
+                    {"seconds",
+                     {{"train", state.epoch_seconds}, {"validation", validation_seconds}}}}
+                   .dump() +
+               "\n";
+  say_epoch(run, metrics, best);
+  state.total_seconds += state.epoch_seconds + validation_seconds;
+  if (best) {
+    state.best = value;
+    state.best_epoch = state.epoch;
+    write_bundle(run.options.bundle, state.model, catalogue, run.data.items,
+                 {{"data", {{"name", run.data.name},
+                            {"directory", fs::absolute(run.options.data_directory).string()},
+                            {"fingerprint", state.fingerprint},
+                            {"simulated", run.data.simulated}}},
+                  {"epoch", state.epoch + 1},
+                  {"validation", to_json(metrics)}});
+  }
+  write_file(run.options.bundle / "training.jsonl", state.log);
+  ++state.epoch;
+  state.step = 0;
+  state.loss_sums.clear();
+  state.epoch_seconds = 0.0;
+  return metrics;
+}
+
+TrainingState fresh_state(const TrainOptions& options, std::size_t items, std::size_t text_dims) {
+  TrainingState state;
+  state.model = Recommender(options.settings, items, text_dims);
+  state.model.initialise();
+  return state;
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) {
+  const Dataset data = read_dataset(options.data_directory);
+  const std::string digest = fingerprint(data);
+  make_directory(options.bundle);
+  const fs::path checkpoint = options.bundle / "checkpoint.safetensors";
+  std::optional<TrainingState> resumed;
+  if (options.resume) resumed = read_checkpoint(checkpoint, digest);
+  const Settings& settings = resumed ? resumed->model.settings : options.settings;
+  Matrix text;
+  if (settings.has_semantics()) text = read_embeddings(options.data_directory, data.items.size());
+  Negatives negatives;
+  if (settings.selection_protocol == "sampled") {
+    negatives = options.negatives.empty()
+                    ? draw_negatives(data, mix_bits(settings.seed ^ kValidation))
+                    : read_negatives(options.negatives, data);
+  }
+  TrainingState state = resumed ? std::move(*resumed)
+                                : fresh_state(options, data.items.size(), text.cols());
+  state.fingerprint = digest;
+  const fs::path text_encoder = options.data_directory / "text_encoder.safetensors";
+  if (state.model.settings.has_semantics() && fs::exists(text_encoder)) {
+    write_file(options.bundle / "text_encoder.safetensors", read_file(text_encoder));
+  }
+
+  Run run{options, data, text, negatives, state,
+          Batcher(data, state.model.settings.max_length), state.model.parameters(), {}};
+  const std::size_t batch = run.settings().batch_users;
+  const std::size_t steps = (run.batcher.users().size() + batch - 1) / batch;
+  TrainResult result;
+  while (state.epoch < run.settings().epochs &&
+         (state.best < 0 || state.epoch <= state.best_epoch + run.settings().patience)) {
+    if (!run_epoch(run, steps)) {
+      write_checkpoint(checkpoint, state);
+      result.epochs = state.epoch;
+      return result;
+    }
+    const std::size_t best_before = state.best_epoch;
+    const Metrics metrics = close_epoch(run, steps);
+    if (state.best_epoch != best_before || state.epoch == 1) result.best = metrics;
+    write_checkpoint(checkpoint, state);
+  }
+  result.finished = true;
+  result.epochs = state.epoch;
+  result.best_epoch = state.best_epoch + 1;
+  result.seconds = state.total_seconds;
+  return result;
+}
+
+}  // namespace tessera

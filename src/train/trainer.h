@@ -1,0 +1,32 @@
+#pragma once
+#include <functional>
+
+#include "data/negatives.h"
+#include "eval/metrics.h"
+#include "model/bundle.h"
+
+namespace tessera {
+
+struct TrainOptions {
+  fs::path data_directory;
+  fs::path bundle;     ///< where the best model, the log and the checkpoint go
+  fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
+  Settings settings;
+  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it
+  bool quiet = false;
+  std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
+};
+
+struct TrainResult {
+  bool finished = false;  ///< false if interrupted
+  std::size_t epochs = 0;
+  std::size_t best_epoch = 0;
+  Metrics best;  ///< validation metrics of the best epoch
+  double seconds = 0;
+};
+
+/// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
+/// latest state as its checkpoint. A resumed run gives the same result as an unbroken one.
+TrainResult train(const TrainOptions& options);
+
+}  // namespace tessera
