@@ -1,0 +1,116 @@
+#include "text/svd.h"
+
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+#include "base/random.h"
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
+
+namespace tessera {
+namespace {
+
+using Dense = Eigen::MatrixXd;
+
+// xᵀx in double: it is small, and what follows squares the condition number.
+Dense gram(MatrixView<const float> x) {
+  Matrix product(x.cols, x.cols);
+  gemm(Transpose::yes, Transpose::no, 1.0F, x, x, 0.0F, product);
+  Dense result(x.cols, x.cols);
+  for (std::size_t i = 0; i < x.cols; ++i) {
+    for (std::size_t j = 0; j < x.cols; ++j) {
+      result(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) =
+          0.5 * (double{product[i][j]} + product[j][i]);
+    }
+  }
+  return result;
+}
+
+// x ← x · map
+void apply(Matrix& x, const Dense& map) {
+  Matrix factor(x.cols(), static_cast<std::size_t>(map.cols()));
+  for (std::size_t i = 0; i < factor.rows(); ++i) {
+    for (std::size_t j = 0; j < factor.cols(); ++j) {
+      factor[i][j] =
+          static_cast<float>(map(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)));
+    }
+  }
+  Matrix result(x.rows(), factor.cols());
+  gemm(Transpose::no, Transpose::no, 1.0F, x, factor, 0.0F, result);
+  x = std::move(result);
+}
+
+// Orthonormal columns that span x's, by the eigenvectors of its Gram matrix: unlike a Cholesky
+// factor they exist for any rank, and columns of no weight become zero.
+void orthonormalise(Matrix& x) {
+  for (int pass = 0; pass < 2; ++pass) {
+    const Dense g = gram(x);
+    const Eigen::LLT<Dense> cholesky(g);
+    const double smallest = Dense(cholesky.matrixL()).diagonal().array().abs().minCoeff();
+    if (cholesky.info() == Eigen::Success && smallest * smallest > 1e-6 * g.diagonal().maxCoeff()) {
+      apply(x, cholesky.matrixU().solve(Dense::Identity(g.rows(), g.cols())));
+      continue;
+    }
+    const Eigen::SelfAdjointEigenSolver<Dense> eigen(g);
+    const double cut = 1e-7 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
+    Dense map = eigen.eigenvectors();
+    for (Eigen::Index c = 0; c < map.cols(); ++c) {
+      const double value = eigen.eigenvalues()(c);
+      map.col(c) *= value > cut ? 1.0 / std::sqrt(value) : 0.0;
+    }
+    apply(x, map);
+  }
+}
+
+}  // namespace
+
+void multiply(const SparseMatrix& a, MatrixView<const float> b, MatrixView<float> c) {
+  parallel_for(a.rows, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t row = begin; row < end; ++row) {
+      std::ranges::fill(c.row(row), 0.0F);
+      for (auto e = static_cast<std::size_t>(a.offsets[row]);
+           e < static_cast<std::size_t>(a.offsets[row + 1]); ++e) {
+        add_scaled(a.values[e], b.row_block(static_cast<std::size_t>(a.columns[e]), 1),
+                   c.row_block(row, 1));
+      }
+    }
+  });
+}
+
+Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint64_t seed,
+                              std::size_t rounds) {
+  Matrix vectors(a.cols, dims);
+  const std::size_t sketch = std::min({dims + dims / 10 + 8, a.rows, a.cols});
+  if (sketch == 0) return vectors;
+  const SparseMatrix at = transpose(a);
+  Matrix right(a.cols, sketch);
+  Random random(seed, {0x5bd});
+  for (float& value : right.span()) value = static_cast<float>(random.normal());
+  Matrix left(a.rows, sketch);
+  for (std::size_t round = 0; round <= rounds; ++round) {
+    multiply(a, right, left);
+    orthonormalise(left);
+    right = Matrix(a.cols, left.cols());
+    multiply(at, left, right);
+    if (round < rounds) orthonormalise(right);
+  }
+  // right = Aᵀ Q = V Σ Wᵀ: V by the eigenvectors W of rightᵀ right.
+  const Eigen::SelfAdjointEigenSolver<Dense> eigen(gram(right));
+  const Eigen::Index columns = eigen.eigenvalues().size();
+  const double cut = 1e-7 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
+  const Eigen::Index wanted = std::min<Eigen::Index>(static_cast<Eigen::Index>(dims), columns);
+  Dense map(columns, wanted);
+  for (Eigen::Index c = 0; c < wanted; ++c) {
+    const double value = eigen.eigenvalues()(columns - 1 - c);
+    map.col(c) = eigen.eigenvectors().col(columns - 1 - c) *
+                 (value > cut ? 1.0 / std::sqrt(value) : 0.0);
+  }
+  apply(right, map);
+  for (std::size_t i = 0; i < a.cols; ++i) std::copy_n(right[i], right.cols(), vectors[i]);
+  return vectors;
+}
+
+}  // namespace tessera

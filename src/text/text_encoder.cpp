@@ -1,0 +1,87 @@
+#include "text/text_encoder.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "base/safetensors.h"
+#include "text/svd.h"
+
+namespace tessera {
+namespace {
+
+using Half = _Float16;
+constexpr const char* kFormatVersion = "1";
+
+}  // namespace
+
+TextEncoder TextEncoder::fit(std::span<const std::string_view> texts,
+                             const TextEncoderOptions& options) {
+  TextEncoder encoder;
+  encoder.vocabulary = fit_vocabulary(texts, options.min_df, options.max_terms);
+  encoder.projection =
+      right_singular_vectors(tfidf(encoder.vocabulary, texts), options.dims, options.seed);
+  for (float& value : encoder.projection.span()) {
+    value = static_cast<float>(static_cast<Half>(value));
+  }
+  return encoder;
+}
+
+Matrix TextEncoder::encode(std::span<const std::string_view> texts) const {
+  Matrix embeddings(texts.size(), projection.cols());
+  multiply(tfidf(vocabulary, texts), projection, embeddings);
+  parallel_for(texts.size(), 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      double squares = 0.0;
+      for (const float x : embeddings.view().row(i)) squares += double{x} * x;
+      if (squares == 0.0) continue;
+      const auto scale = static_cast<float>(1.0 / std::sqrt(squares));
+      for (float& x : embeddings.view().row(i)) x *= scale;
+    }
+  });
+  return embeddings;
+}
+
+void TextEncoder::save(const fs::path& file) const {
+  std::string terms;
+  for (const std::string& term : vocabulary.terms) terms += term + '\n';
+  std::vector<Half> half(projection.span().begin(), projection.span().end());
+  const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
+  write_safetensors(file,
+                    {{"projection", {"F16", {projection.rows(), projection.cols()}, bytes(half)}},
+                     {"idf", {"F32", {vocabulary.idf.size()}, bytes(vocabulary.idf)}},
+                     {"terms", {"U8", {terms.size()}, bytes(terms)}}},
+                    {{"format_version", kFormatVersion}});
+}
+
+TextEncoder TextEncoder::load(const fs::path& file) {
+  const SafeTensors tensors(file);
+  const auto version = tensors.metadata().find("format_version");
+  if (version == tensors.metadata().end() || version->second != kFormatVersion) {
+    fail("{}: not a text encoder of this version ({}): run 'tessera embed' again or update tessera",
+         file.string(), kFormatVersion);
+  }
+  TextEncoder encoder;
+  const Tensor& terms = tensors.at("terms");
+  for_each_line({reinterpret_cast<const char*>(terms.bytes.data()), terms.bytes.size()},
+                [&](std::string_view term, std::size_t) {
+                  encoder.vocabulary.terms.emplace_back(term);
+                });
+  const std::size_t count = encoder.vocabulary.terms.size();
+  const Matrix idf = tensors.matrix("idf");
+  const Tensor& projection = tensors.at("projection");
+  if (idf.size() != count || projection.dtype != "F16" || projection.shape.size() != 2 ||
+      projection.shape[0] != count) {
+    fail("{}: its tensors do not fit each other: run 'tessera embed' again", file.string());
+  }
+  encoder.vocabulary.idf.assign(idf.span().begin(), idf.span().end());
+  encoder.vocabulary.index_terms();
+  encoder.projection = Matrix(count, projection.shape[1]);
+  std::vector<Half> half(projection.count());
+  std::memcpy(half.data(), projection.bytes.data(), projection.bytes.size());
+  std::copy(half.begin(), half.end(), encoder.projection.span().begin());
+  return encoder;
+}
+
+}  // namespace tessera

@@ -1,0 +1,117 @@
+#include "text/tfidf.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "text/words.h"
+
+namespace tessera {
+namespace {
+
+// Calls body(term) for each word and each pair of neighbours.
+template <class Body>
+void for_terms(std::string_view text, const Body& body) {
+  const std::vector<std::string> words = split_words(text);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    body(words[i]);
+    if (i + 1 < words.size()) body(words[i] + ' ' + words[i + 1]);
+  }
+}
+
+}  // namespace
+
+SparseMatrix transpose(const SparseMatrix& matrix) {
+  SparseMatrix result;
+  result.rows = matrix.cols;
+  result.cols = matrix.rows;
+  result.offsets.assign(matrix.cols + 1, 0);
+  result.columns.resize(matrix.columns.size());
+  result.values.resize(matrix.values.size());
+  for (const std::int32_t column : matrix.columns) {
+    ++result.offsets[static_cast<std::size_t>(column) + 1];
+  }
+  for (std::size_t c = 0; c < matrix.cols; ++c) result.offsets[c + 1] += result.offsets[c];
+  std::vector<std::int64_t> next(result.offsets.begin(), result.offsets.end() - 1);
+  for (std::size_t row = 0; row < matrix.rows; ++row) {
+    for (auto e = static_cast<std::size_t>(matrix.offsets[row]);
+         e < static_cast<std::size_t>(matrix.offsets[row + 1]); ++e) {
+      const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(matrix.columns[e])]++);
+      result.columns[at] = static_cast<std::int32_t>(row);
+      result.values[at] = matrix.values[e];
+    }
+  }
+  return result;
+}
+
+void Vocabulary::index_terms() {
+  numbers.clear();
+  numbers.reserve(terms.size());
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    numbers.emplace(terms[i], static_cast<std::int32_t>(i));
+  }
+}
+
+Vocabulary fit_vocabulary(std::span<const std::string_view> texts, std::size_t min_df,
+                          std::size_t max_terms) {
+  struct Count {
+    std::size_t texts = 0;
+    std::size_t last_text = 0;  // from 1
+  };
+  std::unordered_map<std::string, Count> counts;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for_terms(texts[i], [&](const std::string& term) {
+      Count& count = counts[term];
+      if (count.last_text == i + 1) return;
+      count.last_text = i + 1;
+      ++count.texts;
+    });
+  }
+  std::vector<std::pair<std::size_t, const std::string*>> kept;
+  for (const auto& [term, count] : counts) {
+    if (count.texts >= min_df) kept.emplace_back(count.texts, &term);
+  }
+  std::ranges::sort(kept, [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : *a.second < *b.second;
+  });
+  if (kept.size() > max_terms) kept.resize(max_terms);
+  Vocabulary vocabulary;
+  for (const auto& [frequency, term] : kept) {
+    vocabulary.terms.push_back(*term);
+    vocabulary.idf.push_back(static_cast<float>(
+        std::log((1.0 + static_cast<double>(texts.size())) / (1.0 + static_cast<double>(frequency))) +
+        1.0));
+  }
+  vocabulary.index_terms();
+  return vocabulary;
+}
+
+SparseMatrix tfidf(const Vocabulary& vocabulary, std::span<const std::string_view> texts) {
+  SparseMatrix matrix;
+  matrix.rows = texts.size();
+  matrix.cols = vocabulary.terms.size();
+  std::map<std::int32_t, std::size_t> counts;
+  for (const std::string_view text : texts) {
+    counts.clear();
+    for_terms(text, [&](const std::string& term) {
+      const auto found = vocabulary.numbers.find(term);
+      if (found != vocabulary.numbers.end()) ++counts[found->second];
+    });
+    double squares = 0.0;
+    const std::size_t first = matrix.values.size();
+    for (const auto& [term, count] : counts) {
+      const double value = (1.0 + std::log(static_cast<double>(count))) *
+                           vocabulary.idf[static_cast<std::size_t>(term)];
+      squares += value * value;
+      matrix.columns.push_back(term);
+      matrix.values.push_back(static_cast<float>(value));
+    }
+    for (std::size_t e = first; e < matrix.values.size(); ++e) {
+      matrix.values[e] /= static_cast<float>(std::sqrt(squares));
+    }
+    matrix.offsets.push_back(static_cast<std::int64_t>(matrix.values.size()));
+  }
+  return matrix;
+}
+
+}  // namespace tessera
