@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/npy.h"
@@ -17,25 +19,58 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-const Json& field(const Json& json, const char* name, const std::string& where) {
+template <class T>
+T field(const Json& json, const char* name, const std::string& where) {
   if (!json.is_object() || !json.contains(name)) {
-    fail("{}: '{}' is missing: prepare the dataset again", where, name);
+    fail("{}: '{}' is missing; prepare the dataset again", where, name);
   }
-  return json.at(name);
+  try {
+    return json.at(name).get<T>();
+  } catch (const Json::type_error&) {
+    fail("{}: '{}' holds a value of the wrong kind; prepare the dataset again", where, name);
+  }
 }
 
-std::string text_field(const Json& json, const char* name, const std::string& where) {
-  const Json& value = field(json, name, where);
-  if (!value.is_string()) fail("{}: '{}' must be text", where, name);
-  return value.get<std::string>();
+/// The ids as users.txt and look-ups need them: no two alike, none empty, no line ends inside.
+/// `id(i)` is the i-th of `count`.
+template <class Id>
+void check_ids(const std::string& where, std::size_t count, const Id& id) {
+  std::unordered_set<std::string_view> known;
+  known.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string_view text = id(i);
+    if (text.empty() || text.find_first_of("\r\n") != std::string_view::npos) {
+      fail("{}:{}: an id must not be empty or hold a line end; correct the id", where, i + 1);
+    }
+    if (!known.insert(text).second) {
+      fail("{}:{}: the id '{}' stands there twice; make ids distinct", where, i + 1, text);
+    }
+  }
+}
+
+void check_ids(const Dataset& data, const fs::path& directory) {
+  check_ids((directory / "items.jsonl").string(), data.items.size(),
+            [&](std::size_t i) -> std::string_view { return data.items[i].id; });
+  check_ids((directory / "users.txt").string(), data.users(),
+            [&](std::size_t u) -> std::string_view { return data.user_ids[u]; });
+}
+
+void check_count(const Json& json, const char* name, std::size_t count, const fs::path& directory,
+                 const char* file) {
+  const std::string where = (directory / "dataset.json").string();
+  const auto said = field<std::uint64_t>(json, name, where);
+  if (said != count) {
+    fail("{}: holds {} {} where dataset.json says {}; the dataset is damaged, prepare it again",
+         (directory / file).string(), count, name, said);
+  }
 }
 
 void check_events(const Dataset& data, const fs::path& directory) {
-  const std::string again = "the dataset is damaged: prepare it again";
+  const char* again = "the dataset is damaged, prepare it again";
   if (data.offsets.size() != data.users() + 1 || data.offsets.front() != 0 ||
       data.offsets.back() != static_cast<std::int64_t>(data.events.size())) {
-    fail("{}: offsets do not fit {} users and {} events; {}",
-         (directory / "offsets.npy").string(), data.users(), data.events.size(), again);
+    fail("{}: offsets do not fit {} users and {} events; {}", (directory / "offsets.npy").string(),
+         data.users(), data.events.size(), again);
   }
   for (std::size_t u = 0; u < data.users(); ++u) {
     if (data.offsets[u] > data.offsets[u + 1]) {
@@ -55,6 +90,13 @@ void check_events(const Dataset& data, const fs::path& directory) {
   }
 }
 
+/// Where the target of `split` stands in a history of `length` events.
+std::size_t target_position(std::size_t length, Split split) {
+  if (split == Split::train) throw std::logic_error("the train split has no single target");
+  if (length < kMinEvaluatedEvents) throw std::logic_error("the history is too short to evaluate");
+  return length - (split == Split::test ? 1 : 2);
+}
+
 }  // namespace
 
 std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user) {
@@ -64,18 +106,19 @@ std::span<const std::int32_t> train_history(const Dataset& data, std::size_t use
 
 std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split) {
   const auto all = data.history(user);
-  return all.first(all.size() - (split == Split::test ? 1 : 2));
+  return all.first(target_position(all.size(), split));
 }
 
 std::int32_t target_of(const Dataset& data, std::size_t user, Split split) {
   const auto all = data.history(user);
-  return all[all.size() - (split == Split::test ? 1 : 2)];
+  return all[target_position(all.size(), split)];
 }
 
 std::vector<std::int32_t> evaluated_users(const Dataset& data) {
   std::vector<std::int32_t> users;
   for (std::size_t u = 0; u < data.users(); ++u) {
-    if (data.history(u).size() >= kMinEvaluatedEvents) users.push_back(static_cast<std::int32_t>(u));
+    if (data.history(u).size() >= kMinEvaluatedEvents)
+      users.push_back(static_cast<std::int32_t>(u));
   }
   return users;
 }
@@ -107,7 +150,8 @@ std::string fingerprint(const Dataset& data) {
 }
 
 void write_dataset(const fs::path& directory, const Dataset& data) {
-  make_directory(directory);
+  check_ids(data, directory);
+  check_events(data, directory);
   std::string items;
   for (const CatalogueItem& item : data.items) {
     items += dump({{"id", item.id}, {"title", item.title}, {"text", item.text}});
@@ -115,55 +159,75 @@ void write_dataset(const fs::path& directory, const Dataset& data) {
   }
   std::string users;
   for (const std::string& user : data.user_ids) users += user + '\n';
-  write_file(directory / "items.jsonl", items);
-  write_file(directory / "users.txt", users);
-  write_npy(directory / "offsets.npy", std::span(data.offsets));
-  write_npy(directory / "events.npy", std::span(data.events));
-  if (data.times.empty()) {
-    fs::remove(directory / "times.npy");
-  } else {
-    write_npy(directory / "times.npy", std::span(data.times));
-  }
-  // dataset.json comes last: without it the directory is not a dataset.
   const Json json = {{"format_version", kFormatVersion}, {"name", data.name},
                      {"simulated", data.simulated},      {"users", data.users()},
                      {"items", data.items.size()},       {"events", data.events.size()},
                      {"times", !data.times.empty()},     {"fingerprint", fingerprint(data)}};
-  write_file(directory / "dataset.json", json.dump(2) + "\n");
+
+  // All is written in a folder inside before any of it takes its place: whoever interrupts the
+  // writing leaves the dataset that was there, and whoever interrupts the moves a fingerprint that
+  // does not match.
+  const fs::path staging = directory / ".writing";
+  make_directory(staging);
+  write_file(staging / "items.jsonl", items);
+  write_file(staging / "users.txt", users);
+  write_npy(staging / "offsets.npy", std::span(data.offsets));
+  write_npy(staging / "events.npy", std::span(data.events));
+  if (!data.times.empty()) write_npy(staging / "times.npy", std::span(data.times));
+  write_file(staging / "dataset.json", dump(json) + "\n");
+  try {
+    // Times and embeddings of an earlier dataset do not belong to this one.
+    fs::remove(directory / "embeddings.npy");
+    fs::remove(directory / "times.npy");
+    for (const char* file :
+         {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy", "dataset.json"}) {
+      if (fs::exists(staging / file)) fs::rename(staging / file, directory / file);
+    }
+    fs::remove_all(staging);
+  } catch (const fs::filesystem_error& error) {
+    fail("{}: cannot move the dataset into place: {}", directory.string(), error.code().message());
+  }
 }
 
 Dataset read_dataset(const fs::path& directory) {
   const fs::path file = directory / "dataset.json";
   if (!fs::exists(file)) {
-    fail("{}: not a dataset directory (no dataset.json): make one with 'tessera prepare' or "
-         "'tessera simulate'",
-         directory.string());
+    fail(
+        "{}: not a dataset directory (no dataset.json); make one with 'tessera prepare' or "
+        "'tessera simulate'",
+        directory.string());
   }
   const Json json = read_json(file);
-  const Json& version = field(json, "format_version", file.string());
-  if (!version.is_number_integer() || version.get<int>() > kFormatVersion) {
-    fail("{}: format version {} is newer than this program's ({}): update tessera", file.string(),
-         version.dump(), kFormatVersion);
+  if (const int version = field<int>(json, "format_version", file.string());
+      version > kFormatVersion) {
+    fail("{}: format version {} is newer than this program's ({}); update tessera", file.string(),
+         version, kFormatVersion);
   }
   Dataset data;
-  data.name = text_field(json, "name", file.string());
-  data.simulated = json.value("simulated", false);
+  data.name = field<std::string>(json, "name", file.string());
+  data.simulated = field<bool>(json, "simulated", file.string());
   const fs::path items = directory / "items.jsonl";
   for_each_line(read_file(items), [&](std::string_view line, std::size_t number) {
     const std::string where = fmt::format("{}:{}", items.string(), number);
     const Json item = parse_json(line, where);
-    data.items.push_back({text_field(item, "id", where), text_field(item, "title", where),
-                          text_field(item, "text", where)});
+    data.items.push_back({field<std::string>(item, "id", where),
+                          field<std::string>(item, "title", where),
+                          field<std::string>(item, "text", where)});
   });
-  for_each_line(read_file(directory / "users.txt"), [&](std::string_view line, std::size_t) {
-    data.user_ids.emplace_back(line);
-  });
+  for_each_line(read_file(directory / "users.txt"),
+                [&](std::string_view line, std::size_t) { data.user_ids.emplace_back(line); });
   data.offsets = read_npy_i64(directory / "offsets.npy");
   data.events = read_npy_i32(directory / "events.npy");
-  if (json.value("times", false)) data.times = read_npy_i64(directory / "times.npy");
+  if (field<bool>(json, "times", file.string())) {
+    data.times = read_npy_i64(directory / "times.npy");
+  }
+  check_count(json, "items", data.items.size(), directory, "items.jsonl");
+  check_count(json, "users", data.users(), directory, "users.txt");
+  check_count(json, "events", data.events.size(), directory, "events.npy");
+  check_ids(data, directory);
   check_events(data, directory);
-  if (text_field(json, "fingerprint", file.string()) != fingerprint(data)) {
-    fail("{}: the fingerprint does not match the files beside it: prepare the dataset again",
+  if (field<std::string>(json, "fingerprint", file.string()) != fingerprint(data)) {
+    fail("{}: the fingerprint does not match the files beside it; prepare the dataset again",
          file.string());
   }
   return data;

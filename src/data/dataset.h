@@ -45,9 +45,10 @@ inline constexpr std::size_t kMinEvaluatedEvents = 3;
 
 /// The events that training may see: all but the last two (all of a history too short to evaluate).
 std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user);
-/// The events before the target of `split` (validation or test).
+/// The events before the target of `split` (validation or test). The user must have at least
+/// kMinEvaluatedEvents; std::logic_error otherwise, as for the train split.
 std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split);
-/// The target of `split` (validation or test).
+/// The target of `split` (validation or test), under the same conditions.
 std::int32_t target_of(const Dataset& data, std::size_t user, Split split);
 /// Users that `split` (validation or test) evaluates, ascending.
 std::vector<std::int32_t> evaluated_users(const Dataset& data);
@@ -60,7 +61,8 @@ std::unordered_map<std::string_view, std::int32_t> number_by_id(
 std::string fingerprint(const Dataset& data);
 
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
-/// times are known, times.npy. `read_dataset` throws Error naming the file and what is wrong.
+/// times are known, times.npy. Both throw Error naming the file and what is wrong. Writing over a
+/// dataset replaces it whole, at the end, and removes its embeddings.
 void write_dataset(const fs::path& directory, const Dataset& data);
 Dataset read_dataset(const fs::path& directory);
 

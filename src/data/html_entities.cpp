@@ -1,8 +1,7 @@
 #include "data/html_entities.h"
 
-#include <array>
 #include <charconv>
-#include <utility>
+#include <iterator>
 
 namespace tessera {
 namespace {
@@ -25,12 +24,38 @@ void append_utf8(std::string& out, unsigned code) {
   }
 }
 
+struct Entity {
+  std::string_view name;
+  unsigned code;
+};
+// The entities of markup, and of HTML 4 the punctuation that product texts use.
+constexpr Entity kNamed[] = {
+    {"amp", '&'},      {"lt", '<'},       {"gt", '>'},        {"quot", '"'},     {"apos", '\''},
+    {"ndash", 0x2013}, {"mdash", 0x2014}, {"lsquo", 0x2018},  {"rsquo", 0x2019}, {"ldquo", 0x201c},
+    {"rdquo", 0x201d}, {"bull", 0x2022},  {"hellip", 0x2026}, {"euro", 0x20ac},  {"trade", 0x2122},
+};
+// HTML 4's names of the code points from 160 on, in order.
+constexpr std::string_view kLatin1[] = {
+    "nbsp",   "iexcl",  "cent",   "pound",  "curren", "yen",    "brvbar", "sect",   "uml",
+    "copy",   "ordf",   "laquo",  "not",    "shy",    "reg",    "macr",   "deg",    "plusmn",
+    "sup2",   "sup3",   "acute",  "micro",  "para",   "middot", "cedil",  "sup1",   "ordm",
+    "raquo",  "frac14", "frac12", "frac34", "iquest", "Agrave", "Aacute", "Acirc",  "Atilde",
+    "Auml",   "Aring",  "AElig",  "Ccedil", "Egrave", "Eacute", "Ecirc",  "Euml",   "Igrave",
+    "Iacute", "Icirc",  "Iuml",   "ETH",    "Ntilde", "Ograve", "Oacute", "Ocirc",  "Otilde",
+    "Ouml",   "times",  "Oslash", "Ugrave", "Uacute", "Ucirc",  "Uuml",   "Yacute", "THORN",
+    "szlig",  "agrave", "aacute", "acirc",  "atilde", "auml",   "aring",  "aelig",  "ccedil",
+    "egrave", "eacute", "ecirc",  "euml",   "igrave", "iacute", "icirc",  "iuml",   "eth",
+    "ntilde", "ograve", "oacute", "ocirc",  "otilde", "ouml",   "divide", "oslash", "ugrave",
+    "uacute", "ucirc",  "uuml",   "yacute", "thorn",  "yuml"};
+static_assert(std::size(kLatin1) == 96);
+
 // The code point of the entity `name` (without & and ;), or 0.
 unsigned code_point(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, unsigned>, 6> kNamed = {
-      {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", ' '}}};
-  for (const auto& [known, code] : kNamed) {
-    if (name == known) return code;
+  for (const Entity& entity : kNamed) {
+    if (name == entity.name) return entity.code;
+  }
+  for (unsigned i = 0; i < std::size(kLatin1); ++i) {
+    if (name == kLatin1[i]) return 160 + i;
   }
   if (!name.starts_with('#')) return 0;
   name.remove_prefix(1);
@@ -47,6 +72,7 @@ unsigned code_point(std::string_view name) {
 
 std::string decode_html_entities(std::string_view text) {
   constexpr std::size_t kLongest = 10;
+  constexpr unsigned kNoBreakSpace = 160;
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -55,7 +81,7 @@ std::string decode_html_entities(std::string_view text) {
       const unsigned code =
           end == std::string_view::npos ? 0 : code_point(text.substr(i + 1, end - 1));
       if (code != 0) {
-        append_utf8(out, code);
+        append_utf8(out, code == kNoBreakSpace ? ' ' : code);
         i += end;
         continue;
       }

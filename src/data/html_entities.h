@@ -4,8 +4,8 @@
 
 namespace tessera {
 
-/// The text with its HTML entities (amp, lt, gt, quot, apos, nbsp and numeric ones) as UTF-8; what
-/// is no such entity stays as it is.
+/// The text with its HTML entities (numeric ones, those of markup and Latin-1, common punctuation)
+/// as UTF-8, no-break spaces as plain ones; what is no such entity stays as it is.
 std::string decode_html_entities(std::string_view text);
 
 }  // namespace tessera

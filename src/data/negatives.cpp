@@ -28,18 +28,23 @@ Negatives read_negatives(const fs::path& path, const Dataset& data) {
     }
     const std::size_t count = fields.size() - 1;
     if (user == 0) negatives.per_user = count;
-    if (count == 0 || count != negatives.per_user) {
+    if (count == 0) fail("{}: no items: expected 'user item item …'", where);
+    if (count != negatives.per_user) {
       fail("{}: {} items where the lines before have {}: every user needs as many", where, count,
            negatives.per_user);
     }
     const auto history = data.history(user);
     for (std::size_t i = 1; i < fields.size(); ++i) {
       const auto found = numbers.find(fields[i]);
-      if (found == numbers.end()) fail("{}: unknown item '{}'", where, fields[i]);
+      if (found == numbers.end()) {
+        fail("{}: item '{}' is not in the catalogue: use the negatives made for this data", where,
+             fields[i]);
+      }
       if (std::ranges::find(history, found->second) != history.end()) {
-        fail("{}: item '{}' is in the history of user '{}': a negative must be an item the user "
-             "never touched",
-             where, fields[i], fields[0]);
+        fail(
+            "{}: item '{}' is in the history of user '{}': a negative must be an item the user "
+            "never touched; draw them again",
+            where, fields[i], fields[0]);
       }
       negatives.items.push_back(found->second);
     }
@@ -61,8 +66,10 @@ Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t pe
     taken.clear();
     taken.insert(history.begin(), history.end());
     if (taken.size() + per_user > data.items.size()) {
-      fail("user '{}' leaves {} items of the catalogue: too few to draw {} negatives from",
-           data.user_ids[u], data.items.size() - taken.size(), per_user);
+      fail(
+          "user '{}' leaves {} items of the catalogue: too few to draw {} negatives from; ask for "
+          "fewer",
+          data.user_ids[u], data.items.size() - taken.size(), per_user);
     }
     Random random(seed, {0x6e65, u});
     for (std::size_t i = 0; i < per_user;) {

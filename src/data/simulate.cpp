@@ -29,9 +29,8 @@ constexpr std::array kMaterials = {"walnut", "steel", "cotton",  "bamboo", "cera
                                    "brass",  "glass", "leather", "linen",  "recycled"};
 constexpr std::array kColours = {"black", "sand", "sky blue", "forest green", "red",
                                  "white", "grey", "mustard",  "rose",         "navy"};
-constexpr std::array kBrands = {"Alder & Finch", "Norrvik",   "Casa Lume", "Pine Row",
-                                "Kestrel",       "Oat House", "Maren",     "Tidewater",
-                                "Fable",         "Juniper Co"};
+constexpr std::array kBrands = {"Alder & Finch", "Norrvik", "Casa Lume", "Pine Row", "Kestrel",
+                                "Oat House",     "Maren",   "Tidewater", "Fable",    "Juniper Co"};
 constexpr std::size_t kProducts = kDepartments.size() * kDepartments[0].products.size();
 constexpr std::size_t kLinks = 3;
 
@@ -131,9 +130,9 @@ Dataset simulate_shop(const SimulationOptions& options) {
     std::int64_t time = kStart + static_cast<std::int64_t>(random.below(500)) * kDay;
     while (data.events.size() - first < length) {
       const bool opening = data.events.size() == first;
-      std::int32_t item = opening ? shop.all.draw(random)
-                                  : next_item(shop, data.events.back(), taste_brand, taste_product,
-                                              random);
+      std::int32_t item =
+          opening ? shop.all.draw(random)
+                  : next_item(shop, data.events.back(), taste_brand, taste_product, random);
       const auto seen = std::span(data.events).subspan(first);
       while (std::ranges::find(seen, item) != seen.end()) {
         item = static_cast<std::int32_t>(random.below(options.items));
