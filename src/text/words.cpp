@@ -59,7 +59,7 @@ std::vector<std::string> split_words(std::string_view text) {
       reinterpret_cast<const utf8proc_uint8_t*>(clean.data()),
       static_cast<utf8proc_ssize_t>(clean.size()), &mapped,
       static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT |
-                                     UTF8PROC_CASEFOLD));
+                                     UTF8PROC_CASEFOLD | UTF8PROC_IGNORE));
   const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owner(mapped, std::free);
   std::vector<std::string> words;
   bool open = false;  // the last word may grow
