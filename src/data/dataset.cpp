@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/npy.h"
 #include "base/random.h"
+#include "text/text_encoder.h"
 
 namespace tessera {
 namespace {
@@ -177,7 +178,8 @@ void write_dataset(const fs::path& directory, const Dataset& data) {
   write_file(staging / "dataset.json", dump(json) + "\n");
   try {
     // Times and embeddings of an earlier dataset do not belong to this one.
-    fs::remove(directory / "embeddings.npy");
+    fs::remove(directory / kEmbeddingsFile);
+    fs::remove(directory / kTextEncoderFile);
     fs::remove(directory / "times.npy");
     for (const char* file :
          {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy", "dataset.json"}) {
@@ -234,7 +236,7 @@ Dataset read_dataset(const fs::path& directory) {
 }
 
 Matrix read_embeddings(const fs::path& directory, std::size_t items) {
-  const fs::path file = directory / "embeddings.npy";
+  const fs::path file = directory / kEmbeddingsFile;
   if (!fs::exists(file)) {
     fail("{}: missing: run 'tessera embed --data {}' first", file.string(), directory.string());
   }

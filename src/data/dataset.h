@@ -66,6 +66,9 @@ std::string fingerprint(const Dataset& data);
 void write_dataset(const fs::path& directory, const Dataset& data);
 Dataset read_dataset(const fs::path& directory);
 
+/// Item embeddings in a dataset directory.
+inline constexpr const char* kEmbeddingsFile = "embeddings.npy";
+
 /// embeddings.npy of a dataset directory, [items, dims] by item number. Throws Error that says how
 /// to make it if missing; also when rows do not match the catalogue or a value is not finite.
 Matrix read_embeddings(const fs::path& directory, std::size_t items);

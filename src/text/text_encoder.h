@@ -5,6 +5,9 @@
 
 namespace tessera {
 
+/// Its file in dataset directories and bundles.
+inline constexpr const char* kTextEncoderFile = "text_encoder.safetensors";
+
 struct TextEncoderOptions {
   std::size_t dims = 768;
   std::size_t min_df = 2;
