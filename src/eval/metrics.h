@@ -25,6 +25,7 @@ Metrics metrics_of(std::span<const Rank> ranks);
 
 /// {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"}.
 nlohmann::json to_json(const Metrics& metrics);
+Metrics metrics_from_json(const nlohmann::json& json, std::size_t users);
 
 /// Paired bootstrap over users of the difference a − b of two systems ranked on the same users.
 struct PairedDifference {

@@ -169,6 +169,22 @@ void apply_setting(Settings& settings, std::string_view assignment) {
   settings = settings_from_json(changed);
 }
 
+std::string settings_help() {
+  std::string help = "Settings of the 'paper' recipe, for --set:";
+  std::string line;
+  const Json defaults = to_json(Settings{});
+  for (const auto& [key, value] : defaults.items()) {
+    const std::string part =
+        fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump());
+    if (line.empty() || line.size() + part.size() > 92) {
+      help += line + "\n ";
+      line.clear();
+    }
+    line += " " + part;
+  }
+  return help + line + "\n";
+}
+
 Settings recipe(const std::string& name) {
   Settings settings;
   settings.recipe = name;

@@ -57,6 +57,8 @@ nlohmann::json to_json(const Settings& settings);
 Settings settings_from_json(const nlohmann::json& json);
 /// Applies `key=value`; errors as settings_from_json.
 void apply_setting(Settings& settings, std::string_view assignment);
+/// One line a setting with its default, for help texts.
+std::string settings_help();
 /// The named recipe; throws UsageError with the known ones.
 Settings recipe(const std::string& name);
 

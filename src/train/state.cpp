@@ -34,7 +34,8 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
                      {"updates", state.updates},
                      {"epoch", state.epoch},
                      {"step", state.step},
-                     {"best", state.best},
+                     {"best", to_json(state.best)},
+                     {"best_users", state.best.users},
                      {"best_epoch", state.best_epoch},
                      {"loss_sums", state.loss_sums},
                      {"epoch_seconds", state.epoch_seconds},
@@ -67,7 +68,7 @@ TrainingState read_checkpoint(const fs::path& file, const std::string& fingerpri
     json.at("updates").get_to(state.updates);
     json.at("epoch").get_to(state.epoch);
     json.at("step").get_to(state.step);
-    json.at("best").get_to(state.best);
+    state.best = metrics_from_json(json.at("best"), json.at("best_users"));
     json.at("best_epoch").get_to(state.best_epoch);
     json.at("loss_sums").get_to(state.loss_sums);
     json.at("epoch_seconds").get_to(state.epoch_seconds);

@@ -1,4 +1,5 @@
 #pragma once
+#include "eval/metrics.h"
 #include "model/bundle.h"
 
 namespace tessera {
@@ -10,7 +11,7 @@ struct TrainingState {
   std::uint64_t updates = 0;  ///< optimizer steps done
   std::size_t epoch = 0;      ///< the current one, from 0
   std::size_t step = 0;       ///< the next one of this epoch
-  double best = -1.0;         ///< validation value of the best epoch
+  Metrics best;               ///< validation metrics of the best epoch; no users before the first
   std::size_t best_epoch = 0;
   std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
   double epoch_seconds = 0.0;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "eval/model_scorer.h"
+#include "text/text_encoder.h"
 #include "kernels/adam.h"
 #include "train/batch.h"
 #include "train/state.h"
@@ -103,7 +104,7 @@ bool run_epoch(Run& run, std::size_t steps) {
   std::vector<std::int32_t> order = run.batcher.users();
   Random(run.settings().seed, {kOrder, state.epoch}).shuffle(std::span(order));
   std::optional<Progress> progress;
-  if (!run.options.quiet) progress.emplace(fmt::format("epoch {}", state.epoch + 1), steps);
+  if (run.options.progress) progress.emplace(fmt::format("epoch {}", state.epoch + 1), steps);
   const double before = state.epoch_seconds;
   const Stopwatch watch;
   while (state.step < steps) {
@@ -136,50 +137,46 @@ Metrics validate(Run& run, const Catalogue& catalogue) {
                             : rank_full(run.data, Split::validation, scorer));
 }
 
-void say_epoch(const Run& run, const Metrics& metrics, bool best) {
-  if (run.options.quiet) return;
-  fmt::print("epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} s{}\n",
-             run.state.epoch + 1,
-             run.state.loss_sums[0] / static_cast<double>(run.state.step), metrics.hr10,
-             metrics.ndcg10, metrics.mrr, run.state.epoch_seconds, best ? "  best" : "");
-  std::fflush(stdout);
-}
-
 // Validates, logs, keeps the best; moves the state to the next epoch.
-Metrics close_epoch(Run& run, std::size_t steps) {
+void close_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
   const Stopwatch watch;
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
-  const Metrics metrics = validate(run, catalogue);
-  const double validation_seconds = watch.seconds();
-  const double value = selected(run.settings(), metrics);
-  const bool best = value > state.best;
-  state.log += Json{{"epoch", state.epoch + 1},
+  EpochReport report;
+  report.epoch = state.epoch + 1;
+  report.epochs = run.settings().epochs;
+  report.loss = state.loss_sums[0] / static_cast<double>(steps);
+  report.validation = validate(run, catalogue);
+  report.train_seconds = state.epoch_seconds;
+  report.validation_seconds = watch.seconds();
+  report.best = state.best.users == 0 ||
+                selected(run.settings(), report.validation) > selected(run.settings(), state.best);
+  state.log += Json{{"epoch", report.epoch},
                     {"loss", loss_json(state.loss_sums, steps)},
-                    {"validation", to_json(metrics)},
+                    {"validation", to_json(report.validation)},
                     {"seconds",
-                     {{"train", state.epoch_seconds}, {"validation", validation_seconds}}}}
+                     {{"train", report.train_seconds}, {"validation", report.validation_seconds}}}}
                    .dump() +
                "\n";
-  say_epoch(run, metrics, best);
-  state.total_seconds += state.epoch_seconds + validation_seconds;
-  if (best) {
-    state.best = value;
+  state.total_seconds += report.train_seconds + report.validation_seconds;
+  if (report.best) {
+    state.best = report.validation;
     state.best_epoch = state.epoch;
     write_bundle(run.options.bundle, state.model, catalogue, run.data.items,
-                 {{"data", {{"name", run.data.name},
-                            {"directory", fs::absolute(run.options.data_directory).string()},
-                            {"fingerprint", state.fingerprint},
-                            {"simulated", run.data.simulated}}},
-                  {"epoch", state.epoch + 1},
-                  {"validation", to_json(metrics)}});
+                 {{"data",
+                   {{"name", run.data.name},
+                    {"directory", fs::absolute(run.options.data_directory).string()},
+                    {"fingerprint", state.fingerprint},
+                    {"simulated", run.data.simulated}}},
+                  {"epoch", report.epoch},
+                  {"validation", to_json(report.validation)}});
   }
   write_file(run.options.bundle / "training.jsonl", state.log);
   ++state.epoch;
   state.step = 0;
   state.loss_sums.clear();
   state.epoch_seconds = 0.0;
-  return metrics;
+  if (run.options.on_epoch) run.options.on_epoch(report);
 }
 
 TrainingState fresh_state(const TrainOptions& options, std::size_t items, std::size_t text_dims) {
@@ -210,31 +207,28 @@ TrainResult train(const TrainOptions& options) {
   TrainingState state = resumed ? std::move(*resumed)
                                 : fresh_state(options, data.items.size(), text.cols());
   state.fingerprint = digest;
-  const fs::path text_encoder = options.data_directory / "text_encoder.safetensors";
+  const fs::path text_encoder = options.data_directory / kTextEncoderFile;
   if (state.model.settings.has_semantics() && fs::exists(text_encoder)) {
-    write_file(options.bundle / "text_encoder.safetensors", read_file(text_encoder));
+    write_file(options.bundle / kTextEncoderFile, read_file(text_encoder));
   }
 
   Run run{options, data, text, negatives, state,
           Batcher(data, state.model.settings.max_length), state.model.parameters(), {}};
   const std::size_t batch = run.settings().batch_users;
   const std::size_t steps = (run.batcher.users().size() + batch - 1) / batch;
+  const auto improving = [&] {
+    return state.best.users == 0 || state.epoch <= state.best_epoch + run.settings().patience;
+  };
   TrainResult result;
-  while (state.epoch < run.settings().epochs &&
-         (state.best < 0 || state.epoch <= state.best_epoch + run.settings().patience)) {
-    if (!run_epoch(run, steps)) {
-      write_checkpoint(checkpoint, state);
-      result.epochs = state.epoch;
-      return result;
-    }
-    const std::size_t best_before = state.best_epoch;
-    const Metrics metrics = close_epoch(run, steps);
-    if (state.best_epoch != best_before || state.epoch == 1) result.best = metrics;
+  result.finished = true;
+  while (result.finished && state.epoch < run.settings().epochs && improving()) {
+    result.finished = run_epoch(run, steps);
+    if (result.finished) close_epoch(run, steps);
     write_checkpoint(checkpoint, state);
   }
-  result.finished = true;
   result.epochs = state.epoch;
-  result.best_epoch = state.best_epoch + 1;
+  result.best_epoch = state.best.users == 0 ? 0 : state.best_epoch + 1;
+  result.best = state.best;
   result.seconds = state.total_seconds;
   return result;
 }

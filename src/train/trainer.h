@@ -7,21 +7,33 @@
 
 namespace tessera {
 
+/// What one epoch came to.
+struct EpochReport {
+  std::size_t epoch = 0;   ///< from 1
+  std::size_t epochs = 0;  ///< at most
+  double loss = 0;         ///< mean total loss of its steps
+  Metrics validation;
+  double train_seconds = 0;
+  double validation_seconds = 0;
+  bool best = false;  ///< better than all before: the bundle holds this epoch now
+};
+
 struct TrainOptions {
   fs::path data_directory;
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it
-  bool quiet = false;
+  bool resume = false;    ///< go on from the checkpoint; settings are then taken from it
+  bool progress = false;  ///< a progress bar on standard error
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
+  std::function<void(const EpochReport&)> on_epoch;
 };
 
 struct TrainResult {
   bool finished = false;  ///< false if interrupted
   std::size_t epochs = 0;
-  std::size_t best_epoch = 0;
-  Metrics best;  ///< validation metrics of the best epoch
+  std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
+  Metrics best;                ///< validation metrics of the best epoch
   double seconds = 0;
 };
 

@@ -1,0 +1,15 @@
+#pragma once
+#include <CLI/App.hpp>
+
+namespace tessera {
+
+// Each adds one subcommand with its options, help and action. Actions throw Error or UsageError.
+void add_simulate(CLI::App& app);
+void add_prepare(CLI::App& app);
+void add_embed(CLI::App& app);
+void add_train(CLI::App& app);
+void add_evaluate(CLI::App& app);
+void add_recommend(CLI::App& app);
+void add_tokens(CLI::App& app);
+
+}  // namespace tessera

@@ -1,0 +1,57 @@
+#include "cli/print.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace tessera {
+
+std::string grouped(std::size_t number) {
+  std::string digits = std::to_string(number);
+  for (std::size_t at = digits.size(); at > 3;) {
+    at -= 3;
+    digits.insert(at, 1, ',');
+  }
+  return digits;
+}
+
+void print_json(const nlohmann::json& json) {
+  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+std::string printable(std::string_view text, std::size_t width) {
+  std::string result;
+  std::size_t shown = 0;
+  std::size_t fits = 0;  // bytes of the first width − 1 characters
+  for (const char byte : text) {
+    const bool continues = (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+    if (!continues) {
+      if (shown + 1 == width) fits = result.size();
+      if (++shown > width) {
+        result.resize(fits);
+        return result + "…";
+      }
+    }
+    const bool control = static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f;
+    result += control ? ' ' : byte;
+  }
+  return result;
+}
+
+void print_tokens(const CodeStatistics& statistics, const TokenAccount& account) {
+  fmt::print("tokens: {} catalogue parameters, {:.2f} % below a table of 64 dims; {} bytes\n",
+             grouped(account.catalogue_parameters), 100 * account.reduction,
+             grouped(account.catalogue_bytes));
+  if (statistics.activation.empty()) return;
+  for (std::size_t l = 0; l < statistics.activation.size(); ++l) {
+    fmt::print("  level {}: {:.2f} % of codes used, perplexity {:.1f}\n", l + 1,
+               100 * statistics.activation[l], statistics.perplexity[l]);
+  }
+  fmt::print("  {:.2f} % of items have a code tuple of their own, {:.2f} % distinct tuples; the "
+             "largest collision has {} items\n",
+             100 * statistics.unique_share, 100 * statistics.distinct_share,
+             statistics.largest_collision);
+}
+
+}  // namespace tessera

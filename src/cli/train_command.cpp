@@ -1,0 +1,86 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/print.h"
+#include "train/trainer.h"
+
+namespace tessera {
+namespace {
+
+struct TrainArguments {
+  std::string data, out, negatives;
+  std::string recipe = "paper";
+  std::vector<std::string> set;
+  bool resume = false;
+  bool json = false;
+};
+
+void say_epoch(const EpochReport& report) {
+  fmt::print("epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} + {:.1f} s{}\n",
+             report.epoch, report.loss, report.validation.hr10, report.validation.ndcg10,
+             report.validation.mrr, report.train_seconds, report.validation_seconds,
+             report.best ? "  best" : "");
+  std::fflush(stdout);
+}
+
+void train_command(const TrainArguments& arguments) {
+  if (arguments.resume && !arguments.set.empty()) {
+    fail_usage("--set does not go with --resume: a resumed run keeps its settings");
+  }
+  TrainOptions options;
+  options.data_directory = arguments.data;
+  options.bundle = arguments.out;
+  options.negatives = arguments.negatives;
+  options.settings = recipe(arguments.recipe);
+  for (const std::string& assignment : arguments.set) apply_setting(options.settings, assignment);
+  options.resume = arguments.resume;
+  options.progress = true;
+  if (!arguments.json) options.on_epoch = say_epoch;
+  const InterruptGuard guard;
+  options.interrupted = InterruptGuard::interrupted;
+
+  const TrainResult result = train(options);
+  if (!result.finished) {
+    fail("interrupted: the state is saved; go on with 'tessera train --data {} --out {} --resume'",
+         arguments.data, arguments.out);
+  }
+  if (arguments.json) {
+    return print_json({{"bundle", arguments.out},
+                       {"epochs", result.epochs},
+                       {"best_epoch", result.best_epoch},
+                       {"validation", to_json(result.best)},
+                       {"seconds", result.seconds}});
+  }
+  fmt::print("{}: best epoch {} of {}, validation HR@10 {:.4f}, NDCG@10 {:.4f}; trained in {}\n",
+             arguments.out, result.best_epoch, result.epochs, result.best.hr10,
+             result.best.ndcg10, format_duration(result.seconds));
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto arguments = std::make_shared<TrainArguments>();
+  CLI::App* command = app.add_subcommand("train", "Train a model on a dataset");
+  command->add_option("--data", arguments->data, "Dataset directory, embedded")->required();
+  command->add_option("--out", arguments->out, "Model bundle to write")->required();
+  command->add_option("--recipe", arguments->recipe, "Named set of settings")
+      ->capture_default_str();
+  command->add_option("--set", arguments->set, "One setting, key=value; may be repeated");
+  command->add_option("--negatives", arguments->negatives,
+                      "Negatives of the sampled protocol, to validate with (default: drawn by seed)");
+  command->add_flag("--resume", arguments->resume, "Go on from the checkpoint in the bundle");
+  command->add_flag("--json", arguments->json, "Print the result for programs");
+  command->footer(settings_help() +
+                  "\nExamples:\n  tessera train --data dataset --out model\n"
+                  "  tessera train --data dataset --out ids --set tokens=id --set seed=2\n"
+                  "  tessera train --data dataset --out model --resume");
+  command->callback([arguments] { train_command(*arguments); });
+}
+
+}  // namespace tessera

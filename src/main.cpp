@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <new>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "cli/commands.h"
+
+namespace {
+
+enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2 };
+
+int complain(const CLI::App& app, const char* message, ExitCode code) {
+  std::string name = "tessera";
+  for (const CLI::App* command : app.get_subcommands()) name += ' ' + command->get_name();
+  fmt::print(stderr, "{}: {}\n", name, message);
+  return code;
+}
+
+int run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const std::string message = fmt::format("{}; see --help", error.what());
+    return complain(app, message.c_str(), kUsage);
+  } catch (const tessera::UsageError& error) {
+    return complain(app, error.what(), kUsage);
+  } catch (const std::bad_alloc&) {
+    return complain(app, "out of memory: try a smaller batch or fewer items", kFailed);
+  } catch (const std::exception& error) {
+    return complain(app, error.what(), kFailed);
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return complain(app, "cannot write to standard output", kFailed);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Tessera: recommendations from interaction logs and item text, by unified semantic and ID "
+      "tokens.",
+      "tessera");
+  app.set_version_flag("--version", "tessera " TESSERA_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  int threads = 0;
+  app.add_option("--threads", threads, "Threads to use (default: every CPU allowed)")
+      ->check(CLI::Range(0, 1024));
+  // Before any command runs: options are parsed by then, also those behind the subcommand.
+  app.parse_complete_callback([&] { tessera::set_threads(threads); });
+  tessera::add_simulate(app);
+  tessera::add_prepare(app);
+  tessera::add_embed(app);
+  tessera::add_train(app);
+  tessera::add_evaluate(app);
+  tessera::add_recommend(app);
+  tessera::add_tokens(app);
+  app.footer(
+      "A first tour:\n"
+      "  tessera simulate  --out shop\n"
+      "  tessera embed     --data shop\n"
+      "  tessera train     --data shop --out shop-model\n"
+      "  tessera evaluate  --model shop-model --data shop --baselines\n"
+      "  tessera recommend --model shop-model --user U000001\n"
+      "\nExit status: 0 done, 1 failed, 2 wrong usage.");
+  return run(app, argc, argv);
+}
