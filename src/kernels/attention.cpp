@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/parallel.h"
+#include "base/random.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/attention.cpp"
@@ -17,14 +18,9 @@
 namespace tessera {
 #ifndef TESSERA_KERNELS_ATTENTION_HEAD_
 #define TESSERA_KERNELS_ATTENTION_HEAD_
-// One head of one sequence: rows of `dims` floats, `stride` apart; P is the packed lower triangle.
+// One head of one sequence, [length, head dims] each; P is the packed lower triangle.
 struct HeadView {
-  const float* q;
-  const float* k;
-  const float* v;
-  std::size_t stride;
-  std::size_t length;
-  std::size_t dims;
+  MatrixView<const float> q, k, v;
   float dropout;
   std::uint64_t stream;
   std::uint32_t first;  // number of the head's first probability in the dropout stream
@@ -55,14 +51,15 @@ HWY_INLINE float Dropped(const HeadView& head, std::uint32_t pair, float p) {
   return hn::GetLane(hn::IfThenElseZero(keep, hn::Set(one, p / (1.0F - head.dropout))));
 }
 
-void HeadForward(const HeadView& head, float* p, float* out) {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(head.dims));
+void HeadForward(const HeadView& head, float* p, const MatrixView<float>& out) {
+  const size_t dims = head.q.cols;
+  const float scale = 1.0F / std::sqrt(static_cast<float>(dims));
   std::uint32_t pair = 0;
-  for (size_t i = 0; i < head.length; ++i) {
+  for (size_t i = 0; i < head.q.rows; ++i) {
     const size_t n = i + 1;
     float largest = -1e30F;
     for (size_t j = 0; j < n; ++j) {
-      p[j] = scale * Dot(head.q + i * head.stride, head.k + j * head.stride, head.dims);
+      p[j] = scale * Dot(head.q[i], head.k[j], dims);
       largest = HWY_MAX(largest, p[j]);
     }
     ForLanes(n, [&](size_t j, auto d) HWY_ATTR {
@@ -71,44 +68,45 @@ void HeadForward(const HeadView& head, float* p, float* out) {
     });
     const float sum = SumLanes(n, [&](size_t j, auto d) HWY_ATTR { return hn::LoadU(d, p + j); });
     const float inverse = 1.0F / sum;
-    float* row = out + i * head.stride;
-    ForLanes(head.dims, [&](size_t c, auto d) HWY_ATTR { hn::StoreU(hn::Zero(d), d, row + c); });
+    float* row = out[i];
+    ForLanes(dims, [&](size_t c, auto d) HWY_ATTR { hn::StoreU(hn::Zero(d), d, row + c); });
     for (size_t j = 0; j < n; ++j, ++pair) {
       p[j] *= inverse;
       const float kept = head.dropout > 0.0F ? Dropped(head, pair, p[j]) : p[j];
-      AddScaled(kept, head.v + j * head.stride, row, head.dims);
+      AddScaled(kept, head.v[j], row, dims);
     }
     p += n;
   }
 }
 
-void HeadBackward(const HeadView& head, const float* p, const float* dout, float* dq, float* dk,
-                  float* dv) {
-  const float scale = 1.0F / std::sqrt(static_cast<float>(head.dims));
-  for (size_t i = 0; i < head.length; ++i) {
-    for (float* grad : {dq, dk, dv}) {
-      ForLanes(head.dims, [&](size_t c, auto d) HWY_ATTR {
-        hn::StoreU(hn::Zero(d), d, grad + i * head.stride + c);
-      });
+void HeadBackward(const HeadView& head, const float* p, const MatrixView<const float>& dout,
+                  const MatrixView<float>& dq, const MatrixView<float>& dk,
+                  const MatrixView<float>& dv) {
+  const size_t dims = head.q.cols;
+  const float scale = 1.0F / std::sqrt(static_cast<float>(dims));
+  for (const MatrixView<float>& grad : {dq, dk, dv}) {
+    for (size_t i = 0; i < grad.rows; ++i) {
+      float* row = grad[i];
+      ForLanes(dims, [&](size_t c, auto d) HWY_ATTR { hn::StoreU(hn::Zero(d), d, row + c); });
     }
   }
   std::uint32_t pair = 0;
-  for (size_t i = 0; i < head.length; ++i) {
+  for (size_t i = 0; i < head.q.rows; ++i) {
     const size_t n = i + 1;
-    const float* row = dout + i * head.stride;
+    const float* row = dout[i];
     // dp_j = <dout, v_j> where kept; dscore_j = p_j (dp_j − Σ dp p).
     float weighted = 0.0F;
     for (size_t j = 0; j < n; ++j) {
       const float kept = head.dropout > 0.0F ? Dropped(head, pair + j, p[j]) : p[j];
-      AddScaled(kept, row, dv + j * head.stride, head.dims);
-      weighted += kept * Dot(row, head.v + j * head.stride, head.dims);
+      AddScaled(kept, row, dv[j], dims);
+      weighted += kept * Dot(row, head.v[j], dims);
     }
     for (size_t j = 0; j < n; ++j) {
       const float kept = head.dropout > 0.0F ? Dropped(head, pair + j, p[j]) : p[j];
-      const float dp = kept * Dot(row, head.v + j * head.stride, head.dims);  // p_j · dp_j
+      const float dp = kept * Dot(row, head.v[j], dims);  // p_j · dp_j
       const float dscore = scale * (dp - p[j] * weighted);
-      AddScaled(dscore, head.k + j * head.stride, dq + i * head.stride, head.dims);
-      AddScaled(dscore, head.q + i * head.stride, dk + j * head.stride, head.dims);
+      AddScaled(dscore, head.k[j], dq[i], dims);
+      AddScaled(dscore, head.q[i], dk[j], dims);
     }
     pair += static_cast<std::uint32_t>(n);
     p += n;
@@ -130,24 +128,33 @@ std::size_t length_of(SequenceOffsets offsets, std::size_t s) {
   return static_cast<std::size_t>(offsets[s + 1] - offsets[s]);
 }
 
-// Calls body(head view, first position, first column, first probability) for each head.
+// Where one head of one sequence lies in the packed matrices and among the probabilities.
+struct HeadPlace {
+  std::size_t row, length, column, dims, first_probability;
+  template <class T>
+  MatrixView<T> in(MatrixView<T> packed) const {
+    return packed.row_block(row, length).col_block(column, dims);
+  }
+};
+
+// Calls body(head view, place) for each head of each sequence.
 template <class Body>
 void for_heads(const AttentionShape& shape, MatrixView<const float> q, MatrixView<const float> k,
                MatrixView<const float> v, std::span<const std::size_t> starts, const Body& body) {
   const std::size_t sequences = shape.offsets.size() - 1;
   const std::size_t dims = q.cols / shape.heads;
+  const std::uint64_t stream = mix_bits(shape.dropout_stream);  // neighbours would drop alike
   parallel_for(sequences * shape.heads, 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t task = begin; task < end; ++task) {
       const std::size_t s = task / shape.heads;
       const std::size_t h = task % shape.heads;
       const std::size_t length = length_of(shape.offsets, s);
       if (length == 0) continue;
-      const auto row = static_cast<std::size_t>(shape.offsets[s]);
-      const std::size_t at = row * q.stride + h * dims;
-      const std::size_t first = starts[s] + h * pairs(length);
-      body(HeadView{q.data + at, k.data + at, v.data + at, q.stride, length, dims, shape.dropout,
-                    shape.dropout_stream, static_cast<std::uint32_t>(first)},
-           at, first);
+      const HeadPlace place{static_cast<std::size_t>(shape.offsets[s]), length, h * dims, dims,
+                            starts[s] + h * pairs(length)};
+      body(HeadView{place.in(q), place.in(k), place.in(v), shape.dropout, stream,
+                    static_cast<std::uint32_t>(place.first_probability)},
+           place);
     }
   });
 }
@@ -170,8 +177,9 @@ void causal_attention(const AttentionShape& shape, MatrixView<const float> q,
   for (std::size_t s = 0; s + 1 < shape.offsets.size(); ++s) {
     starts[s + 1] = starts[s] + shape.heads * pairs(length_of(shape.offsets, s));
   }
-  for_heads(shape, q, k, v, starts, [&](const HeadView& head, std::size_t at, std::size_t first) {
-    HWY_DYNAMIC_DISPATCH(HeadForward)(head, probabilities.data() + first, out.data + at);
+  for_heads(shape, q, k, v, starts, [&](const HeadView& head, const HeadPlace& place) {
+    HWY_DYNAMIC_DISPATCH(HeadForward)
+    (head, probabilities.data() + place.first_probability, place.in(out));
   });
 }
 
@@ -180,9 +188,10 @@ void causal_attention_backward(const AttentionShape& shape, MatrixView<const flo
                                std::span<const float> probabilities,
                                std::span<const std::size_t> starts, MatrixView<const float> dout,
                                MatrixView<float> dq, MatrixView<float> dk, MatrixView<float> dv) {
-  for_heads(shape, q, k, v, starts, [&](const HeadView& head, std::size_t at, std::size_t first) {
+  for_heads(shape, q, k, v, starts, [&](const HeadView& head, const HeadPlace& place) {
     HWY_DYNAMIC_DISPATCH(HeadBackward)
-    (head, probabilities.data() + first, dout.data + at, dq.data + at, dk.data + at, dv.data + at);
+    (head, probabilities.data() + place.first_probability, place.in(dout), place.in(dq),
+     place.in(dk), place.in(dv));
   });
 }
 

@@ -1,6 +1,7 @@
 #include "kernels/elementwise.h"
 
 #include "base/parallel.h"
+#include "base/random.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/elementwise.cpp"
@@ -188,11 +189,12 @@ void row_dots(MatrixView<const float> a, MatrixView<const float> b, std::span<fl
 
 void dropout(MatrixView<float> x, float probability, std::uint64_t stream) {
   if (probability <= 0.0F) return;
+  const std::uint64_t mixed = mix_bits(stream);  // neighbouring streams would drop alike
   const std::int32_t threshold = drop_threshold(probability);
   const float scale = 1.0F / (1.0F - probability);
   for_rows(x.rows, x.cols * 4, [&](std::size_t i) {
     HWY_DYNAMIC_DISPATCH(Dropout)
-    (x[i], x.cols, stream, static_cast<std::uint32_t>(i * x.cols), threshold, scale);
+    (x[i], x.cols, mixed, static_cast<std::uint32_t>(i * x.cols), threshold, scale);
   });
 }
 

@@ -20,9 +20,12 @@ namespace hn = hwy::HWY_NAMESPACE;
 // One row; returns 1/√(variance + epsilon).
 float NormRow(const float* x, const float* gamma, const float* beta, float epsilon, size_t n,
               float* normalized, float* y) {
-  const float mean =
-      SumLanes(n, [&](size_t i, auto d) HWY_ATTR { return hn::LoadU(d, x + i); }) /
-      static_cast<float>(n);
+  // Measured from the first element, the mean of a constant row is exact: its variance is 0, not
+  // the rounding errors' that a small epsilon would then blow up to order 1.
+  const float first = x[0];
+  const float mean = first + SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
+                               return hn::Sub(hn::LoadU(d, x + i), hn::Set(d, first));
+                             }) / static_cast<float>(n);
   const float variance = SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
                            const auto c = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean));
                            return hn::Mul(c, c);

@@ -140,7 +140,7 @@ MatrixView<float> CausalTransformer::backward(const Cache& cache, MatrixView<flo
   const MatrixView<float> dv = arena.matrix(rows, shape.hidden);
   const auto copy_to_branch = [&] {
     parallel_for(rows, 256, [&](std::size_t begin, std::size_t end) {
-      std::copy(dy[begin], dy[begin] + (end - begin) * shape.width, branch[begin]);
+      for (std::size_t i = begin; i < end; ++i) std::copy_n(dy[i], shape.width, branch[i]);
     });
   };
 
