@@ -1,0 +1,126 @@
+// What does not depend on the thread count is bitwise equal with one thread and with two. The
+// shapes are large enough for the loops to be shared out.
+#include "testing/threads.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "base/parallel.h"
+#include "kernels/adam.h"
+#include "kernels/attention.h"
+#include "kernels/codes.h"
+#include "kernels/elementwise.h"
+#include "kernels/layer_norm.h"
+#include "testing/matrices.h"
+
+namespace tessera {
+namespace {
+
+using testing::random_matrix;
+
+constexpr std::size_t kRows = 3001;
+constexpr std::size_t kCols = 33;
+
+/// Expects compute() → Matrix to give the same bits with one thread and with two.
+template <class Compute>
+void expect_same_bits(const Compute& compute) {
+  const auto [one, two] = testing::with_one_and_two_threads(compute);
+  ASSERT_GT(one.size(), 0U);
+  EXPECT_TRUE(testing::same_bits(one.span(), two.span()));
+}
+
+TEST(Threads, TwoAreUsedWhereTheTestsAskForTwo) {
+  const testing::ThreadCount two(2);
+  std::vector<int> thread(2, -1);
+  parallel_for(2, 1, [&](std::size_t begin, std::size_t) { thread[begin] = omp_get_thread_num(); });
+  EXPECT_EQ(thread, (std::vector{0, 1}));
+}
+
+TEST(Threads, ColumnSumsDoNotDependOnThem) {
+  const Matrix x = random_matrix(kRows, kCols, 1);
+  expect_same_bits([&] {
+    Matrix sums(1, kCols);
+    column_sums(x, sums.span());
+    return sums;
+  });
+}
+
+TEST(Threads, ElementwiseFunctionsDoNotDependOnThem) {
+  const Matrix x = random_matrix(kRows, kCols, 1), bias = random_matrix(1, kCols, 2);
+  expect_same_bits([&] {
+    Matrix sum = x.clone(), y(kRows, kCols);
+    bias_gelu(sum, bias.span(), y);
+    gelu_backward(x, y);
+    dropout(y, 0.5F, 7);
+    bias_relu(y, bias.span());
+    add_scaled(0.3F, x, y);
+    Matrix dots(1, kRows);
+    row_dots(x, y, dots.span());
+    add_bias(y, bias.span());
+    relu_backward(x, y);
+    add_scaled(1.0F, dots.view().col_block(0, kCols), y.view().row_block(0, 1));
+    return y;
+  });
+}
+
+TEST(Threads, LayerNormAndItsGradientsDoNotDependOnThem) {
+  const Matrix x = random_matrix(kRows, kCols, 1), dy = random_matrix(kRows, kCols, 2);
+  const Matrix gamma = random_matrix(1, kCols, 3), beta = random_matrix(1, kCols, 4);
+  expect_same_bits([&] {
+    // Output, input gradient, gradients of gamma and beta.
+    Matrix all(2 * kRows + 2, kCols), normalized(kRows, kCols);
+    std::vector<float> inverse_std(kRows);
+    const MatrixView<float> rows = all;
+    layer_norm(x, gamma.span(), beta.span(), 1e-12F, normalized, inverse_std,
+               rows.row_block(0, kRows));
+    layer_norm_backward(normalized, inverse_std, gamma.span(), dy, rows.row_block(kRows, kRows),
+                        rows.row(2 * kRows), rows.row(2 * kRows + 1));
+    return all;
+  });
+}
+
+TEST(Threads, AttentionAndItsGradientsDoNotDependOnThem) {
+  std::vector<std::int32_t> offsets = {0};
+  for (int s = 0; s < 40; ++s) offsets.push_back(offsets.back() + 1 + s % 17);
+  const auto rows = static_cast<std::size_t>(offsets.back());
+  const Matrix q = random_matrix(rows, 6, 1), k = random_matrix(rows, 6, 2);
+  const Matrix v = random_matrix(rows, 6, 3), dout = random_matrix(rows, 6, 4);
+  expect_same_bits([&] {
+    const AttentionShape shape{offsets, 2, 0.5F, 9};
+    std::vector<float> probabilities(attention_probabilities(offsets, 2));
+    std::vector<std::size_t> starts(offsets.size());
+    Matrix all(4 * rows, 6);
+    const auto part = [&](std::size_t i) { return all.view().row_block(i * rows, rows); };
+    causal_attention(shape, q, k, v, probabilities, starts, part(0));
+    causal_attention_backward(shape, q, k, v, probabilities, starts, dout, part(1), part(2),
+                              part(3));
+    return all;
+  });
+}
+
+TEST(Threads, CodesAndRowsDoNotDependOnThem) {
+  const Matrix x = random_matrix(kRows, kCols, 1);
+  expect_same_bits([&] {
+    std::vector<std::int32_t> codes(kRows);
+    assign_codes(x, {}, codes.data(), 1);
+    Matrix table(kCols, kCols), gathered(kRows, kCols);
+    scatter_add_rows(x, codes, table);
+    gather_rows(table, codes, gathered);
+    return gathered;
+  });
+}
+
+TEST(Threads, AdamDoesNotDependOnThem) {
+  const Matrix grad = random_matrix(1, kRows * kCols, 1);
+  expect_same_bits([&] {
+    Matrix m(1, grad.size()), v(1, grad.size()), value(1, grad.size());
+    for (std::uint64_t step = 1; step <= 3; ++step) {
+      adam_update({}, step, grad.span(), m.span(), v.span(), value.span());
+    }
+    return value;
+  });
+}
+
+}  // namespace
+}  // namespace tessera
