@@ -169,6 +169,8 @@ void write_dataset(const fs::path& directory, const Dataset& data) {
   // writing leaves the dataset that was there, and whoever interrupts the moves a fingerprint that
   // does not match.
   const fs::path staging = directory / ".writing";
+  std::error_code ignored;
+  fs::remove_all(staging, ignored);  // of an interrupted writing
   make_directory(staging);
   write_file(staging / "items.jsonl", items);
   write_file(staging / "users.txt", users);

@@ -110,6 +110,15 @@ Dataset simulate_shop(const SimulationOptions& options) {
     fail_usage("a simulated shop needs at least 20 items and 1 user, not {} and {}", options.items,
                options.users);
   }
+  const std::size_t most = std::min<std::size_t>(200, options.items / 2);
+  if (options.min_events < 1 || options.min_events > most) {
+    fail_usage("a user of a simulated shop of {} items has 1 to {} events, not at least {} events",
+               options.items, most, options.min_events);
+  }
+  if (!(options.mean_events >= static_cast<double>(options.min_events))) {
+    fail_usage("the mean number of events must be at least the smallest, {}, not {}",
+               options.min_events, options.mean_events);
+  }
   Random random(options.seed, {0x5109});
   Shop shop = stock_shop(options, random);
   Dataset data;
@@ -117,13 +126,12 @@ Dataset simulate_shop(const SimulationOptions& options) {
   data.simulated = true;
   constexpr std::int64_t kStart = 1'700'000'000;
   constexpr std::int64_t kDay = 86'400;
-  const auto most = static_cast<double>(std::min<std::size_t>(200, options.items / 2));
   const double extra = options.mean_events - static_cast<double>(options.min_events);
   for (std::size_t u = 0; u < options.users; ++u) {
     data.user_ids.push_back(fmt::format("U{:06}", u + 1));
     const double drawn = static_cast<double>(options.min_events) -
-                         std::max(extra, 0.01) * std::log(1.0 - random.uniform());
-    const auto length = static_cast<std::size_t>(std::min(drawn, most));
+                         extra * std::log(1.0 - random.uniform());
+    const auto length = static_cast<std::size_t>(std::min(drawn, static_cast<double>(most)));
     const std::size_t taste_brand = random.below(shop.by_brand.size());
     const std::size_t taste_product = random.below(kProducts);
     const std::size_t first = data.events.size();
