@@ -90,13 +90,19 @@ class DatasetDirectory : public ::testing::Test {
   const fs::path directory = temp.path() / "shop";
 
   fs::path file(const char* name) const { return directory / name; }
+  /// Puts the example in the directory; it is written only once, as writing waits for the disk.
+  void restore() const {
+    const fs::path whole = temp.path() / "whole";
+    if (!fs::exists(whole)) write_dataset(whole, example());
+    fs::copy(whole, directory, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
   void expect_refused(std::initializer_list<std::string_view> parts) const {
     expect_error([&] { read_dataset(directory); }, parts);
   }
-  /// Writes the example, lets `change` alter its dataset.json.
+  /// Restores the example and lets `change` alter its dataset.json.
   template <class Change>
-  void write_with_json(const Change& change) const {
-    write_dataset(directory, example());
+  void restore_with_json(const Change& change) const {
+    restore();
     nlohmann::json json = read_json(file("dataset.json"));
     change(json);
     write_file(file("dataset.json"), json.dump());
@@ -128,7 +134,7 @@ TEST_F(DatasetDirectory, IsNamedIfMissing) {
 
 TEST_F(DatasetDirectory, NamesEachFileThatIsMissing) {
   for (const char* name : {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy"}) {
-    write_dataset(directory, example());
+    restore();
     fs::remove(file(name));
     expect_refused({file(name).string(), "cannot open"});
   }
@@ -138,7 +144,7 @@ TEST_F(DatasetDirectory, NamesEachFileThatIsCutShort) {
   for (const char* name :
        {"dataset.json", "items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy"}) {
     for (const std::uintmax_t parts : {2, 100'000}) {
-      write_dataset(directory, example());
+      restore();
       fs::resize_file(file(name), fs::file_size(file(name)) / parts);
       expect_refused({file(name).string()});
     }
@@ -146,16 +152,16 @@ TEST_F(DatasetDirectory, NamesEachFileThatIsCutShort) {
 }
 
 TEST_F(DatasetDirectory, IsRefusedFromANewerVersion) {
-  write_with_json([](auto& json) { json["format_version"] = 2; });
+  restore_with_json([](auto& json) { json["format_version"] = 2; });
   expect_refused({file("dataset.json").string(), "version 2", "update"});
 }
 
 TEST_F(DatasetDirectory, NamesTheFieldThatIsMissingOrOfTheWrongKind) {
   for (const char* field : {"format_version", "name", "simulated", "users", "items", "events",
                             "times", "fingerprint"}) {
-    write_with_json([&](auto& json) { json.erase(field); });
+    restore_with_json([&](auto& json) { json.erase(field); });
     expect_refused({file("dataset.json").string(), field, "missing"});
-    write_with_json([&](auto& json) { json[field] = nlohmann::json::array(); });
+    restore_with_json([&](auto& json) { json[field] = nlohmann::json::array(); });
     expect_refused({file("dataset.json").string(), field, "wrong kind"});
   }
   write_file(file("dataset.json"), "[]");
@@ -165,7 +171,7 @@ TEST_F(DatasetDirectory, NamesTheFieldThatIsMissingOrOfTheWrongKind) {
 TEST_F(DatasetDirectory, IsRefusedWhenCountsDisagree) {
   for (const auto& [field, name] :
        {std::pair{"items", "items.jsonl"}, {"users", "users.txt"}, {"events", "events.npy"}}) {
-    write_with_json([&](auto& json) { json[field] = json[field].template get<int>() + 1; });
+    restore_with_json([&](auto& json) { json[field] = json[field].template get<int>() + 1; });
     expect_refused({file(name).string(), field, "damaged"});
   }
 }
@@ -174,14 +180,14 @@ TEST_F(DatasetDirectory, NamesTheLineOfADamagedItem) {
   const std::string good = R"({"id":"a","title":"t","text":""})";
   for (const std::string bad :
        {R"({"id":"b","title":"t"})", R"({"id":7,"title":"t","text":""})", R"("b")", "{", ""}) {
-    write_dataset(directory, example());
+    restore();
     write_file(file("items.jsonl"), good + "\n" + bad + "\n" + good + "\n");
     expect_refused({file("items.jsonl").string() + ":2"});
   }
 }
 
 TEST_F(DatasetDirectory, IsRefusedWithIdsThatAreNotDistinct) {
-  write_dataset(directory, example());
+  restore();
   write_file(file("users.txt"), "u0\nu1\nu0\n");
   expect_refused({file("users.txt").string() + ":3", "'u0'", "twice"});
   write_file(file("users.txt"), "u0\n\nu2\n");
@@ -192,7 +198,7 @@ TEST_F(DatasetDirectory, IsRefusedWithOffsetsThatDoNotFit) {
   using Offsets = std::vector<std::int64_t>;
   for (const Offsets& offsets : {Offsets{0, 4, 9}, Offsets{1, 4, 7, 9}, Offsets{0, 4, 7, 8},
                                  Offsets{0, 7, 4, 9}, Offsets{0, -1, 4, 9}, Offsets{}}) {
-    write_dataset(directory, example());
+    restore();
     write_npy(file("offsets.npy"), std::span(offsets));
     expect_refused({file("offsets.npy").string(), "damaged"});
   }
@@ -200,7 +206,7 @@ TEST_F(DatasetDirectory, IsRefusedWithOffsetsThatDoNotFit) {
 
 TEST_F(DatasetDirectory, IsRefusedWithEventsOutsideTheCatalogue) {
   for (const std::int32_t item : {5, -1}) {
-    write_dataset(directory, example());
+    restore();
     Items events = example().events;
     events[4] = item;
     write_npy(file("events.npy"), std::span<const std::int32_t>(events));
@@ -209,14 +215,14 @@ TEST_F(DatasetDirectory, IsRefusedWithEventsOutsideTheCatalogue) {
 }
 
 TEST_F(DatasetDirectory, IsRefusedWithTimesThatDoNotFit) {
-  write_dataset(directory, example());
+  restore();
   const std::vector<std::int64_t> times(8, 1);
   write_npy(file("times.npy"), std::span(times));
   expect_refused({file("times.npy").string(), "8 times for 9 events"});
 }
 
 TEST_F(DatasetDirectory, NoticesFilesOfAnotherDataset) {
-  write_dataset(directory, example());
+  restore();
   Dataset other = example();
   std::swap(other.events[0], other.events[1]);
   write_npy(file("events.npy"), std::span<const std::int32_t>(other.events));
