@@ -24,7 +24,8 @@ class Random {
  public:
   explicit Random(std::uint64_t seed, std::initializer_list<std::uint64_t> path = {})
       : state_(mix_bits(seed)) {
-    for (const std::uint64_t part : path) state_ = mix_bits(state_ ^ mix_bits(part));
+    // Seed and parts must enter differently: mixed alike, (1, 2) and (2, 1) would be one stream.
+    for (const std::uint64_t part : path) state_ = mix_bits(state_ + part);
   }
   std::uint64_t next() {
     state_ += 0x9e3779b97f4a7c15U;
