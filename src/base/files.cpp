@@ -92,10 +92,17 @@ void write_file(const fs::path& path, std::string_view content) {
 }
 
 void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts) {
-  const fs::path beside = path.string() + ".part";
+  // A device or a pipe, such as /dev/stdout, is written to and never replaced; where a link leads
+  // to a file, that file is replaced and the link stays.
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  const bool replace =
+      !fs::exists(status) || fs::is_regular_file(status) || fs::is_directory(status);
+  const fs::path place = fs::is_regular_file(status) ? fs::canonical(path, ignored) : path;
+  const fs::path beside = replace ? place.string() + ".part" : place.string();
   const auto give_up = [&](const char* step) {
     const std::string reason = why();
-    ::unlink(beside.c_str());
+    if (replace) ::unlink(beside.c_str());
     fail("{}: cannot {}: {}", path.string(), step, reason);
   };
   Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
@@ -108,16 +115,18 @@ void write_file(const fs::path& path, std::span<const std::span<const std::byte>
       part = part.subspan(static_cast<std::size_t>(put));
     }
   }
-  if (::fsync(file.fd) != 0) give_up("sync");
+  if (replace && ::fsync(file.fd) != 0) give_up("sync");
   if (::close(std::exchange(file.fd, -1)) != 0) give_up("close");
-  if (::rename(beside.c_str(), path.c_str()) != 0) give_up("rename into place");
+  if (replace && ::rename(beside.c_str(), place.c_str()) != 0) give_up("rename into place");
 }
 
 nlohmann::json parse_json(std::string_view text, const std::string& source) {
   try {
     return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
-    const std::size_t end = std::min<std::size_t>(error.byte, text.size());
+    // `byte` counts from 1 and names the last byte read, which may itself be the line's end.
+    const std::size_t end =
+        std::min(error.byte - std::min<std::size_t>(error.byte, 1), text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(end), '\n');
     fail("{}:{}: not valid JSON (at byte {}); correct the file", source, line, error.byte);
   }

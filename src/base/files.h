@@ -18,7 +18,8 @@ void for_each_line(std::string_view text,
                    const std::function<void(std::string_view, std::size_t)>& line);
 
 /// Writes the file beside its place, syncs it and renames it into place: readers see the old
-/// content or the new, never a part. Throws Error that names the file.
+/// content or the new, never a part. Devices and pipes are written straight. Throws Error that
+/// names the file.
 void write_file(const fs::path& path, std::string_view content);
 void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts);
 

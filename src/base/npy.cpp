@@ -56,12 +56,10 @@ Header parse(const std::string& content, const fs::path& path) {
   return header;
 }
 
-void write(const fs::path& path, const char* type, std::size_t rows, std::size_t cols,
+void write(const fs::path& path, const char* type, const std::string& shape,
            std::span<const std::byte> body) {
   std::string dict =
-      cols == 0 ? fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({},), }}", type, rows)
-                : fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}, {}), }}", type,
-                              rows, cols);
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, shape);
   dict.resize((10 + dict.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
   dict += '\n';
   std::string head("\x93NUMPY\x01\x00", 8);
@@ -113,7 +111,7 @@ Matrix read_npy(const fs::path& path) {
 
 void write_npy(const fs::path& path, MatrixView<const float> matrix) {
   if (!matrix.dense()) throw std::logic_error("write_npy: the rows must be dense");
-  write(path, "<f4", matrix.rows, matrix.cols,
+  write(path, "<f4", fmt::format("{}, {}", matrix.rows, matrix.cols),
         std::as_bytes(std::span(matrix.data, matrix.size())));
 }
 
@@ -124,10 +122,10 @@ std::vector<std::int64_t> read_npy_i64(const fs::path& path) {
   return read_integers<std::int64_t>(path);
 }
 void write_npy(const fs::path& path, std::span<const std::int32_t> values) {
-  write(path, "<i4", values.size(), 0, std::as_bytes(values));
+  write(path, "<i4", fmt::format("{},", values.size()), std::as_bytes(values));
 }
 void write_npy(const fs::path& path, std::span<const std::int64_t> values) {
-  write(path, "<i8", values.size(), 0, std::as_bytes(values));
+  write(path, "<i8", fmt::format("{},", values.size()), std::as_bytes(values));
 }
 
 }  // namespace tessera

@@ -4,10 +4,23 @@
 
 namespace tessera {
 
+namespace {
+
+// What the process was allowed at first: pinning narrows what the calling thread is told later.
+const cpu_set_t& allowed_cpus() {
+  static const cpu_set_t allowed = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) CPU_SET(0, &set);
+    return set;
+  }();
+  return allowed;
+}
+
+}  // namespace
+
 void set_threads(int threads) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+  const cpu_set_t& allowed = allowed_cpus();
   const int cpus = CPU_COUNT(&allowed);
   if (threads <= 0) threads = cpus;
   omp_set_num_threads(threads);

@@ -29,7 +29,7 @@ void Progress::update(std::size_t done, const std::string& note) {
   const auto now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   const double since = std::chrono::duration<double>(now - last_).count();
-  if (elapsed < 0.5 || since < (terminal_ ? 0.1 : 10.0)) return;
+  if (elapsed < 2.0 || since < (terminal_ ? 0.1 : 10.0)) return;
   last_ = now;
   const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total_));
   const double left = share > 0 ? elapsed * (1 - share) / share : 0;

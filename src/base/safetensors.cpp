@@ -1,7 +1,9 @@
 #include "base/safetensors.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -9,6 +11,8 @@
 namespace tessera {
 
 namespace {
+
+constexpr std::size_t kTooMany = std::numeric_limits<std::size_t>::max();
 
 std::size_t width_of(const std::string& dtype) {
   static const std::map<std::string, std::size_t> widths = {
@@ -35,6 +39,7 @@ SafeTensors::SafeTensors(const fs::path& path) : path_(path), content_(read_file
   std::memcpy(&length, content_.data(), 8);
   if (length > content_.size() - 8) damaged("its header is cut short");
   const std::string_view body = std::string_view(content_).substr(8 + length);
+  std::vector<std::pair<std::size_t, std::size_t>> extents;
   try {
     const auto header = nlohmann::json::parse(content_.begin() + 8,
                                               content_.begin() + 8 + static_cast<long>(length));
@@ -45,21 +50,30 @@ SafeTensors::SafeTensors(const fs::path& path) : path_(path), content_(read_file
       }
       Tensor tensor;
       tensor.dtype = entry.at("dtype").get<std::string>();
-      std::size_t bytes = width_of(tensor.dtype);
+      std::size_t bytes = width_of(tensor.dtype);  // stays at kTooMany once it is beyond any file
       if (bytes == 0) damaged("tensor " + name + " has the unknown type " + tensor.dtype);
       for (const auto& extent : entry.at("shape")) {
-        tensor.shape.push_back(extent.get<std::size_t>());
-        if (tensor.shape.back() > body.size()) damaged("tensor " + name + " is cut short");
-        bytes *= tensor.shape.back();
-        if (bytes > body.size()) damaged("tensor " + name + " is cut short");
+        const auto length_of_axis = extent.get<std::size_t>();
+        tensor.shape.push_back(length_of_axis);
+        const bool too_many = length_of_axis != 0 && bytes > kTooMany / length_of_axis;
+        bytes = too_many ? kTooMany : bytes * length_of_axis;
       }
       const auto begin = entry.at("data_offsets").at(0).get<std::size_t>();
       const auto end = entry.at("data_offsets").at(1).get<std::size_t>();
       if (begin > end || end > body.size()) damaged("tensor " + name + " is cut short");
       if (end - begin != bytes) damaged("tensor " + name + " has the wrong size");
       tensor.bytes = std::as_bytes(std::span(body)).subspan(begin, bytes);
+      extents.emplace_back(begin, end);
       tensors_.emplace(name, std::move(tensor));
     }
+    // The format's rule: the tensors fill the body, without overlaps or holes.
+    std::sort(extents.begin(), extents.end());
+    std::size_t filled = 0;
+    for (const auto& [begin, end] : extents) {
+      if (begin != filled) damaged("its tensors overlap or leave holes");
+      filled = end;
+    }
+    if (filled != body.size()) damaged("holds bytes that belong to no tensor");
   } catch (const nlohmann::json::exception&) {
     damaged("its header cannot be read");
   }

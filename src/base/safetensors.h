@@ -18,11 +18,13 @@ struct Tensor {
   std::size_t count() const;
 };
 
-/// The tensors of one file by name, with the memory they live in.
+/// The tensors of one file by name, with the memory they live in. Move only: they look into it.
 class SafeTensors {
  public:
   /// Throws Error that names the file, if it is missing, damaged or cut short.
   explicit SafeTensors(const fs::path& path);
+  SafeTensors(SafeTensors&&) = default;
+  SafeTensors& operator=(SafeTensors&&) = default;
 
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   /// Throws Error that names the file and the tensor, if it is missing.
