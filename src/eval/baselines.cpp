@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 
 #include "base/parallel.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 struct Rule {
   std::int32_t item;
-  float weight;
+  double weight;
 };
 /// Rules by the item they start from.
 using Rules = std::vector<std::vector<Rule>>;
@@ -44,10 +45,8 @@ void keep_strongest(std::vector<Rule>& rules, std::size_t keep) {
   if (rules.size() <= keep) return;
   std::ranges::nth_element(rules, rules.begin() + static_cast<std::ptrdiff_t>(keep - 1),
                            std::greater(), &Rule::weight);
-  const float last = rules[keep - 1].weight;
+  const double last = rules[keep - 1].weight;
   std::erase_if(rules, [&](const Rule& rule) { return rule.weight < last; });
-  // Sums of floats must not depend on the order nth_element left.
-  std::ranges::sort(rules, {}, &Rule::item);
 }
 
 // Score = Σ over the last `history` items of weight(j) · rule, j = 1 for the latest.
@@ -64,7 +63,7 @@ Scorer rules_scorer(const Dataset& data, std::shared_ptr<const Rules> rules, std
                 for (std::size_t j = 1; j <= std::min(history, past.size()); ++j) {
                   const auto item = static_cast<std::size_t>(past[past.size() - j]);
                   for (const Rule& rule : (*rules)[item]) {
-                    scores[i][rule.item] += weight(j) * rule.weight;
+                    scores[i][rule.item] += weight(j) * static_cast<float>(rule.weight);
                   }
                 }
               }
@@ -94,20 +93,25 @@ Scorer popularity_scorer(const Dataset& data) {
 }
 
 Scorer item_knn_scorer(const Dataset& data) {
-  const std::vector<float> counts = count_events(data);
+  // Users who have both items are counted first, which is exact, and scaled at the end.
+  std::vector<double> counts(data.items.size());
   auto rules = std::make_shared<Rules>(data.items.size());
   for (std::size_t u = 0; u < data.users(); ++u) {
     const auto history = train_history(data, u);
-    for (const std::int32_t a : history) {
-      for (const std::int32_t b : history) {
-        if (a == b) continue;
-        const float norm = std::sqrt(counts[static_cast<std::size_t>(a)] *
-                                     counts[static_cast<std::size_t>(b)]);
-        add_rule((*rules)[static_cast<std::size_t>(a)], {b, 1.0F / norm});
+    const std::set<std::int32_t> items(history.begin(), history.end());
+    for (const std::int32_t a : items) {
+      counts[static_cast<std::size_t>(a)] += 1.0;
+      for (const std::int32_t b : items) {
+        if (a != b) add_rule((*rules)[static_cast<std::size_t>(a)], {b, 1.0});
       }
     }
   }
-  for (std::vector<Rule>& list : *rules) merge(list);
+  for (std::size_t a = 0; a < rules->size(); ++a) {
+    merge((*rules)[a]);
+    for (Rule& rule : (*rules)[a]) {
+      rule.weight /= std::sqrt(counts[a] * counts[static_cast<std::size_t>(rule.item)]);
+    }
+  }
   return rules_scorer(data, rules, data.events.size(), [](std::size_t) { return 1.0F; });
 }
 
@@ -118,12 +122,15 @@ Scorer sequential_rules_scorer(const Dataset& data, const SequentialRulesOptions
     for (std::size_t next = 1; next < history.size(); ++next) {
       for (std::size_t d = 1; d <= std::min(options.window, next); ++d) {
         add_rule((*rules)[static_cast<std::size_t>(history[next - d])],
-                 {history[next], 1.0F / std::log10(static_cast<float>(d) + 1.7F)});
+                 {history[next], 1.0 / std::log10(static_cast<double>(d) + 1.7)});
       }
     }
   }
   for (std::vector<Rule>& list : *rules) {
     merge(list);
+    // As floats, sums of equal parts are equal in whatever order they were added: no tie is broken
+    // by rounding.
+    for (Rule& rule : list) rule.weight = static_cast<float>(rule.weight);
     keep_strongest(list, options.keep);
   }
   return rules_scorer(data, rules, options.history,

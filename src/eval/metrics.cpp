@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "base/random.h"
 
@@ -11,17 +12,16 @@ namespace {
 
 constexpr std::size_t kCut = 10;
 
-// Mean of 1/rank over the ranks first … last, by Euler and Maclaurin beyond a thousand terms.
+// Mean of 1/rank over the ranks first … last: a thousand terms, the rest by Euler and Maclaurin.
 double mean_reciprocal(double first, double last) {
-  const double count = last - first + 1.0;
-  if (count > 1000.0) {
-    return (std::log(last / first) + 0.5 * (1.0 / first + 1.0 / last) +
-            (1.0 / (first * first) - 1.0 / (last * last)) / 12.0) /
-           count;
-  }
+  const double summed = std::min(last, first + 999.0);
   double sum = 0.0;
-  for (double rank = first; rank <= last; ++rank) sum += 1.0 / rank;
-  return sum / count;
+  for (double rank = first; rank <= summed; ++rank) sum += 1.0 / rank;
+  if (const double a = summed + 1.0; a <= last) {
+    sum += std::log(last / a) + 0.5 * (1.0 / a + 1.0 / last) +
+           (1.0 / (a * a) - 1.0 / (last * last)) / 12.0;
+  }
+  return sum / (last - first + 1.0);
 }
 
 }  // namespace
@@ -78,8 +78,9 @@ Metrics metrics_from_json(const nlohmann::json& json, std::size_t users) {
 
 PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
                                   std::uint64_t seed, std::size_t rounds) {
+  if (a.size() != b.size()) throw std::logic_error("paired systems must rank the same users");
   PairedDifference result;
-  const std::size_t users = std::min(a.size(), b.size());
+  const std::size_t users = a.size();
   if (users == 0 || rounds == 0) return result;
   std::vector<double> hr(users);
   std::vector<double> ndcg(users);

@@ -97,8 +97,9 @@ std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scor
         const std::span<float> row = scores.row(i);
         const float target = row[target_item];
         broken[i] = any_nan(row) ? 1 : 0;
+        // Not a number is neither better than the target nor tied with it.
         for (const std::int32_t item : history_before(data, user, split)) {
-          row[static_cast<std::size_t>(item)] = -std::numeric_limits<float>::infinity();
+          row[static_cast<std::size_t>(item)] = std::numeric_limits<float>::quiet_NaN();
         }
         row[target_item] = target;
         ranks[first + i] = rank_among(row, target);

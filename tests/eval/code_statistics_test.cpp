@@ -1,0 +1,90 @@
+#include "eval/code_statistics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace tessera {
+namespace {
+
+TEST(CodeStatistics, EqualThoseCountedByHand) {
+  const std::vector<std::int32_t> codes = {0, 0, 0, 1, 1, 2, 1, 2, 1, 3};  // five items, two levels
+  const CodeStatistics statistics = code_statistics(codes, 2, 4);
+  EXPECT_EQ(statistics.activation, (std::vector<double>{0.5, 1.0}));
+  ASSERT_EQ(statistics.perplexity.size(), 2U);
+  EXPECT_NEAR(statistics.perplexity[0], std::exp(-0.4 * std::log(0.4) - 0.6 * std::log(0.6)),
+              1e-12);
+  EXPECT_NEAR(statistics.perplexity[1], std::exp(-3 * 0.2 * std::log(0.2) - 0.4 * std::log(0.4)),
+              1e-12);
+  EXPECT_DOUBLE_EQ(statistics.unique_share, 0.6);    // (0,0) (0,1) (1,3)
+  EXPECT_DOUBLE_EQ(statistics.distinct_share, 0.8);  // … and (1,2)
+  EXPECT_EQ(statistics.largest_collision, 2U);
+}
+
+TEST(CodeStatistics, TellCollapsedFromPerfectCodes) {
+  const std::vector<std::int32_t> same(12, 3);
+  const CodeStatistics collapsed = code_statistics(same, 3, 8);
+  EXPECT_EQ(collapsed.activation, (std::vector<double>{0.125, 0.125, 0.125}));
+  EXPECT_NEAR(collapsed.perplexity[0], 1.0, 1e-12);
+  EXPECT_EQ(collapsed.unique_share, 0.0);
+  EXPECT_DOUBLE_EQ(collapsed.distinct_share, 0.25);
+  EXPECT_EQ(collapsed.largest_collision, 4U);
+
+  const std::vector<std::int32_t> all = {0, 1, 2, 3};
+  const CodeStatistics perfect = code_statistics(all, 1, 4);
+  EXPECT_EQ(perfect.activation, std::vector<double>{1.0});
+  EXPECT_NEAR(perfect.perplexity[0], 4.0, 1e-12);
+  EXPECT_EQ(perfect.unique_share, 1.0);
+  EXPECT_EQ(perfect.distinct_share, 1.0);
+  EXPECT_EQ(perfect.largest_collision, 1U);
+}
+
+TEST(CodeStatistics, OfNoCodesAreEmpty) {
+  EXPECT_TRUE(code_statistics({}, 0, 256).activation.empty());
+  EXPECT_TRUE(code_statistics({}, 3, 256).activation.empty());
+}
+
+TEST(TokenAccount, GivesThePapersReductions) {
+  const TokenAccount beauty = token_account(12'101, 3, 256, 64, 8);
+  EXPECT_EQ(beauty.catalogue_parameters, 12'101U * 8 + 3 * 256 * 64);
+  EXPECT_NEAR(beauty.reduction, 0.8115, 5e-5);
+  EXPECT_NEAR(token_account(18'357, 3, 128, 64, 8).reduction, 0.8541, 5e-5);
+  EXPECT_EQ(beauty.catalogue_bytes, 4 * beauty.catalogue_parameters + 12'101U * 3);
+  EXPECT_LE(beauty.catalogue_parameters, 0.20 * 12'101 * 64);
+  EXPECT_LE(beauty.catalogue_bytes, 0.25 * 12'101 * 256);
+}
+
+TEST(TokenAccount, OfIdTokensAloneIsTheReferenceTable) {
+  const TokenAccount account = token_account(1'000, 0, 256, 0, 64);
+  EXPECT_EQ(account.catalogue_parameters, 64'000U);
+  EXPECT_EQ(account.catalogue_bytes, 256'000U);
+  EXPECT_EQ(account.reduction, 0.0);
+}
+
+TEST(TokenAccount, CountsWholeBitsOfEachCode) {
+  const auto code_bytes = [](std::size_t items, std::size_t levels, std::size_t codebook) {
+    return token_account(items, levels, codebook, 0, 0).catalogue_bytes;
+  };
+  EXPECT_EQ(code_bytes(8, 1, 2), 1U);
+  EXPECT_EQ(code_bytes(8, 3, 256), 24U);
+  EXPECT_EQ(code_bytes(8, 3, 257), 27U);
+  EXPECT_EQ(code_bytes(8, 1, 128), 7U);
+  EXPECT_EQ(code_bytes(3, 1, 5), 2U);  // nine bits
+  EXPECT_EQ(code_bytes(8, 3, 1), 0U);
+}
+
+TEST(TokensJson, HoldsWhatProgramsRead) {
+  const std::vector<std::int32_t> codes = {0, 1, 1, 1};
+  const nlohmann::json json = to_json(code_statistics(codes, 2, 2), token_account(2, 2, 2, 4, 1));
+  EXPECT_EQ(json.at("catalogue_parameters"), 2 + 2 * 2 * 4);
+  EXPECT_EQ(json.at("catalogue_bytes"), 4 * 18 + 1);
+  EXPECT_DOUBLE_EQ(json.at("reduction"), 1.0 - 18.0 / 128.0);
+  EXPECT_EQ(json.at("activation"), nlohmann::json({1.0, 0.5}));
+  EXPECT_EQ(json.at("perplexity").size(), 2U);
+  EXPECT_EQ(json.at("unique_share"), 1.0);
+  EXPECT_EQ(json.at("distinct_share"), 1.0);
+}
+
+}  // namespace
+}  // namespace tessera
