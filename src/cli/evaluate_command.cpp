@@ -61,15 +61,6 @@ Evaluation open_evaluation(const EvaluateArguments& arguments) {
   return evaluation;
 }
 
-Bundle open_bundle(const fs::path& directory, const Evaluation& evaluation) {
-  Bundle bundle = read_bundle(directory);
-  if (bundle.config.at("data").at("fingerprint") != fingerprint(evaluation.data)) {
-    fail("{}: was trained on other data: evaluate it on the dataset it was trained on",
-         directory.string());
-  }
-  return bundle;
-}
-
 // One row a system; metric names as in to_json(Metrics).
 void print_table(const std::vector<std::pair<std::string, Metrics>>& rows) {
   constexpr std::array kNames = {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"};
@@ -87,7 +78,7 @@ void print_table(const std::vector<std::pair<std::string, Metrics>>& rows) {
 Json compare(const Evaluation& evaluation, std::span<const Rank> ranks,
              const EvaluateArguments& arguments,
              std::vector<std::pair<std::string, Metrics>>& rows) {
-  const std::vector<Rank> others = evaluation.ranks(open_bundle(arguments.compare, evaluation));
+  const std::vector<Rank> others = evaluation.ranks(read_bundle_of(arguments.compare, evaluation.data));
   rows.emplace_back(arguments.compare, metrics_of(others));
   const PairedDifference difference = paired_bootstrap(ranks, others, arguments.seed);
   return {{"model", arguments.compare},
@@ -113,7 +104,7 @@ void log_test_evaluation(const fs::path& bundle, const Json& report) {
 
 void evaluate(const EvaluateArguments& arguments) {
   const Evaluation evaluation = open_evaluation(arguments);
-  const Bundle bundle = open_bundle(arguments.model, evaluation);
+  const Bundle bundle = read_bundle_of(arguments.model, evaluation.data);
   const Settings& settings = bundle.model.settings;
   std::vector<std::pair<std::string, Metrics>> rows;
   const std::vector<Rank> ranks = evaluation.ranks(bundle);

@@ -35,28 +35,14 @@ std::vector<std::int32_t> parse_history(const std::string& text, const Bundle& b
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string_view id = std::string_view(text).substr(begin, end - begin);
     if (id.empty()) fail_usage("--history '{}': give item ids with commas between them", text);
-    const auto found = numbers.find(id);
-    if (found == numbers.end()) {
-      fail("--history: item '{}' is not in the model's catalogue; see its items.jsonl", id);
-    }
-    history.push_back(found->second);
+    history.push_back(item_number(numbers, id));
     begin = end + 1;
   }
   return history;
 }
 
-Dataset open_dataset(const RecommendArguments& arguments, const Bundle& bundle) {
-  std::string directory = arguments.data;
-  if (directory.empty()) directory = bundle.config.at("data").at("directory").get<std::string>();
-  Dataset data = read_dataset(directory);
-  if (fingerprint(data) != bundle.config.at("data").at("fingerprint")) {
-    fail("{}: the model was trained on other data: give its dataset by --data", directory);
-  }
-  return data;
-}
-
 std::vector<Request> requests_of_users(const RecommendArguments& arguments, const Bundle& bundle) {
-  const Dataset data = open_dataset(arguments, bundle);
+  const Dataset data = read_dataset_of(bundle, arguments.data);
   std::unordered_map<std::string_view, std::size_t> numbers;
   for (std::size_t u = 0; u < data.users(); ++u) numbers.emplace(data.user_ids[u], u);
   std::vector<Request> requests;

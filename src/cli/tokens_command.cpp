@@ -71,12 +71,8 @@ std::vector<std::size_t> nearest(std::size_t count, std::size_t self, const Valu
 }
 
 void show_item(const Bundle& bundle, const TokensArguments& arguments) {
-  const auto numbers = number_by_id(bundle.items);
-  const auto found = numbers.find(arguments.item);
-  if (found == numbers.end()) {
-    fail("--item: '{}' is not in the model's catalogue; see its items.jsonl", arguments.item);
-  }
-  const auto item = static_cast<std::size_t>(found->second);
+  const auto item =
+      static_cast<std::size_t>(item_number(number_by_id(bundle.items), arguments.item));
   const auto vector = [&](std::size_t i) -> std::span<const float> {
     return bundle.catalogue.vectors.view().row(static_cast<std::size_t>(bundle.catalogue.rows[i]));
   };

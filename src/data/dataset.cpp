@@ -124,14 +124,21 @@ std::vector<std::int32_t> evaluated_users(const Dataset& data) {
   return users;
 }
 
-std::unordered_map<std::string_view, std::int32_t> number_by_id(
-    const std::vector<CatalogueItem>& items) {
-  std::unordered_map<std::string_view, std::int32_t> numbers;
+ItemNumbers number_by_id(const std::vector<CatalogueItem>& items) {
+  ItemNumbers numbers;
   numbers.reserve(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     numbers.emplace(items[i].id, static_cast<std::int32_t>(i));
   }
   return numbers;
+}
+
+std::int32_t item_number(const ItemNumbers& numbers, std::string_view id) {
+  const auto found = numbers.find(id);
+  if (found == numbers.end()) {
+    fail("item '{}' is not in the model's catalogue; items.jsonl lists the ids", id);
+  }
+  return found->second;
 }
 
 std::string fingerprint(const Dataset& data) {

@@ -54,8 +54,10 @@ std::int32_t target_of(const Dataset& data, std::size_t user, Split split);
 std::vector<std::int32_t> evaluated_users(const Dataset& data);
 
 /// External id → number. Built on demand: the ids stay owned by `items`.
-std::unordered_map<std::string_view, std::int32_t> number_by_id(
-    const std::vector<CatalogueItem>& items);
+using ItemNumbers = std::unordered_map<std::string_view, std::int32_t>;
+ItemNumbers number_by_id(const std::vector<CatalogueItem>& items);
+/// The number of an item; throws Error that names the id if the catalogue does not have it.
+std::int32_t item_number(const ItemNumbers& numbers, std::string_view id);
 
 /// A digest of the catalogue ids and events: two datasets with equal digests hold the same data.
 std::string fingerprint(const Dataset& data);

@@ -7,6 +7,7 @@
 namespace tessera {
 namespace {
 
+
 using Json = nlohmann::json;
 constexpr int kFormatVersion = 1;
 
@@ -27,6 +28,14 @@ std::vector<CatalogueItem> read_items(const fs::path& file) {
     items.push_back({json.at("id").get<std::string>(), json.value("title", ""), ""});
   });
   return items;
+}
+
+// What config.json says about the data; "" if nothing.
+std::string fact(const Bundle& bundle, const char* name) {
+  const auto data = bundle.config.find("data");
+  if (data == bundle.config.end() || !data->is_object()) return "";
+  const auto found = data->find(name);
+  return found != data->end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 std::size_t count_in(const Json& config, const char* name, const fs::path& file) {
@@ -136,6 +145,25 @@ Bundle read_bundle(const fs::path& directory) {
   }
   bundle.catalogue = catalogue_of_codes(bundle.model, std::move(codes));
   return bundle;
+}
+
+Bundle read_bundle_of(const fs::path& directory, const Dataset& data) {
+  Bundle bundle = read_bundle(directory);
+  if (fact(bundle, "fingerprint") != fingerprint(data)) {
+    fail("{}: was trained on other data: give the dataset it was trained on", directory.string());
+  }
+  return bundle;
+}
+
+Dataset read_dataset_of(const Bundle& bundle, const fs::path& directory) {
+  const fs::path from = directory.empty() ? fs::path(fact(bundle, "directory")) : directory;
+  if (from.empty()) fail("the bundle does not say which dataset it belongs to: give --data");
+  Dataset data = read_dataset(from);
+  if (fact(bundle, "fingerprint") != fingerprint(data)) {
+    fail("{}: the model was trained on other data: give the dataset it was trained on",
+         from.string());
+  }
+  return data;
 }
 
 }  // namespace tessera

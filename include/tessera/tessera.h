@@ -1,0 +1,85 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tessera/error.h"
+
+/// Tessera as a library: the whole way from interaction files to recommendations. Everything that is
+/// written are the same directories that the command line reads and writes. All functions throw
+/// tessera::Error with one line that names the file and says what to do.
+namespace tessera {
+
+/// Threads that all functions use from now on; 0: every CPU allowed.
+void use_threads(int threads);
+
+/// `tessera simulate`: a simulated shop as a dataset directory.
+void simulate_dataset(const std::filesystem::path& dataset, std::size_t users, std::size_t items,
+                      std::uint64_t seed = 1);
+
+/// `tessera prepare --format sequences`: lines `user item item …`, and optionally (empty paths
+/// otherwise) one JSON object item id → text, and the same lines with unix seconds.
+void prepare_dataset(const std::filesystem::path& dataset,
+                     const std::filesystem::path& interactions,
+                     const std::filesystem::path& item_text = {},
+                     const std::filesystem::path& timestamps = {}, std::uint64_t seed = 1);
+
+/// `tessera embed`: item embeddings of `dims` dimensions by the built-in text encoder.
+void embed_dataset(const std::filesystem::path& dataset, std::size_t dims = 768);
+
+/// Metric name ("HR@10", "NDCG@10", "MRR", …) → mean over users.
+using MetricValues = std::map<std::string, double>;
+
+struct Training {
+  std::filesystem::path dataset;
+  std::filesystem::path bundle;         ///< the model directory to write
+  std::vector<std::string> settings;    ///< "key=value" each, as after --set
+  std::filesystem::path negatives;      ///< of the sampled protocol; empty: drawn by seed
+  bool resume = false;                  ///< go on from the bundle's checkpoint
+  /// Called after each epoch (from 1) with its validation metrics; false ends the training early.
+  std::function<bool(std::size_t epoch, const MetricValues& validation)> on_epoch;
+};
+
+/// `tessera train`: returns the validation metrics of the best epoch, which the bundle holds.
+MetricValues train_model(const Training& training);
+
+/// `tessera evaluate` on the full protocol; `split` is "test" or "validation".
+MetricValues evaluate_model(const std::filesystem::path& bundle,
+                            const std::filesystem::path& dataset,
+                            const std::string& split = "test");
+
+struct Recommendation {
+  std::string id;
+  std::string title;
+  float score = 0;
+};
+
+/// A trained model in memory. Its functions may be called from several threads at once.
+class Model {
+ public:
+  explicit Model(const std::filesystem::path& bundle);
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  /// Ids of the catalogue.
+  std::vector<std::string> items() const;
+  /// The k best items after a history of item ids, oldest first, items of the history excluded.
+  /// Throws Error naming an unknown item; UsageError for an empty history.
+  std::vector<Recommendation> recommend(std::span<const std::string> history,
+                                        std::size_t k = 10) const;
+  /// The semantic tokens of an item, one code a level; empty for a model of ID tokens alone.
+  std::vector<std::int32_t> codes(const std::string& item) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tessera

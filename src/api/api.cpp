@@ -1,0 +1,108 @@
+// The library's face: each function of include/tessera/tessera.h is a call into the rooms below.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "data/embed.h"
+#include "data/prepare_sequences.h"
+#include "data/simulate.h"
+#include "eval/model_scorer.h"
+#include "index/top_items.h"
+#include "model/bundle.h"
+#include "tessera/tessera.h"
+#include "train/trainer.h"
+
+namespace tessera {
+namespace {
+
+MetricValues values_of(const Metrics& metrics) { return to_json(metrics).get<MetricValues>(); }
+
+}  // namespace
+
+void use_threads(int threads) { set_threads(threads); }
+
+void simulate_dataset(const fs::path& dataset, std::size_t users, std::size_t items,
+                      std::uint64_t seed) {
+  write_dataset(dataset, simulate_shop({.users = users, .items = items, .seed = seed}));
+}
+
+void prepare_dataset(const fs::path& dataset, const fs::path& interactions,
+                     const fs::path& item_text, const fs::path& timestamps, std::uint64_t seed) {
+  PrepareReport report;
+  write_dataset(dataset, prepare_sequences({interactions, item_text, timestamps}, seed, report));
+}
+
+void embed_dataset(const fs::path& dataset, std::size_t dims) {
+  embed_by_text(dataset, {.dims = dims});
+}
+
+MetricValues train_model(const Training& training) {
+  TrainOptions options;
+  options.data_directory = training.dataset;
+  options.bundle = training.bundle;
+  options.negatives = training.negatives;
+  options.resume = training.resume;
+  for (const std::string& setting : training.settings) apply_setting(options.settings, setting);
+  bool stop = false;
+  options.interrupted = [&] { return stop; };
+  options.on_epoch = [&](const EpochReport& report) {
+    if (training.on_epoch) stop = !training.on_epoch(report.epoch, values_of(report.validation));
+  };
+  return values_of(train(options).best);
+}
+
+MetricValues evaluate_model(const fs::path& bundle, const fs::path& dataset,
+                            const std::string& split) {
+  if (split != "test" && split != "validation") {
+    fail_usage("split '{}': it must be test or validation", split);
+  }
+  const Dataset data = read_dataset(dataset);
+  const Bundle model = read_bundle_of(bundle, data);
+  return values_of(metrics_of(rank_full(data, split == "test" ? Split::test : Split::validation,
+                                        model_scorer(model.model, model.catalogue, data))));
+}
+
+struct Model::State {
+  Bundle bundle;
+  std::unordered_map<std::string_view, std::int32_t> numbers;
+};
+
+Model::Model(const fs::path& bundle) : state_(new State{read_bundle(bundle), {}}) {
+  state_->numbers = number_by_id(state_->bundle.items);
+}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+std::vector<std::string> Model::items() const {
+  std::vector<std::string> ids;
+  for (const CatalogueItem& item : state_->bundle.items) ids.push_back(item.id);
+  return ids;
+}
+
+std::vector<Recommendation> Model::recommend(std::span<const std::string> history,
+                                             std::size_t k) const {
+  if (history.empty()) fail_usage("an empty history says nothing: give at least one item");
+  std::vector<std::int32_t> numbers;
+  for (const std::string& id : history) numbers.push_back(item_number(state_->numbers, id));
+  const History histories[] = {numbers};
+  const Bundle& bundle = state_->bundle;
+  std::vector<Recommendation> result;
+  for (const ScoredItem& best :
+       top_items(bundle.model, bundle.catalogue, histories, {.k = k}).front()) {
+    const CatalogueItem& item = bundle.items[static_cast<std::size_t>(best.item)];
+    result.push_back({item.id, item.title, best.score});
+  }
+  return result;
+}
+
+std::vector<std::int32_t> Model::codes(const std::string& item) const {
+  const Catalogue& catalogue = state_->bundle.catalogue;
+  const auto first = static_cast<std::ptrdiff_t>(
+      static_cast<std::size_t>(item_number(state_->numbers, item)) * catalogue.levels);
+  const auto begin = catalogue.codes.begin() + first;
+  return {begin, begin + static_cast<std::ptrdiff_t>(catalogue.levels)};
+}
+
+}  // namespace tessera
