@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path directory = argv[1];
   try {
-    tessera::simulate_dataset(directory / "shop", 300, 100);
+    tessera::simulate_dataset(directory / "shop", 300, 90);
     tessera::embed_dataset(directory / "shop", 64);
 
     tessera::Training training{.dataset = directory / "shop", .bundle = directory / "model"};

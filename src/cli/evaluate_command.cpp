@@ -55,7 +55,8 @@ Evaluation open_evaluation(const EvaluateArguments& arguments) {
   }
   if (evaluation.sampled) {
     evaluation.negatives = arguments.negatives.empty()
-                               ? draw_negatives(evaluation.data, arguments.seed)
+                               ? draw_negatives(evaluation.data, arguments.seed,
+                                                drawable_negatives(evaluation.data))
                                : read_negatives(arguments.negatives, evaluation.data);
   }
   return evaluation;

@@ -57,6 +57,16 @@ Negatives read_negatives(const fs::path& path, const Dataset& data) {
   return negatives;
 }
 
+std::size_t drawable_negatives(const Dataset& data) {
+  std::size_t most = 99;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto history = data.history(u);
+    const std::unordered_set<std::int32_t> distinct(history.begin(), history.end());
+    most = std::min(most, data.items.size() - distinct.size());
+  }
+  return std::max<std::size_t>(most, 1);  // with none left, drawing says for whom
+}
+
 Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t per_user) {
   Negatives negatives{per_user, {}};
   negatives.items.reserve(data.users() * per_user);

@@ -19,7 +19,9 @@ struct Negatives {
 /// item is unknown, or it holds an item of the user's own history.
 Negatives read_negatives(const fs::path& path, const Dataset& data);
 
+/// 99, the sampled protocol's number, or as many as a small catalogue leaves every user.
+std::size_t drawable_negatives(const Dataset& data);
 /// Draws `per_user` distinct items uniformly among those outside the user's whole history.
-Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t per_user = 99);
+Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t per_user);
 
 }  // namespace tessera

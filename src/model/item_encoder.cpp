@@ -94,16 +94,18 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   const MatrixView<float> dz = arena.matrix(dvectors.rows, semantic);
   for (std::size_t i = 0; i < dz.rows; ++i) std::copy_n(dvectors[i], semantic, dz[i]);
 
+  losses.commitment = arena.take<double>(quantizer.levels.size());
+  losses.residual_norm = arena.take<double>(quantizer.levels.size());
   // Commitment: mean_dims (r_l − sg(c))² at each level; r_l = z − const, so all of it reaches z.
   for (std::size_t l = 0; l < quantizer.levels.size(); ++l) {
     const MatrixView<float> residual = cache.quantized.residuals[l].row_block(0, inputs);
     row_dots(residual, residual, squares);
     double norm = 0.0;
     for (std::size_t i = 0; i < inputs; ++i) norm += double{weights[i]} * std::sqrt(squares[i]);
-    losses.residual_norm.push_back(norm);
+    losses.residual_norm[l] = norm;
     const MatrixView<float> rest = cache.quantized.residuals[l + 1].row_block(0, inputs);
-    losses.commitment.push_back(weighted_squares(rest, weights, squares) /
-                                static_cast<double>(semantic));
+    losses.commitment[l] =
+        weighted_squares(rest, weights, squares) / static_cast<double>(semantic);
     const auto scale = static_cast<float>(2.0 * settings.commitment_weight /
                                           static_cast<double>(semantic));
     for (std::size_t i = 0; i < inputs; ++i) {

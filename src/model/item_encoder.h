@@ -12,10 +12,11 @@ struct StepItems {
   std::span<const float> input_weights;
 };
 
+/// Means over input occurrences. The spans live in the step's arena.
 struct ItemLosses {
   double reconstruction = 0.0;
-  std::vector<double> commitment;      ///< one a level
-  std::vector<double> residual_norm;   ///< mean ‖r_l‖ over input occurrences, one a level
+  std::span<double> commitment;     ///< one a level
+  std::span<double> residual_norm;  ///< ‖r_l‖, one a level
 };
 
 /// Item text embedding and item number → item vector: [ sum of the chosen codebook rows ‖ ID token ]

@@ -1,7 +1,6 @@
 #include "train/trainer.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <optional>
 
@@ -9,17 +8,13 @@
 #include "base/progress.h"
 #include "eval/model_scorer.h"
 #include "text/text_encoder.h"
-#include "kernels/adam.h"
-#include "train/batch.h"
 #include "train/state.h"
+#include "train/stepper.h"
 
 namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
-
-// Purposes of random streams.
-enum Stream : std::uint64_t { kOrder = 1, kNegatives, kDropout, kCodebooks, kValidation };
 
 struct Run {
   const TrainOptions& options;
@@ -27,32 +22,10 @@ struct Run {
   const Matrix& text;
   const Negatives& negatives;
   TrainingState& state;
-  Batcher batcher;
-  ParameterList parameters;
-  StepArena arena;
+  Stepper stepper;
 
   const Settings& settings() const { return state.model.settings; }
-  Random stream(Stream purpose) const {
-    return Random(settings().seed, {purpose, state.epoch, state.step});
-  }
 };
-
-// k-means on the input occurrences of the first batch.
-void initialise_codebooks(Run& run, const TrainingBatch& batch) {
-  UnifiedItemEncoder& encoder = run.state.model.item_encoder;
-  const StepItems inputs{batch.step.items.items.first(batch.input_counts.size()), {}};
-  const auto cache = encoder.forward(run.text, inputs, run.arena);
-  Random random = run.stream(kCodebooks);
-  encoder.quantizer.initialise(cache.encoder.back(), batch.input_counts, random, run.arena);
-}
-
-void add_losses(std::vector<double>& sums, const StepLosses& losses) {
-  std::vector<double> values = {losses.total, losses.recommendation, losses.items.reconstruction};
-  values.insert(values.end(), losses.items.commitment.begin(), losses.items.commitment.end());
-  values.insert(values.end(), losses.items.residual_norm.begin(), losses.items.residual_norm.end());
-  sums.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += values[i];
-}
 
 Json loss_json(const std::vector<double>& sums, std::size_t steps) {
   const auto mean = [&](std::size_t i) { return sums[i] / static_cast<double>(steps); };
@@ -69,40 +42,10 @@ Json loss_json(const std::vector<double>& sums, std::size_t steps) {
   return json;
 }
 
-void run_step(Run& run, std::span<const std::int32_t> users) {
-  run.arena.reset();
-  TrainingState& state = run.state;
-  Recommender& model = state.model;
-  Random negatives = run.stream(kNegatives);
-  const TrainingBatch batch = run.batcher.build(users, negatives, run.arena);
-  if (state.updates == 0 && run.settings().has_semantics()) initialise_codebooks(run, batch);
-  const DropoutStep dropout{static_cast<float>(run.settings().dropout),
-                            run.stream(kDropout).next()};
-  const StepResult result =
-      compute_gradients(model, run.text, batch.step, dropout, run.arena);
-  if (!std::isfinite(result.losses.total)) {
-    fail("the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
-         state.epoch + 1, state.step + 1);
-  }
-  if (run.settings().has_semantics()) {
-    Random random = run.stream(kCodebooks);
-    model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random,
-                                        run.arena);
-  }
-  ++state.updates;
-  const AdamSettings adam{.learning_rate = static_cast<float>(run.settings().learning_rate)};
-  for (Parameter* parameter : run.parameters) {
-    adam_update(adam, state.updates, parameter->grad.span(), parameter->m.span(),
-                parameter->v.span(), parameter->value.span());
-  }
-  add_losses(state.loss_sums, result.losses);
-}
-
 // False if interrupted.
 bool run_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
-  std::vector<std::int32_t> order = run.batcher.users();
-  Random(run.settings().seed, {kOrder, state.epoch}).shuffle(std::span(order));
+  const std::vector<std::int32_t> order = run.stepper.epoch_order();
   std::optional<Progress> progress;
   if (run.options.progress) progress.emplace(fmt::format("epoch {}", state.epoch + 1), steps);
   const double before = state.epoch_seconds;
@@ -113,9 +56,8 @@ bool run_epoch(Run& run, std::size_t steps) {
       return false;
     }
     const std::size_t first = state.step * run.settings().batch_users;
-    run_step(run, std::span(order).subspan(
-                      first, std::min(run.settings().batch_users, order.size() - first)));
-    ++state.step;
+    run.stepper.step(std::span(order).subspan(
+        first, std::min(run.settings().batch_users, order.size() - first)));
     if (progress) {
       progress->update(state.step,
                        fmt::format("loss {:.4f}",
@@ -201,7 +143,7 @@ TrainResult train(const TrainOptions& options) {
   Negatives negatives;
   if (settings.selection_protocol == "sampled") {
     negatives = options.negatives.empty()
-                    ? draw_negatives(data, mix_bits(settings.seed ^ kValidation))
+                    ? draw_negatives(data, validation_seed(settings.seed), drawable_negatives(data))
                     : read_negatives(options.negatives, data);
   }
   TrainingState state = resumed ? std::move(*resumed)
@@ -212,10 +154,9 @@ TrainResult train(const TrainOptions& options) {
     write_file(options.bundle / kTextEncoderFile, read_file(text_encoder));
   }
 
-  Run run{options, data, text, negatives, state,
-          Batcher(data, state.model.settings.max_length), state.model.parameters(), {}};
+  Run run{options, data, text, negatives, state, Stepper(state, data, text)};
   const std::size_t batch = run.settings().batch_users;
-  const std::size_t steps = (run.batcher.users().size() + batch - 1) / batch;
+  const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
   const auto improving = [&] {
     return state.best.users == 0 || state.epoch <= state.best_epoch + run.settings().patience;
   };

@@ -88,10 +88,10 @@ TEST(DrawNegatives, AreDistinctAndOutsideTheWholeHistory) {
 
 TEST(DrawNegatives, FollowTheSeed) {
   const Dataset data = dataset_of({{0, 1, 2}, {0, 1, 2}}, 500);
-  const Negatives negatives = draw_negatives(data, 1);
+  const Negatives negatives = draw_negatives(data, 1, 99);
   EXPECT_EQ(negatives.per_user, 99U);
-  EXPECT_EQ(negatives.items, draw_negatives(data, 1).items);
-  EXPECT_NE(negatives.items, draw_negatives(data, 2).items);
+  EXPECT_EQ(negatives.items, draw_negatives(data, 1, 99).items);
+  EXPECT_NE(negatives.items, draw_negatives(data, 2, 99).items);
   EXPECT_NE(as_items(negatives.of(0)), as_items(negatives.of(1)));
 }
 
