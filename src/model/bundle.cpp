@@ -22,10 +22,13 @@ std::vector<CatalogueItem> read_items(const fs::path& file) {
   for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
     const std::string where = fmt::format("{}:{}", file.string(), number);
     const Json json = parse_json(line, where);
-    if (!json.is_object() || !json.contains("id") || !json.at("id").is_string()) {
-      fail("{}: expected an object with an 'id'", where);
+    const auto is_text = [&](const char* name) {
+      return json.is_object() && json.contains(name) && json.at(name).is_string();
+    };
+    if (!is_text("id") || !is_text("title")) {
+      fail("{}: expected an object with an 'id' and a 'title': the bundle is damaged", where);
     }
-    items.push_back({json.at("id").get<std::string>(), json.value("title", ""), ""});
+    items.push_back({json.at("id").get<std::string>(), json.at("title").get<std::string>(), ""});
   });
   return items;
 }

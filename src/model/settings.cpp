@@ -98,6 +98,7 @@ Json to_json(const Settings& s) {
 }
 
 Settings settings_from_json(const Json& json) {
+  if (!json.is_object()) fail_usage("the settings must be an object of key and value");
   Settings s;
   const Json known = to_json(s);
   for (const auto& [key, value] : json.items()) {

@@ -1,0 +1,172 @@
+#include "model/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "testing/errors.h"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+
+void expect_refused(const Json& json, std::initializer_list<std::string_view> parts) {
+  testing::expect_error<UsageError>([&] { settings_from_json(json); }, parts);
+}
+
+TEST(Settings, AreThePaperRecipeByDefault) {
+  const Settings settings = recipe("paper");
+  EXPECT_EQ(to_json(settings), to_json(Settings{}));
+  EXPECT_EQ(settings.width(), 72U);
+  EXPECT_EQ(settings.level_distances(),
+            (std::vector{Distance::cosine, Distance::cosine, Distance::euclidean}));
+  EXPECT_EQ(settings.max_length, 50U);
+  EXPECT_EQ(settings.batch_users, 256U);
+  EXPECT_EQ(settings.select, "MRR");
+}
+
+TEST(Settings, DecideTheItemVector) {
+  const auto widths = [](const char* tokens) {
+    const Settings settings = settings_from_json({{"tokens", tokens}});
+    return std::vector{settings.semantic_width(), settings.id_width(), settings.width()};
+  };
+  EXPECT_EQ(widths("unified"), (std::vector<std::size_t>{64, 8, 72}));
+  EXPECT_EQ(widths("semantic"), (std::vector<std::size_t>{64, 0, 64}));
+  EXPECT_EQ(widths("id"), (std::vector<std::size_t>{0, 64, 64}));
+}
+
+TEST(Settings, DecideTheDistanceOfEachLevel) {
+  const auto distances = [](const char* distance) {
+    return settings_from_json({{"distance", distance}, {"levels", 2}}).level_distances();
+  };
+  EXPECT_EQ(distances("unified"), (std::vector{Distance::cosine, Distance::euclidean}));
+  EXPECT_EQ(distances("cosine"), (std::vector{Distance::cosine, Distance::cosine}));
+  EXPECT_EQ(distances("euclidean"), (std::vector{Distance::euclidean, Distance::euclidean}));
+}
+
+TEST(Settings, GoToJsonAndBack) {
+  Json json = to_json(Settings{});
+  const std::map<std::string, Json> words = {{"recipe", "paper"},
+                                             {"tokens", "semantic"},
+                                             {"distance", "cosine"},
+                                             {"select", "NDCG@10"},
+                                             {"selection_protocol", "full"}};
+  std::size_t changed = 0;
+  for (auto& [key, value] : json.items()) {
+    if (value.is_string()) {
+      value = words.at(key);
+    } else if (value.is_number_float()) {
+      value = value.get<double>() * 0.5 + 0.1;
+    } else {
+      value = value.get<std::uint64_t>() + 4;  // hidden stays a multiple of heads: 68 and 6 do not
+    }
+    ++changed;
+  }
+  json["hidden"] = 66;
+  EXPECT_GT(changed, 20U);
+  EXPECT_EQ(to_json(settings_from_json(json)), json);
+  EXPECT_EQ(to_json(settings_from_json(Json::parse(json.dump()))), json);
+}
+
+TEST(Settings, SuggestTheNearestKey) {
+  expect_refused({{"codebok_size", 64}}, {"'codebok_size'", "did you mean 'codebook_size'?"});
+  expect_refused({{"Dropout", 0.1}}, {"'Dropout'", "'dropout'"});
+  expect_refused({{"xyzzyxyzzy", 1}}, {"unknown setting 'xyzzyxyzzy'"});
+}
+
+TEST(Settings, RefuseValuesOfTheWrongKind) {
+  for (const Json& value : {Json("3"), Json(2.5), Json(3.0), Json(-1), Json(true), Json(),
+                            Json::array({3}), Json::parse("18446744073709551616")}) {
+    expect_refused({{"levels", value}}, {"levels", "whole number"});
+  }
+  for (const Json& value : {Json("0.5"), Json(false), Json(), Json::object()}) {
+    expect_refused({{"dropout", value}}, {"dropout", "number"});
+  }
+  for (const Json& value : {Json(1), Json(), Json::array({"id"})}) {
+    expect_refused({{"tokens", value}}, {"tokens", "word"});
+  }
+  EXPECT_EQ(settings_from_json({{"dropout", 0}}).dropout, 0.0);
+}
+
+TEST(Settings, AreAnObject) {
+  for (const Json& json : {Json(), Json("paper"), Json(3), Json::array(), Json::array({1})}) {
+    expect_refused(json, {"settings"});
+  }
+  EXPECT_EQ(to_json(settings_from_json(Json::object())), to_json(Settings{}));
+}
+
+TEST(Settings, RefuseValuesOutOfRange) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, Json>>{{"levels", 0},
+                                                 {"levels", 65},
+                                                 {"codebook_size", 1},
+                                                 {"codebook_size", 65537},
+                                                 {"semantic_dims", 0},
+                                                 {"id_dims", 0},
+                                                 {"hidden", 0},
+                                                 {"heads", 0},
+                                                 {"layers", 0},
+                                                 {"feed_forward", 0},
+                                                 {"max_length", 0},
+                                                 {"batch_users", 0},
+                                                 {"epochs", 0},
+                                                 {"patience", 0},
+                                                 {"dropout", 1.0},
+                                                 {"dropout", -0.1},
+                                                 {"learning_rate", -1},
+                                                 {"commitment_weight", -0.5},
+                                                 {"reconstruction_weight", -1},
+                                                 {"tokens", "both"},
+                                                 {"distance", "manhattan"},
+                                                 {"select", "HR@7"},
+                                                 {"selection_protocol", "half"},
+                                                 {"recipe", "papr"}}) {
+    expect_refused({{key, value}}, {key});
+  }
+  expect_refused({{"hidden", 64}, {"heads", 3}}, {"hidden = 64", "heads = 3"});
+  expect_refused({{"tokens", "both"}}, {"id | semantic | unified"});
+}
+
+TEST(ApplySetting, ChangesOneValue) {
+  Settings settings;
+  apply_setting(settings, "levels=4");
+  apply_setting(settings, "dropout=0.25");
+  apply_setting(settings, "learning_rate=1e-4");
+  apply_setting(settings, "tokens=id");
+  apply_setting(settings, "seed=18446744073709551615");
+  EXPECT_EQ(settings.levels, 4U);
+  EXPECT_EQ(settings.dropout, 0.25);
+  EXPECT_EQ(settings.learning_rate, 1e-4);
+  EXPECT_EQ(settings.tokens, "id");
+  EXPECT_EQ(settings.seed, 18446744073709551615U);
+  EXPECT_EQ(settings.codebook_size, Settings{}.codebook_size);
+}
+
+TEST(ApplySetting, RefusesWhatItCannotReadAndChangesNothing) {
+  Settings settings;
+  for (const auto& [assignment, part] :
+       std::vector<std::pair<const char*, const char*>>{{"levels", "key=value"},
+                                                        {"=3", "key=value"},
+                                                        {"", "key=value"},
+                                                        {"levels=", "levels"},
+                                                        {"levels=three", "levels"},
+                                                        {"levels=-1", "levels"},
+                                                        {"levels=2.5", "levels"},
+                                                        {"levels=0", "levels"},
+                                                        {"dropout=much", "dropout"},
+                                                        {"tokens=", "tokens"},
+                                                        {"levles=2", "did you mean 'levels'?"},
+                                                        {"levels=2 3", "levels"},
+                                                        {"heads=3", "multiple of heads"}}) {
+    testing::expect_error<UsageError>([&] { apply_setting(settings, assignment); }, {part});
+  }
+  EXPECT_EQ(to_json(settings), to_json(Settings{}));
+}
+
+TEST(Recipe, RefusesAnUnknownName) {
+  testing::expect_error<UsageError>([] { recipe("papr"); }, {"'papr'", "paper"});
+}
+
+}  // namespace
+}  // namespace tessera
