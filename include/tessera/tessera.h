@@ -11,8 +11,8 @@
 
 #include "tessera/error.h"
 
-/// Tessera as a library: the whole way from interaction files to recommendations. Everything that is
-/// written are the same directories that the command line reads and writes. All functions throw
+/// Tessera as a library: the whole way from interaction files to recommendations. Everything that
+/// is written are the same directories that the command line reads and writes. All functions throw
 /// tessera::Error with one line that names the file and says what to do.
 namespace tessera {
 
@@ -38,10 +38,10 @@ using MetricValues = std::map<std::string, double>;
 
 struct Training {
   std::filesystem::path dataset;
-  std::filesystem::path bundle;         ///< the model directory to write
-  std::vector<std::string> settings;    ///< "key=value" each, as after --set
-  std::filesystem::path negatives;      ///< of the sampled protocol; empty: drawn by seed
-  bool resume = false;                  ///< go on from the bundle's checkpoint
+  std::filesystem::path bundle;       ///< the model directory to write
+  std::vector<std::string> settings;  ///< "key=value" each, as after --set
+  std::filesystem::path negatives;    ///< of the sampled protocol; empty: drawn by seed
+  bool resume = false;                ///< go on from the bundle's checkpoint
   /// Called after each epoch (from 1) with its validation metrics; false ends the training early.
   std::function<bool(std::size_t epoch, const MetricValues& validation)> on_epoch;
 };

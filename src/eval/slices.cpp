@@ -46,13 +46,19 @@ std::vector<Slice> slice_metrics(const Dataset& data, Split split, std::span<con
   }
   const std::vector<std::int32_t> users = evaluated_users(data);
   std::vector<Slice> slices;
-  add_slices("target events", kTargetEvents, ranks, [&](std::size_t i) {
-    const auto user = static_cast<std::size_t>(users[i]);
-    return counts[static_cast<std::size_t>(target_of(data, user, split))];
-  }, slices);
-  add_slices("history length", kHistoryLengths, ranks, [&](std::size_t i) {
-    return history_before(data, static_cast<std::size_t>(users[i]), split).size();
-  }, slices);
+  add_slices(
+      "target events", kTargetEvents, ranks,
+      [&](std::size_t i) {
+        const auto user = static_cast<std::size_t>(users[i]);
+        return counts[static_cast<std::size_t>(target_of(data, user, split))];
+      },
+      slices);
+  add_slices(
+      "history length", kHistoryLengths, ranks,
+      [&](std::size_t i) {
+        return history_before(data, static_cast<std::size_t>(users[i]), split).size();
+      },
+      slices);
   return slices;
 }
 

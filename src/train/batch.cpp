@@ -57,8 +57,8 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   std::size_t at = 0;
   for (std::size_t s = 0; s < users.size(); ++s) {
     const auto targets = targets_of(users[s]);
-    for (const std::int32_t* input = targets.data() - 1; input + 1 < targets.data() + targets.size();
-         ++input) {
+    for (const std::int32_t* input = targets.data() - 1;
+         input + 1 < targets.data() + targets.size(); ++input) {
       const std::size_t before = distinct;
       inputs[at] = place(*input);
       if (distinct > before) counts[before] = 0.0F;

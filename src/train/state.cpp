@@ -21,6 +21,33 @@ void visit_training_matrices(Recommender& model, const Visit& visit) {
   }
 }
 
+TrainingState read_state(const fs::path& file) {
+  const SafeTensors tensors(file);
+  const auto found = tensors.metadata().find("state");
+  if (found == tensors.metadata().end()) fail("{}: not a checkpoint", file.string());
+  const Json json = parse_json(found->second, file.string());
+  TrainingState state;
+  state.model =
+      Recommender(settings_from_json(json.at("settings")), json.at("items"), json.at("text_dims"));
+  json.at("updates").get_to(state.updates);
+  json.at("epoch").get_to(state.epoch);
+  json.at("step").get_to(state.step);
+  state.best = metrics_from_json(json.at("best"), json.at("best_users"));
+  json.at("best_epoch").get_to(state.best_epoch);
+  json.at("loss_sums").get_to(state.loss_sums);
+  json.at("epoch_seconds").get_to(state.epoch_seconds);
+  json.at("total_seconds").get_to(state.total_seconds);
+  json.at("fingerprint").get_to(state.fingerprint);
+  json.at("text_fingerprint").get_to(state.text_fingerprint);
+  json.at("negatives").get_to(state.negatives);
+  json.at("log").get_to(state.log);
+  read_model(tensors, state.model);
+  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
+    matrix = tensors.matrix(name, matrix.rows(), matrix.cols());
+  });
+  return state;
+}
+
 }  // namespace
 
 void write_checkpoint(const fs::path& file, TrainingState& state) {
@@ -41,47 +68,30 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
                      {"epoch_seconds", state.epoch_seconds},
                      {"total_seconds", state.total_seconds},
                      {"fingerprint", state.fingerprint},
+                     {"text_fingerprint", state.text_fingerprint},
+                     {"negatives", state.negatives},
                      {"log", state.log}};
-  write_safetensors(file, tensors, {{"state", json.dump()}});
+  write_safetensors(file, tensors, {{"state", dump_json(json)}});
 }
 
 TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint) {
   if (!fs::exists(file)) {
     fail("{}: no checkpoint to resume from: train without --resume", file.string());
   }
-  const SafeTensors tensors(file);
-  const auto found = tensors.metadata().find("state");
-  if (found == tensors.metadata().end()) {
-    fail("{}: not a checkpoint: train again without --resume", file.string());
-  }
   TrainingState state;
   try {
-    const Json json = parse_json(found->second, file.string());
-    state.fingerprint = json.at("fingerprint").get<std::string>();
-    if (state.fingerprint != fingerprint) {
-      fail("{}: this checkpoint was made on other data: give --data as it was, or train without "
-           "--resume",
-           file.string());
-    }
-    state.model = Recommender(settings_from_json(json.at("settings")), json.at("items"),
-                              json.at("text_dims"));
-    json.at("updates").get_to(state.updates);
-    json.at("epoch").get_to(state.epoch);
-    json.at("step").get_to(state.step);
-    state.best = metrics_from_json(json.at("best"), json.at("best_users"));
-    json.at("best_epoch").get_to(state.best_epoch);
-    json.at("loss_sums").get_to(state.loss_sums);
-    json.at("epoch_seconds").get_to(state.epoch_seconds);
-    json.at("total_seconds").get_to(state.total_seconds);
-    json.at("log").get_to(state.log);
-  } catch (const Json::exception& error) {
-    fail("{}: the checkpoint is damaged ({}): train again without --resume", file.string(),
-         error.what());
+    state = read_state(file);
+  } catch (const Json::exception&) {
+    fail("{}: the checkpoint is damaged: train again without --resume", file.string());
+  } catch (const Error& error) {
+    fail("{}: train again without --resume", error.what());
   }
-  read_model(tensors, state.model);
-  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
-    matrix = tensors.matrix(name, matrix.rows(), matrix.cols());
-  });
+  if (state.fingerprint != fingerprint) {
+    fail(
+        "{}: this checkpoint was made on other data: give --data as it was, or train without "
+        "--resume",
+        file.string());
+  }
   return state;
 }
 

@@ -16,8 +16,10 @@ struct TrainingState {
   std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
   double epoch_seconds = 0.0;
   double total_seconds = 0.0;
-  std::string log;  ///< training.jsonl so far
-  std::string fingerprint;
+  std::string log;               ///< training.jsonl so far
+  std::string fingerprint;       ///< of the dataset
+  std::string text_fingerprint;  ///< of its embeddings
+  std::string negatives;         ///< the file that validation reads them from; empty: drawn
 };
 
 /// One file, written atomically.

@@ -62,8 +62,9 @@ void Stepper::step(std::span<const std::int32_t> users) {
   const DropoutStep dropout{static_cast<float>(settings.dropout), stream(state_, kDropout).next()};
   const StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
   if (!std::isfinite(result.losses.total)) {
-    fail("the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
-         state_.epoch + 1, state_.step + 1);
+    fail(
+        "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
+        state_.epoch + 1, state_.step + 1);
   }
   if (settings.has_semantics()) {
     Random random = stream(state_, kCodebooks);

@@ -15,8 +15,9 @@ class Stepper {
   std::size_t users() const { return batcher_.users().size(); }
   /// These users in the random order of the state's epoch.
   std::vector<std::int32_t> epoch_order() const;
-  /// One step on a batch of users, from state.step to the next. Before the first of all it finds the
-  /// codebooks by k-means on the batch's input occurrences. Throws Error if the loss is not finite.
+  /// One step on a batch of users, from state.step to the next. Before the first of all it finds
+  /// the codebooks by k-means on the batch's input occurrences. Throws Error if the loss is not
+  /// finite.
   void step(std::span<const std::int32_t> users);
 
   const StepArena& arena() const { return arena_; }

@@ -59,9 +59,8 @@ bool run_epoch(Run& run, std::size_t steps) {
     run.stepper.step(std::span(order).subspan(
         first, std::min(run.settings().batch_users, order.size() - first)));
     if (progress) {
-      progress->update(state.step,
-                       fmt::format("loss {:.4f}",
-                                   state.loss_sums[0] / static_cast<double>(state.step)));
+      progress->update(state.step, fmt::format("loss {:.4f}", state.loss_sums[0] /
+                                                                  static_cast<double>(state.step)));
     }
   }
   state.epoch_seconds = before + watch.seconds();
@@ -77,6 +76,19 @@ Metrics validate(Run& run, const Catalogue& catalogue) {
   const bool sampled = run.settings().selection_protocol == "sampled";
   return metrics_of(sampled ? rank_sampled(run.data, Split::validation, run.negatives, scorer)
                             : rank_full(run.data, Split::validation, scorer));
+}
+
+// The encoder that made the embeddings goes with the first model of a run: until then the bundle
+// may hold an earlier one with its own.
+void keep_text_encoder(const Run& run) {
+  const fs::path from = run.options.data_directory / kTextEncoderFile;
+  const fs::path to = run.options.bundle / kTextEncoderFile;
+  if (run.settings().has_semantics() && fs::exists(from)) {
+    write_file(to, read_file(from));
+  } else {
+    std::error_code ignored;
+    fs::remove(to, ignored);
+  }
 }
 
 // Validates, logs, keeps the best; moves the state to the next epoch.
@@ -102,6 +114,7 @@ void close_epoch(Run& run, std::size_t steps) {
                "\n";
   state.total_seconds += report.train_seconds + report.validation_seconds;
   if (report.best) {
+    if (state.best.users == 0) keep_text_encoder(run);
     state.best = report.validation;
     state.best_epoch = state.epoch;
     write_bundle(run.options.bundle, state.model, catalogue, run.data.items,
@@ -121,6 +134,14 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch) run.options.on_epoch(report);
 }
 
+Negatives validation_negatives(const TrainingState& state, const Dataset& data) {
+  const Settings& settings = state.model.settings;
+  if (settings.selection_protocol != "sampled") return {};
+  return state.negatives.empty()
+             ? draw_negatives(data, validation_seed(settings.seed), drawable_negatives(data))
+             : read_negatives(state.negatives, data);
+}
+
 TrainingState fresh_state(const TrainOptions& options, std::size_t items, std::size_t text_dims) {
   TrainingState state;
   state.model = Recommender(options.settings, items, text_dims);
@@ -133,28 +154,28 @@ TrainingState fresh_state(const TrainOptions& options, std::size_t items, std::s
 TrainResult train(const TrainOptions& options) {
   const Dataset data = read_dataset(options.data_directory);
   const std::string digest = fingerprint(data);
-  make_directory(options.bundle);
   const fs::path checkpoint = options.bundle / "checkpoint.safetensors";
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(checkpoint, digest);
   const Settings& settings = resumed ? resumed->model.settings : options.settings;
   Matrix text;
   if (settings.has_semantics()) text = read_embeddings(options.data_directory, data.items.size());
-  Negatives negatives;
-  if (settings.selection_protocol == "sampled") {
-    negatives = options.negatives.empty()
-                    ? draw_negatives(data, validation_seed(settings.seed), drawable_negatives(data))
-                    : read_negatives(options.negatives, data);
+  const std::string text_digest = fingerprint(text.view());
+  if (resumed && resumed->text_fingerprint != text_digest) {
+    fail(
+        "{}: these are not the embeddings of the checkpoint: embed as before, or train without "
+        "--resume",
+        (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state = resumed ? std::move(*resumed)
-                                : fresh_state(options, data.items.size(), text.cols());
+  TrainingState state =
+      resumed ? std::move(*resumed) : fresh_state(options, data.items.size(), text.cols());
   state.fingerprint = digest;
-  const fs::path text_encoder = options.data_directory / kTextEncoderFile;
-  if (state.model.settings.has_semantics() && fs::exists(text_encoder)) {
-    write_file(options.bundle / kTextEncoderFile, read_file(text_encoder));
-  }
+  state.text_fingerprint = text_digest;
+  if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
+  const Negatives negatives = validation_negatives(state, data);
 
   Run run{options, data, text, negatives, state, Stepper(state, data, text)};
+  make_directory(options.bundle);
   const std::size_t batch = run.settings().batch_users;
   const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
   const auto improving = [&] {

@@ -1,0 +1,50 @@
+#include "model/recommender.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "testing/gradient_check.h"
+#include "testing/matrices.h"
+#include "testing/small_model.h"
+
+namespace tessera {
+namespace {
+
+// The whole way from ID tokens through the transformer to the loss is differentiable: every
+// gradient must be the loss's slope. (Straight-through codes are tested beside the item encoder.)
+TEST(Recommender, GradientsOfTheWholeModelMatchFiniteDifferences) {
+  constexpr std::size_t kItems = 17;
+  Settings settings = testing::small_settings();
+  settings.tokens = "id";
+  Recommender model = testing::small_model(settings, kItems, 0);
+  const std::vector<std::int32_t> offsets = {0, 1, 1, 4, 7};  // one sequence is empty
+  const std::vector<std::int32_t> items = {3, 16, 0, 5, 9, 11, 2};
+  const std::vector<std::int32_t> inputs = {0, 1, 2, 1, 0, 3, 3};
+  const std::vector<std::int32_t> positives = {1, 2, 1, 4, 3, 3, 5};
+  const std::vector<std::int32_t> negatives = {6, 6, 5, 0, 4, 6, 1};
+  const std::vector<float> weights = {0.25F, 0.25F, 0.25F, 0.25F};
+  const StepBatch batch{offsets, inputs, positives, negatives, {items, weights}};
+  const DropoutStep dropout{0.3F, 11};
+  StepArena arena;
+  const auto loss = [&] {
+    arena.reset();
+    return compute_gradients(model, {}, batch, dropout, arena).losses.total;
+  };
+  std::size_t checked = 0;
+  for (Parameter* parameter : model.parameters()) {
+    loss();  // the gradients of a slope's last loss belong to a shifted model
+    const Matrix gradient = parameter->grad.clone();
+    // Queries and keys move the loss by less than float can show here: see the transformer's tests.
+    const auto size = [](float a, float b) { return std::abs(a) < std::abs(b); };
+    if (std::abs(std::ranges::max(gradient.span(), size)) < 1e-3F) continue;
+    SCOPED_TRACE(parameter->name);
+    testing::expect_gradient(parameter->value, gradient, loss, 2e-3, 0.01F);
+    ++checked;
+  }
+  EXPECT_GE(checked, 20U);
+}
+
+}  // namespace
+}  // namespace tessera

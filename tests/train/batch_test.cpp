@@ -1,0 +1,113 @@
+#include "train/batch.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "testing/datasets.h"
+#include "testing/errors.h"
+
+namespace tessera {
+namespace {
+
+using testing::dataset_of;
+using testing::expect_error;
+
+constexpr std::size_t kItems = 20;
+
+// Training histories: 0 1 2 3 | 1 1 5 | 7 (too short to train on) | 9 8.
+Dataset small_data() {
+  return dataset_of({{0, 1, 2, 3, 10, 11}, {1, 1, 5, 12, 13}, {7, 14, 15}, {9, 8, 16, 17}}, kItems);
+}
+
+std::vector<std::int32_t> items_at(const StepBatch& batch, std::span<const std::int32_t> places) {
+  std::vector<std::int32_t> items;
+  for (const std::int32_t place : places) {
+    items.push_back(batch.items.items[static_cast<std::size_t>(place)]);
+  }
+  return items;
+}
+
+TEST(Batch, PacksInputsAndTheirNextItemsWithoutPadding) {
+  const Dataset data = small_data();
+  Batcher batcher(data, 50);
+  EXPECT_EQ(batcher.users(), (std::vector<std::int32_t>{0, 1, 3}));
+  StepArena arena;
+  Random random(1);
+  const std::vector<std::int32_t> users = {3, 0, 1};
+  const StepBatch batch = batcher.build(users, random, arena).step;
+  EXPECT_EQ(std::vector(batch.offsets.begin(), batch.offsets.end()),
+            (std::vector<std::int32_t>{0, 1, 4, 6}));
+  EXPECT_EQ(items_at(batch, batch.inputs), (std::vector<std::int32_t>{9, 0, 1, 2, 1, 1}));
+  EXPECT_EQ(items_at(batch, batch.positives), (std::vector<std::int32_t>{8, 1, 2, 3, 1, 5}));
+}
+
+TEST(Batch, HoldsEveryItemOnceWithTheInputsFirst) {
+  const Dataset data = small_data();
+  Batcher batcher(data, 50);
+  StepArena arena;
+  Random random(2);
+  const std::vector<std::int32_t> users = {0, 1, 3};
+  for (int round = 0; round < 20; ++round) {
+    arena.reset();
+    const TrainingBatch batch = batcher.build(users, random, arena);
+    const auto items = batch.step.items.items;
+    EXPECT_EQ(std::set(items.begin(), items.end()).size(), items.size());
+    const std::size_t inputs = batch.input_counts.size();
+    EXPECT_EQ(std::vector(items.begin(), items.begin() + static_cast<long>(inputs)),
+              (std::vector<std::int32_t>{0, 1, 2, 9}));
+    EXPECT_EQ(std::vector(batch.input_counts.begin(), batch.input_counts.end()),
+              (std::vector<float>{1, 3, 1, 1}));
+    const auto weights = batch.step.items.input_weights;
+    ASSERT_EQ(weights.size(), inputs);
+    for (std::size_t i = 0; i < inputs; ++i) {
+      EXPECT_FLOAT_EQ(weights[i], batch.input_counts[i] / 6.0F);
+    }
+  }
+}
+
+TEST(Batch, NegativesAreUniformOverItemsOutsideTheTrainingHistory) {
+  const Dataset data = small_data();
+  Batcher batcher(data, 50);
+  StepArena arena;
+  Random random(3);
+  const std::vector<std::int32_t> users = {1};
+  std::vector<int> counts(kItems);
+  constexpr int kRounds = 9000;
+  for (int round = 0; round < kRounds; ++round) {
+    arena.reset();
+    const StepBatch batch = batcher.build(users, random, arena).step;
+    for (const std::int32_t item : items_at(batch, batch.negatives)) {
+      ++counts[static_cast<std::size_t>(item)];
+    }
+  }
+  // 18 items share 2 · 9000 draws; five standard deviations of a count are about 160.
+  for (std::size_t item = 0; item < kItems; ++item) {
+    EXPECT_NEAR(counts[item], item == 1 || item == 5 ? 0 : 1000, item == 1 || item == 5 ? 0 : 160)
+        << item;
+  }
+}
+
+TEST(Batch, LongHistoriesKeepTheirEnd) {
+  std::vector<std::int32_t> history(14);
+  std::iota(history.begin(), history.end(), 0);
+  const Dataset data = dataset_of({history}, kItems);
+  Batcher batcher(data, 4);
+  StepArena arena;
+  Random random(4);
+  const StepBatch batch = batcher.build(batcher.users(), random, arena).step;
+  EXPECT_EQ(items_at(batch, batch.inputs), (std::vector<std::int32_t>{7, 8, 9, 10}));
+  EXPECT_EQ(items_at(batch, batch.positives), (std::vector<std::int32_t>{8, 9, 10, 11}));
+}
+
+TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
+  const Dataset too_short = dataset_of({{0, 1, 2}}, kItems);
+  expect_error([&] { Batcher(too_short, 50); }, {"no user has two events"});
+  const Dataset everything = dataset_of({{0, 1, 2, 0, 1}}, 3);
+  expect_error([&] { Batcher(everything, 50); }, {"'u0'", "no item is left"});
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,169 @@
+#include "train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/npy.h"
+#include "data/embed.h"
+#include "data/simulate.h"
+#include "testing/errors.h"
+#include "testing/temp_directory.h"
+
+namespace tessera {
+namespace {
+
+using testing::expect_error;
+
+class Trainer : public ::testing::Test {
+ protected:
+  Trainer() {
+    write_dataset(directory.path() / "shop", simulate_shop({.users = 150, .items = 80, .seed = 3}));
+    embed_by_text(directory.path() / "shop", {.dims = 16});
+  }
+  TrainOptions options(const std::string& bundle) const {
+    TrainOptions options;
+    options.data_directory = directory.path() / "shop";
+    options.bundle = directory.path() / bundle;
+    options.settings.codebook_size = 8;
+    options.settings.batch_users = 32;
+    options.settings.epochs = 3;
+    return options;
+  }
+  std::string model(const std::string& bundle) const {
+    return read_file(directory.path() / bundle / "model.safetensors");
+  }
+  /// training.jsonl without what a clock says.
+  std::vector<nlohmann::json> log(const std::string& bundle) const {
+    std::vector<nlohmann::json> lines;
+    const fs::path file = directory.path() / bundle / "training.jsonl";
+    for_each_line(read_file(file), [&](std::string_view line, std::size_t) {
+      lines.push_back(parse_json(line, file.string()));
+      EXPECT_TRUE(lines.back().at("seconds").contains("train"));
+      lines.back().erase("seconds");
+    });
+    return lines;
+  }
+  testing::TempDirectory directory;
+};
+
+TEST_F(Trainer, ASeedGivesOneResult) {
+  train(options("a"));
+  train(options("b"));
+  EXPECT_EQ(model("a"), model("b"));
+  EXPECT_EQ(log("a"), log("b"));
+  TrainOptions other = options("c");
+  other.settings.seed = 2;
+  train(other);
+  EXPECT_NE(model("a"), model("c"));
+}
+
+// Wherever a run is interrupted, within an epoch or between two, it goes on to the same result.
+TEST_F(Trainer, AResumedRunEqualsAnUnbrokenOne) {
+  const TrainResult unbroken = train(options("unbroken"));
+  ASSERT_TRUE(unbroken.finished);
+  for (const int limit : {1, 7, 5}) {
+    TrainOptions broken = options("broken" + std::to_string(limit));
+    int steps = 0;
+    broken.interrupted = [&] { return ++steps > limit; };
+    int runs = 1;
+    TrainResult result = train(broken);
+    EXPECT_FALSE(result.finished);
+    while (!result.finished) {
+      steps = 0;
+      broken.resume = true;
+      result = train(broken);
+      ASSERT_LT(++runs, 40);
+    }
+    EXPECT_EQ(model("unbroken"), model(broken.bundle.filename()));
+    EXPECT_EQ(log("unbroken"), log(broken.bundle.filename()));
+    EXPECT_EQ(result.best.mrr, unbroken.best.mrr);
+    EXPECT_EQ(result.best_epoch, unbroken.best_epoch);
+  }
+}
+
+TEST_F(Trainer, ResumingAFinishedRunChangesNothing) {
+  TrainOptions finished = options("a");
+  const TrainResult first = train(finished);
+  const std::string before = model("a");
+  finished.resume = true;
+  const TrainResult second = train(finished);
+  EXPECT_TRUE(second.finished);
+  EXPECT_EQ(second.epochs, first.epochs);
+  EXPECT_EQ(second.best.ndcg10, first.best.ndcg10);
+  EXPECT_EQ(model("a"), before);
+}
+
+TEST_F(Trainer, StopsEarlyAndKeepsTheBestEpoch) {
+  TrainOptions early = options("early");
+  early.settings.epochs = 60;
+  early.settings.patience = 2;
+  early.settings.learning_rate = 0.03;
+  std::vector<EpochReport> reports;
+  early.on_epoch = [&](const EpochReport& report) { reports.push_back(report); };
+  const TrainResult result = train(early);
+  ASSERT_LT(result.epochs, 60U);
+  EXPECT_EQ(result.epochs, result.best_epoch + 2);
+  ASSERT_EQ(reports.size(), result.epochs);
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    EXPECT_EQ(reports[i].epoch, i + 1);
+    EXPECT_LE(reports[i].validation.mrr, result.best.mrr);
+    EXPECT_EQ(reports[i].validation.mrr == result.best.mrr && reports[i].best,
+              i + 1 == result.best_epoch);
+  }
+  EXPECT_EQ(read_bundle(early.bundle).config.at("epoch"), result.best_epoch);
+}
+
+TEST_F(Trainer, EveryKindOfTokenTrainsOnEitherProtocol) {
+  for (const char* tokens : {"id", "semantic", "unified"}) {
+    for (const char* protocol : {"sampled", "full"}) {
+      TrainOptions one = options(std::string(tokens) + protocol);
+      one.settings.tokens = tokens;
+      one.settings.selection_protocol = protocol;
+      one.settings.epochs = 1;
+      const TrainResult result = train(one);
+      EXPECT_EQ(result.best.users, 150U);
+      EXPECT_EQ(read_bundle(one.bundle).items.size(), 80U);
+      EXPECT_EQ(fs::exists(one.bundle / kTextEncoderFile), std::string(tokens) != "id");
+    }
+  }
+}
+
+TEST_F(Trainer, WhatCannotBeResumedIsRefused) {
+  TrainOptions none = options("none");
+  none.resume = true;
+  expect_error([&] { train(none); }, {"checkpoint", "--resume"});
+
+  TrainOptions run = options("a");
+  run.settings.epochs = 1;
+  train(run);
+  run.resume = true;
+  write_dataset(directory.path() / "other", simulate_shop({.users = 50, .items = 80, .seed = 9}));
+  run.data_directory = directory.path() / "other";
+  expect_error([&] { train(run); }, {"checkpoint.safetensors", "other data"});
+
+  run.data_directory = directory.path() / "shop";
+  const fs::path file = run.bundle / "checkpoint.safetensors";
+  const std::string whole = read_file(file);
+  write_file(file, whole.substr(0, whole.size() / 2));
+  expect_error([&] { train(run); }, {"checkpoint.safetensors", "damaged"});
+}
+
+TEST_F(Trainer, MissingEmbeddingsAreAskedFor) {
+  fs::remove(directory.path() / "shop" / kEmbeddingsFile);
+  expect_error([&] { train(options("a")); }, {"embeddings.npy", "tessera embed"});
+  TrainOptions ids = options("ids");
+  ids.settings.tokens = "id";
+  ids.settings.epochs = 1;
+  EXPECT_TRUE(train(ids).finished);
+}
+
+TEST_F(Trainer, ADivergedRunIsStopped) {
+  Matrix huge = read_embeddings(directory.path() / "shop", 80);
+  for (float& value : huge.span()) value *= 1e30F;
+  write_npy(directory.path() / "shop" / kEmbeddingsFile, huge);
+  expect_error([&] { train(options("wild")); }, {"not finite", "epoch 1", "embeddings"});
+}
+
+}  // namespace
+}  // namespace tessera
