@@ -17,8 +17,8 @@ void set_threads(int threads);
 /// long. The parts depend on n, grain and the thread count only. `body` must not throw.
 template <class Body>
 void parallel_for(std::size_t n, std::size_t grain, const Body& body) {
-  const std::size_t parts = std::min<std::size_t>(
-      static_cast<std::size_t>(thread_count()), n / std::max<std::size_t>(grain, 1));
+  const std::size_t parts = std::min<std::size_t>(static_cast<std::size_t>(thread_count()),
+                                                  n / std::max<std::size_t>(grain, 1));
   if (parts <= 1 || omp_in_parallel()) {
     if (n > 0) body(std::size_t{0}, n);
     return;

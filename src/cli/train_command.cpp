@@ -22,10 +22,11 @@ struct TrainArguments {
 };
 
 void say_epoch(const EpochReport& report) {
-  fmt::print("epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} + {:.1f} s{}\n",
-             report.epoch, report.loss, report.validation.hr10, report.validation.ndcg10,
-             report.validation.mrr, report.train_seconds, report.validation_seconds,
-             report.best ? "  best" : "");
+  fmt::print(
+      "epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} + {:.1f} s{}\n",
+      report.epoch, report.loss, report.validation.hr10, report.validation.ndcg10,
+      report.validation.mrr, report.train_seconds, report.validation_seconds,
+      report.best ? "  best" : "");
   std::fflush(stdout);
 }
 
@@ -58,8 +59,8 @@ void train_command(const TrainArguments& arguments) {
                        {"seconds", result.seconds}});
   }
   fmt::print("{}: best epoch {} of {}, validation HR@10 {:.4f}, NDCG@10 {:.4f}; trained in {}\n",
-             arguments.out, result.best_epoch, result.epochs, result.best.hr10,
-             result.best.ndcg10, format_duration(result.seconds));
+             arguments.out, result.best_epoch, result.epochs, result.best.hr10, result.best.ndcg10,
+             format_duration(result.seconds));
 }
 
 }  // namespace
@@ -72,8 +73,9 @@ void add_train(CLI::App& app) {
   command->add_option("--recipe", arguments->recipe, "Named set of settings")
       ->capture_default_str();
   command->add_option("--set", arguments->set, "One setting, key=value; may be repeated");
-  command->add_option("--negatives", arguments->negatives,
-                      "Negatives of the sampled protocol, to validate with (default: drawn by seed)");
+  command->add_option(
+      "--negatives", arguments->negatives,
+      "Negatives of the sampled protocol, to validate with (default: drawn by seed)");
   command->add_flag("--resume", arguments->resume, "Go on from the checkpoint in the bundle");
   command->add_flag("--json", arguments->json, "Print the result for programs");
   command->footer(settings_help() +

@@ -129,8 +129,8 @@ Dataset simulate_shop(const SimulationOptions& options) {
   const double extra = options.mean_events - static_cast<double>(options.min_events);
   for (std::size_t u = 0; u < options.users; ++u) {
     data.user_ids.push_back(fmt::format("U{:06}", u + 1));
-    const double drawn = static_cast<double>(options.min_events) -
-                         extra * std::log(1.0 - random.uniform());
+    const double drawn =
+        static_cast<double>(options.min_events) - extra * std::log(1.0 - random.uniform());
     const auto length = static_cast<std::size_t>(std::min(drawn, static_cast<double>(most)));
     const std::size_t taste_brand = random.below(shop.by_brand.size());
     const std::size_t taste_product = random.below(kProducts);

@@ -58,8 +58,7 @@ Scorer rules_scorer(const Dataset& data, std::shared_ptr<const Rules> rules, std
             parallel_for(users.size(), 4, [&](std::size_t begin, std::size_t end) {
               for (std::size_t i = begin; i < end; ++i) {
                 std::ranges::fill(scores.row(i), 0.0F);
-                const auto past =
-                    history_before(data, static_cast<std::size_t>(users[i]), split);
+                const auto past = history_before(data, static_cast<std::size_t>(users[i]), split);
                 for (std::size_t j = 1; j <= std::min(history, past.size()); ++j) {
                   const auto item = static_cast<std::size_t>(past[past.size() - j]);
                   for (const Rule& rule : (*rules)[item]) {

@@ -3,8 +3,8 @@
 
 namespace tessera {
 
-/// Rules that count, to hold a model against. All are fitted on train_history alone, break no tie by
-/// item number, and refer to `data`, which must outlive them.
+/// Rules that count, to hold a model against. All are fitted on train_history alone, break no tie
+/// by item number, and refer to `data`, which must outlive them.
 
 /// Score = number of events.
 Scorer popularity_scorer(const Dataset& data);

@@ -6,12 +6,13 @@
 
 namespace tessera {
 
-/// How well the codes of a catalogue use their codebooks and tell items apart. Shares are fractions.
+/// How well the codes of a catalogue use their codebooks and tell items apart. Shares are
+/// fractions.
 struct CodeStatistics {
-  std::vector<double> activation;  ///< per level: rows that at least one item uses
-  std::vector<double> perplexity;  ///< per level: exp of the entropy of the codes
-  double unique_share = 0;         ///< items whose tuple no other item has
-  double distinct_share = 0;       ///< distinct tuples / items
+  std::vector<double> activation;     ///< per level: rows that at least one item uses
+  std::vector<double> perplexity;     ///< per level: exp of the entropy of the codes
+  double unique_share = 0;            ///< items whose tuple no other item has
+  double distinct_share = 0;          ///< distinct tuples / items
   std::size_t largest_collision = 0;  ///< items that share the commonest tuple
 };
 

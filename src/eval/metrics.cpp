@@ -72,8 +72,13 @@ nlohmann::json to_json(const Metrics& metrics) {
 }
 
 Metrics metrics_from_json(const nlohmann::json& json, std::size_t users) {
-  return {users,           json.at("HR@1"),    json.at("HR@5"), json.at("HR@10"),
-          json.at("NDCG@5"), json.at("NDCG@10"), json.at("MRR")};
+  return {users,
+          json.at("HR@1"),
+          json.at("HR@5"),
+          json.at("HR@10"),
+          json.at("NDCG@5"),
+          json.at("NDCG@10"),
+          json.at("MRR")};
 }
 
 PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,

@@ -13,15 +13,15 @@ Scorer model_scorer(const Recommender& model, const Catalogue& catalogue, const 
     user_states(model, catalogue, histories, states);
     return states;
   };
-  return {[states_of, &catalogue](std::span<const std::int32_t> users, Split split,
-                                  MatrixView<float> scores) {
-            score_catalogue(catalogue, states_of(users, split), scores);
-          },
-          [states_of, &catalogue](std::span<const std::int32_t> users, Split split,
-                                  MatrixView<const std::int32_t> candidates,
-                                  MatrixView<float> scores) {
-            score_candidates(catalogue, states_of(users, split), candidates, scores);
-          }};
+  return {
+      [states_of, &catalogue](std::span<const std::int32_t> users, Split split,
+                              MatrixView<float> scores) {
+        score_catalogue(catalogue, states_of(users, split), scores);
+      },
+      [states_of, &catalogue](std::span<const std::int32_t> users, Split split,
+                              MatrixView<const std::int32_t> candidates, MatrixView<float> scores) {
+        score_candidates(catalogue, states_of(users, split), candidates, scores);
+      }};
 }
 
 }  // namespace tessera

@@ -35,8 +35,8 @@ bool any_nan(std::span<const float> scores) {
 // Calls body(first user of the block, block of users, scores [users, columns]).
 template <class Body>
 void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns, const Body& body) {
-  const std::size_t block = std::clamp<std::size_t>(kBlockFloats / std::max<std::size_t>(columns, 1),
-                                                    1, std::max<std::size_t>(users.size(), 1));
+  const std::size_t block = std::clamp<std::size_t>(
+      kBlockFloats / std::max<std::size_t>(columns, 1), 1, std::max<std::size_t>(users.size(), 1));
   Matrix scores(block, columns);
   for (std::size_t first = 0; first < users.size(); first += block) {
     const auto part = users.subspan(first, std::min(block, users.size() - first));
@@ -54,61 +54,62 @@ std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives
   const std::size_t widest = scorer.candidates ? columns : data.items.size();
   Matrix candidate_scores(1, columns);
   std::vector<std::int32_t> candidates;
-  for_user_blocks(users, widest, [&](std::size_t first, std::span<const std::int32_t> part,
-                                     MatrixView<float> scores) {
-    candidates.clear();
-    for (const std::int32_t user : part) {
-      candidates.push_back(target_of(data, static_cast<std::size_t>(user), split));
-      const auto others = negatives.of(static_cast<std::size_t>(user));
-      candidates.insert(candidates.end(), others.begin(), others.end());
-    }
-    if (scorer.candidates) {
-      scorer.candidates(part, split, {candidates.data(), part.size(), columns}, scores);
-    } else {
-      scorer.catalogue(part, split, scores);
-    }
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      std::span<float> row = scores.row(i);
-      if (!scorer.candidates) {
-        for (std::size_t j = 0; j < columns; ++j) {
-          candidate_scores[0][j] = row[static_cast<std::size_t>(candidates[i * columns + j])];
+  for_user_blocks(
+      users, widest,
+      [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
+        candidates.clear();
+        for (const std::int32_t user : part) {
+          candidates.push_back(target_of(data, static_cast<std::size_t>(user), split));
+          const auto others = negatives.of(static_cast<std::size_t>(user));
+          candidates.insert(candidates.end(), others.begin(), others.end());
         }
-        row = candidate_scores.span();
-      }
-      if (any_nan(row)) fail_not_a_number(data, part[i]);
-      ranks[first + i] = rank_among(row, row[0]);
-    }
-  });
+        if (scorer.candidates) {
+          scorer.candidates(part, split, {candidates.data(), part.size(), columns}, scores);
+        } else {
+          scorer.catalogue(part, split, scores);
+        }
+        for (std::size_t i = 0; i < part.size(); ++i) {
+          std::span<float> row = scores.row(i);
+          if (!scorer.candidates) {
+            for (std::size_t j = 0; j < columns; ++j) {
+              candidate_scores[0][j] = row[static_cast<std::size_t>(candidates[i * columns + j])];
+            }
+            row = candidate_scores.span();
+          }
+          if (any_nan(row)) fail_not_a_number(data, part[i]);
+          ranks[first + i] = rank_among(row, row[0]);
+        }
+      });
   return ranks;
 }
 
 std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer) {
   const std::vector<std::int32_t> users = evaluated_users(data);
   std::vector<Rank> ranks(users.size());
-  for_user_blocks(users, data.items.size(), [&](std::size_t first,
-                                                std::span<const std::int32_t> part,
-                                                MatrixView<float> scores) {
-    scorer.catalogue(part, split, scores);
-    std::vector<char> broken(part.size(), 0);
-    parallel_for(part.size(), 4, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        const auto user = static_cast<std::size_t>(part[i]);
-        const auto target_item = static_cast<std::size_t>(target_of(data, user, split));
-        const std::span<float> row = scores.row(i);
-        const float target = row[target_item];
-        broken[i] = any_nan(row) ? 1 : 0;
-        // Not a number is neither better than the target nor tied with it.
-        for (const std::int32_t item : history_before(data, user, split)) {
-          row[static_cast<std::size_t>(item)] = std::numeric_limits<float>::quiet_NaN();
+  for_user_blocks(
+      users, data.items.size(),
+      [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
+        scorer.catalogue(part, split, scores);
+        std::vector<char> broken(part.size(), 0);
+        parallel_for(part.size(), 4, [&](std::size_t begin, std::size_t end) {
+          for (std::size_t i = begin; i < end; ++i) {
+            const auto user = static_cast<std::size_t>(part[i]);
+            const auto target_item = static_cast<std::size_t>(target_of(data, user, split));
+            const std::span<float> row = scores.row(i);
+            const float target = row[target_item];
+            broken[i] = any_nan(row) ? 1 : 0;
+            // Not a number is neither better than the target nor tied with it.
+            for (const std::int32_t item : history_before(data, user, split)) {
+              row[static_cast<std::size_t>(item)] = std::numeric_limits<float>::quiet_NaN();
+            }
+            row[target_item] = target;
+            ranks[first + i] = rank_among(row, target);
+          }
+        });
+        for (std::size_t i = 0; i < part.size(); ++i) {
+          if (broken[i] != 0) fail_not_a_number(data, part[i]);
         }
-        row[target_item] = target;
-        ranks[first + i] = rank_among(row, target);
-      }
-    });
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      if (broken[i] != 0) fail_not_a_number(data, part[i]);
-    }
-  });
+      });
   return ranks;
 }
 

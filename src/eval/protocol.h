@@ -6,8 +6,9 @@
 
 namespace tessera {
 
-/// What is to be evaluated, as plain functions. `users` are user numbers of the dataset; the history
-/// to score from is history_before(data, user, split). Scores are comparable within one row only.
+/// What is to be evaluated, as plain functions. `users` are user numbers of the dataset; the
+/// history to score from is history_before(data, user, split). Scores are comparable within one row
+/// only.
 struct Scorer {
   /// scores[i][item] for every item of the catalogue; scores is [users, items].
   std::function<void(std::span<const std::int32_t> users, Split split, MatrixView<float> scores)>

@@ -27,8 +27,7 @@ void AdamRange(const AdamSettings& s, float rate, float correction, const float*
                                hn::Mul(hn::Set(d, 1.0F - s.beta2), hn::Mul(g, g)));
     hn::StoreU(m1, d, m + i);
     hn::StoreU(v1, d, v + i);
-    const auto root =
-        hn::MulAdd(hn::Sqrt(v1), hn::Set(d, correction), hn::Set(d, s.epsilon));
+    const auto root = hn::MulAdd(hn::Sqrt(v1), hn::Set(d, correction), hn::Set(d, s.epsilon));
     const auto change = hn::Div(hn::Mul(hn::Set(d, rate), m1), root);
     hn::StoreU(hn::Sub(hn::LoadU(d, value + i), change), d, value + i);
   });
@@ -46,8 +45,8 @@ HWY_EXPORT(AdamRange);
 void adam_update(const AdamSettings& settings, std::uint64_t step, std::span<const float> grad,
                  std::span<float> m, std::span<float> v, std::span<float> value) {
   const auto t = static_cast<double>(step);
-  const auto rate = static_cast<float>(settings.learning_rate /
-                                       (1.0 - std::pow(double{settings.beta1}, t)));
+  const auto rate =
+      static_cast<float>(settings.learning_rate / (1.0 - std::pow(double{settings.beta1}, t)));
   const auto correction =
       static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(double{settings.beta2}, t)));
   // Parts of whole vectors, so that the rounding of an element does not depend on its thread.

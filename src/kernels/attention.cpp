@@ -33,9 +33,8 @@ namespace tessera::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 HWY_INLINE float Dot(const float* a, const float* b, size_t n) {
-  return SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
-    return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
-  });
+  return SumLanes(n, [&](size_t i, auto d)
+                         HWY_ATTR { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); });
 }
 
 HWY_INLINE void AddScaled(float alpha, const float* x, float* y, size_t n) {

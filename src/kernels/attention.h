@@ -5,7 +5,8 @@
 
 namespace tessera {
 
-/// Where the sequences of a packed batch lie: sequence s holds positions [offsets[s], offsets[s+1]).
+/// Where the sequences of a packed batch lie: sequence s holds positions [offsets[s],
+/// offsets[s+1]).
 using SequenceOffsets = std::span<const std::int32_t>;
 
 /// Attention probabilities that the backward pass needs: n(n+1)/2 a sequence of length n and head.

@@ -25,8 +25,8 @@ void AddBias(float* x, const float* bias, size_t n) {
 
 void BiasRelu(float* x, const float* bias, size_t n) {
   ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
-    hn::StoreU(
-        hn::Max(hn::Zero(d), hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i))), d, x + i);
+    hn::StoreU(hn::Max(hn::Zero(d), hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i))), d,
+               x + i);
   });
 }
 
@@ -94,9 +94,8 @@ void ColumnSums(const MatrixView<const float>& x, size_t first, size_t last, flo
 }
 
 float Dot(const float* a, const float* b, size_t n) {
-  return SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
-    return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i));
-  });
+  return SumLanes(n, [&](size_t i, auto d)
+                         HWY_ATTR { return hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)); });
 }
 
 void Dropout(float* x, size_t n, std::uint64_t stream, std::uint32_t first, std::int32_t threshold,
@@ -152,9 +151,8 @@ void relu_backward(MatrixView<const float> y, MatrixView<float> dy) {
 }
 
 void bias_gelu(MatrixView<float> x, std::span<const float> bias, MatrixView<float> y) {
-  for_rows(x.rows, x.cols * 8, [&](std::size_t i) {
-    HWY_DYNAMIC_DISPATCH(BiasGelu)(x[i], bias.data(), y[i], x.cols);
-  });
+  for_rows(x.rows, x.cols * 8,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(BiasGelu)(x[i], bias.data(), y[i], x.cols); });
 }
 
 void gelu_backward(MatrixView<const float> x, MatrixView<float> dy) {

@@ -26,10 +26,11 @@ float NormRow(const float* x, const float* gamma, const float* beta, float epsil
   const float mean = first + SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
                                return hn::Sub(hn::LoadU(d, x + i), hn::Set(d, first));
                              }) / static_cast<float>(n);
-  const float variance = SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
-                           const auto c = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean));
-                           return hn::Mul(c, c);
-                         }) /
+  const float variance = SumLanes(n,
+                                  [&](size_t i, auto d) HWY_ATTR {
+                                    const auto c = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, mean));
+                                    return hn::Mul(c, c);
+                                  }) /
                          static_cast<float>(n);
   const float inverse_std = 1.0F / std::sqrt(variance + epsilon);
   ForLanes(n, [&](size_t i, auto d) HWY_ATTR {

@@ -3,8 +3,8 @@
 
 namespace tessera {
 
-/// y = gamma · (x − mean) / √(variance + epsilon) + beta by row (Ba et al. 2016). `normalized` keeps
-/// (x − mean)/√(…), [rows, cols], and `inverse_std` [rows] for the backward pass. y may be x.
+/// y = gamma · (x − mean) / √(variance + epsilon) + beta by row (Ba et al. 2016). `normalized`
+/// keeps (x − mean)/√(…), [rows, cols], and `inverse_std` [rows] for the backward pass. y may be x.
 void layer_norm(MatrixView<const float> x, std::span<const float> gamma,
                 std::span<const float> beta, float epsilon, MatrixView<float> normalized,
                 std::span<float> inverse_std, MatrixView<float> y);

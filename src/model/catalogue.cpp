@@ -29,8 +29,8 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
       const std::size_t count = std::min(kItemBlock, items - first);
       const MatrixView<float> block = arena.matrix(count, text.cols);
       for (std::size_t i = 0; i < count; ++i) std::copy_n(text[first + i], text.cols, block[i]);
-      const auto found = encoder.quantizer.forward(encoder.encoder.forward(block, arena).back(),
-                                                   arena);
+      const auto found =
+          encoder.quantizer.forward(encoder.encoder.forward(block, arena).back(), arena);
       codes.insert(codes.end(), found.codes.begin(), found.codes.end());
     }
   }

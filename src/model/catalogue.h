@@ -8,7 +8,8 @@ struct Catalogue {
   std::size_t levels = 0;
   std::vector<std::int32_t> codes;  ///< [items, levels]
   Matrix vectors;                   ///< [distinct, width]
-  /// Item → row of `vectors`: items with equal tokens share a row, so that they score bitwise equal.
+  /// Item → row of `vectors`: items with equal tokens share a row, so that they score bitwise
+  /// equal.
   std::vector<std::int32_t> rows;
 
   std::size_t items() const { return rows.size(); }

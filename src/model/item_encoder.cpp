@@ -83,8 +83,7 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   const std::size_t semantic = settings.semantic_width();
   if (settings.has_ids()) {
     std::fill(ids.grad.span().begin(), ids.grad.span().end(), 0.0F);
-    scatter_add_rows(dvectors.col_block(semantic, settings.id_width()), cache.step.items,
-                     ids.grad);
+    scatter_add_rows(dvectors.col_block(semantic, settings.id_width()), cache.step.items, ids.grad);
   }
   if (!settings.has_semantics()) return losses;
 
@@ -104,10 +103,9 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
     for (std::size_t i = 0; i < inputs; ++i) norm += double{weights[i]} * std::sqrt(squares[i]);
     losses.residual_norm[l] = norm;
     const MatrixView<float> rest = cache.quantized.residuals[l + 1].row_block(0, inputs);
-    losses.commitment[l] =
-        weighted_squares(rest, weights, squares) / static_cast<double>(semantic);
-    const auto scale = static_cast<float>(2.0 * settings.commitment_weight /
-                                          static_cast<double>(semantic));
+    losses.commitment[l] = weighted_squares(rest, weights, squares) / static_cast<double>(semantic);
+    const auto scale =
+        static_cast<float>(2.0 * settings.commitment_weight / static_cast<double>(semantic));
     for (std::size_t i = 0; i < inputs; ++i) {
       for (std::size_t c = 0; c < semantic; ++c) dz[i][c] += scale * weights[i] * rest[i][c];
     }

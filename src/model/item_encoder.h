@@ -5,8 +5,8 @@
 
 namespace tessera {
 
-/// The distinct items of a step. The first input_weights.size() of them occur as inputs, item i with
-/// the share input_weights[i] of all input occurrences (the weights add up to 1).
+/// The distinct items of a step. The first input_weights.size() of them occur as inputs, item i
+/// with the share input_weights[i] of all input occurrences (the weights add up to 1).
 struct StepItems {
   std::span<const std::int32_t> items;
   std::span<const float> input_weights;
@@ -19,8 +19,8 @@ struct ItemLosses {
   std::span<double> residual_norm;  ///< ‖r_l‖, one a level
 };
 
-/// Item text embedding and item number → item vector: [ sum of the chosen codebook rows ‖ ID token ]
-/// (Lin et al. 2025, section 3). Without ID or semantic tokens that part has no columns.
+/// Item text embedding and item number → item vector: [ sum of the chosen codebook rows ‖ ID token
+/// ] (Lin et al. 2025, section 3). Without ID or semantic tokens that part has no columns.
 struct UnifiedItemEncoder {
   Settings settings;
   Mlp encoder, decoder;  ///< text width → … → semantic dims, and back
@@ -29,7 +29,7 @@ struct UnifiedItemEncoder {
 
   struct Cache {
     StepItems step;
-    MatrixView<float> text;     ///< [distinct, text width]
+    MatrixView<float> text;  ///< [distinct, text width]
     Mlp::Cache encoder;
     ResidualQuantizer::Cache quantized;
     MatrixView<float> vectors;  ///< [distinct, width]
@@ -41,7 +41,8 @@ struct UnifiedItemEncoder {
   void collect(ParameterList& list);
   std::size_t text_dims() const { return encoder.layers.empty() ? 0 : encoder.layers[0].in(); }
 
-  /// `text` [catalogue, text dims] holds the embeddings of all items; empty without semantic tokens.
+  /// `text` [catalogue, text dims] holds the embeddings of all items; empty without semantic
+  /// tokens.
   Cache forward(MatrixView<const float> text, const StepItems& step, StepArena& arena) const;
   /// From dvectors [distinct, width]: sets every gradient, those of the weighted reconstruction and
   /// commitment losses included, and returns these losses (unweighted).

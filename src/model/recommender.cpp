@@ -44,8 +44,7 @@ ParameterList Recommender::parameters() {
 }
 
 StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
-                             const StepBatch& batch, const DropoutStep& dropout,
-                             StepArena& arena) {
+                             const StepBatch& batch, const DropoutStep& dropout, StepArena& arena) {
   StepResult result;
   const std::size_t positions = batch.inputs.size();
   const std::size_t width = model.settings.width();
@@ -55,8 +54,7 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
     gather_rows(result.items.vectors, places, rows);
     return rows;
   };
-  result.sequence =
-      model.transformer.forward(gather(batch.inputs), batch.offsets, dropout, arena);
+  result.sequence = model.transformer.forward(gather(batch.inputs), batch.offsets, dropout, arena);
   const MatrixView<float> states = result.sequence.output;
   const MatrixView<float> positives = gather(batch.positives);
   const MatrixView<float> negatives = gather(batch.negatives);
@@ -70,7 +68,8 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
   const float share = 1.0F / static_cast<float>(positions);
   double loss = 0.0;
   for (std::size_t i = 0; i < positions; ++i) {
-    loss += softplus(-double{result.positive_logits[i]}) + softplus(double{result.negative_logits[i]});
+    loss +=
+        softplus(-double{result.positive_logits[i]}) + softplus(double{result.negative_logits[i]});
     dpositive[i] = -share * sigmoid(-result.positive_logits[i]);
     dnegative[i] = share * sigmoid(result.negative_logits[i]);
   }

@@ -7,10 +7,10 @@ namespace tessera {
 /// A batch of training sequences, packed end to end: no padding, and every item once. The index
 /// arrays hold places in `items.items`.
 struct StepBatch {
-  SequenceOffsets offsets;                   ///< [sequences + 1]
-  std::span<const std::int32_t> inputs;      ///< [positions]
-  std::span<const std::int32_t> positives;   ///< [positions], the next item
-  std::span<const std::int32_t> negatives;   ///< [positions], an item outside the user's history
+  SequenceOffsets offsets;                  ///< [sequences + 1]
+  std::span<const std::int32_t> inputs;     ///< [positions]
+  std::span<const std::int32_t> positives;  ///< [positions], the next item
+  std::span<const std::int32_t> negatives;  ///< [positions], an item outside the user's history
   StepItems items;
 };
 

@@ -50,8 +50,8 @@ CausalTransformer::CausalTransformer(const TransformerShape& transformer_shape)
 void CausalTransformer::initialise(Random& random) {
   fill_normal(positions.value.span(), 0.02, random);
   for (Layer& layer : layers) {
-    for (Linear* linear : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.expand,
-                           &layer.contract}) {
+    for (Linear* linear :
+         {&layer.query, &layer.key, &layer.value, &layer.output, &layer.expand, &layer.contract}) {
       linear->initialise(random);
     }
   }

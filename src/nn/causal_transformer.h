@@ -5,8 +5,8 @@
 namespace tessera {
 
 struct TransformerShape {
-  std::size_t width = 72;        ///< of its input and output
-  std::size_t hidden = 64;       ///< of queries, keys and values, all heads together
+  std::size_t width = 72;   ///< of its input and output
+  std::size_t hidden = 64;  ///< of queries, keys and values, all heads together
   std::size_t heads = 2;
   std::size_t feed_forward = 256;
   std::size_t layers = 2;

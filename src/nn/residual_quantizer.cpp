@@ -140,8 +140,8 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
     const std::size_t k = level.codebook.rows();
     random.shuffle(std::span(order));
     for (std::size_t c = 0; c < k; ++c) {
-      const std::size_t row = order.size() >= k ? static_cast<std::size_t>(order[c])
-                                                : draw_row(weights, total, random);
+      const std::size_t row =
+          order.size() >= k ? static_cast<std::size_t>(order[c]) : draw_row(weights, total, random);
       std::copy_n(rows[row], rows.cols, level.codebook[c]);
     }
     StepArena round_arena;
@@ -195,8 +195,7 @@ void ResidualQuantizer::update(const Cache& cache, std::span<const float> weight
     for (std::size_t c = 0; c < k; ++c) {
       float* row = level.codebook[c];
       float& count = level.counts[0][c];
-      const float smoothed =
-          (count + kLaplace) / (all + static_cast<float>(k) * kLaplace) * all;
+      const float smoothed = (count + kLaplace) / (all + static_cast<float>(k) * kLaplace) * all;
       for (std::size_t j = 0; j < dims; ++j) row[j] = level.sums[c][j] / smoothed;
       if (count < kDeadCount) {
         std::copy_n(rows[draw_row(weights, total, random)], dims, row);

@@ -41,15 +41,14 @@ struct ResidualQuantizer {
   /// The semantic vector of given codes [levels].
   void decode(const std::int32_t* codes, float* semantic) const;
 
-  /// k-means, level by level, on the rows of z, each counted `weights[i]` times; with fewer distinct
-  /// rows than codes the centres start as a sample with replacement.
+  /// k-means, level by level, on the rows of z, each counted `weights[i]` times; with fewer
+  /// distinct rows than codes the centres start as a sample with replacement.
   void initialise(MatrixView<const float> z, std::span<const float> weights, Random& random,
                   StepArena& arena);
   /// One moving-average step from the assignments of a batch whose row i occurs weights[i] times
   /// (rows of weight 0 take no part); then rows with a count below kDeadCount restart at a random
   /// residual, and cosine rows are normalised again.
-  void update(const Cache& cache, std::span<const float> weights, Random& random,
-              StepArena& arena);
+  void update(const Cache& cache, std::span<const float> weights, Random& random, StepArena& arena);
 
  private:
   void assign(const Level& level, MatrixView<const float> residual, std::int32_t* codes,

@@ -105,8 +105,8 @@ Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint
   Dense map(columns, wanted);
   for (Eigen::Index c = 0; c < wanted; ++c) {
     const double value = eigen.eigenvalues()(columns - 1 - c);
-    map.col(c) = eigen.eigenvectors().col(columns - 1 - c) *
-                 (value > cut ? 1.0 / std::sqrt(value) : 0.0);
+    map.col(c) =
+        eigen.eigenvectors().col(columns - 1 - c) * (value > cut ? 1.0 / std::sqrt(value) : 0.0);
   }
   apply(right, map);
   for (std::size_t i = 0; i < a.cols; ++i) std::copy_n(right[i], right.cols(), vectors[i]);

@@ -64,10 +64,9 @@ TextEncoder TextEncoder::load(const fs::path& file) {
   }
   TextEncoder encoder;
   const Tensor& terms = tensors.at("terms");
-  for_each_line({reinterpret_cast<const char*>(terms.bytes.data()), terms.bytes.size()},
-                [&](std::string_view term, std::size_t) {
-                  encoder.vocabulary.terms.emplace_back(term);
-                });
+  for_each_line(
+      {reinterpret_cast<const char*>(terms.bytes.data()), terms.bytes.size()},
+      [&](std::string_view term, std::size_t) { encoder.vocabulary.terms.emplace_back(term); });
   const std::size_t count = encoder.vocabulary.terms.size();
   const Matrix idf = tensors.matrix("idf");
   const Tensor& projection = tensors.at("projection");

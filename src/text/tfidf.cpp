@@ -78,9 +78,9 @@ Vocabulary fit_vocabulary(std::span<const std::string_view> texts, std::size_t m
   Vocabulary vocabulary;
   for (const auto& [frequency, term] : kept) {
     vocabulary.terms.push_back(*term);
-    vocabulary.idf.push_back(static_cast<float>(
-        std::log((1.0 + static_cast<double>(texts.size())) / (1.0 + static_cast<double>(frequency))) +
-        1.0));
+    vocabulary.idf.push_back(static_cast<float>(std::log((1.0 + static_cast<double>(texts.size())) /
+                                                         (1.0 + static_cast<double>(frequency))) +
+                                                1.0));
   }
   vocabulary.index_terms();
   return vocabulary;

@@ -14,8 +14,8 @@ std::string repair_utf8(std::string_view text) {
   const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   for (std::size_t i = 0; i < text.size();) {
     utf8proc_int32_t code = 0;
-    const auto length = utf8proc_iterate(
-        bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &code);
+    const auto length =
+        utf8proc_iterate(bytes + i, static_cast<utf8proc_ssize_t>(text.size() - i), &code);
     if (length <= 0) {
       clean[i++] = ' ';
     } else {

@@ -31,8 +31,8 @@ std::string fixture_name(const std::string& ours) {
   if (ours == "id_tokens") return "unique_item_embeddings.weight";
   if (ours == "positions") return "position_embeddings.weight";
   if (ours.starts_with("input_norm.")) return replaced("input_norm.", "LayerNorm.");
-  for (const auto& [from, to] :
-       {std::pair{"item_encoder.", "rq_model.encoder.mlp."}, {"item_decoder.", "rq_model.decoder.mlp."}}) {
+  for (const auto& [from, to] : {std::pair{"item_encoder.", "rq_model.encoder.mlp."},
+                                 {"item_decoder.", "rq_model.decoder.mlp."}}) {
     if (ours.starts_with(from)) {
       const std::string rest = ours.substr(std::string(from).size());
       return to + std::to_string(2 * (rest[0] - '0')) + rest.substr(1);
@@ -43,10 +43,14 @@ std::string fixture_name(const std::string& ours) {
   const std::string part = rest.substr(0, rest.find('.'));
   const std::string end = rest.substr(rest.find('.'));
   const std::map<std::string, std::string> names = {
-      {"query", "attention.query"},          {"key", "attention.key"},
-      {"value", "attention.value"},          {"output", "attention.dense"},
-      {"attention_norm", "attention.LayerNorm"}, {"expand", "intermediate.dense_1"},
-      {"contract", "intermediate.dense_2"},  {"feed_forward_norm", "intermediate.LayerNorm"}};
+      {"query", "attention.query"},
+      {"key", "attention.key"},
+      {"value", "attention.value"},
+      {"output", "attention.dense"},
+      {"attention_norm", "attention.LayerNorm"},
+      {"expand", "intermediate.dense_1"},
+      {"contract", "intermediate.dense_2"},
+      {"feed_forward_norm", "intermediate.LayerNorm"}};
   return "item_encoder.layer." + layer + "." + names.at(part) + end;
 }
 
@@ -108,8 +112,8 @@ class Parity : public ::testing::Test {
   StepResult run() {
     pack();
     return compute_gradients(
-        model, text,
-        {offsets, input_places, positive_places, negative_places, {items, weights}}, {}, arena);
+        model, text, {offsets, input_places, positive_places, negative_places, {items, weights}},
+        {}, arena);
   }
 
   std::unique_ptr<SafeTensors> fixture;
