@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 namespace tessera {
 
@@ -46,6 +47,15 @@ void Progress::update(std::size_t done, const std::string& note) {
   }
   std::fflush(stderr);
   shown_ = true;
+}
+
+ProgressFunction shown_progress(std::string title) {
+  // The bar starts with the first report, which brings the total.
+  return [title = std::move(title), bar = std::shared_ptr<Progress>()](
+             std::size_t done, std::size_t total) mutable {
+    if (!bar) bar = std::make_shared<Progress>(title, total);
+    bar->update(done);
+  };
 }
 
 }  // namespace tessera

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 
 namespace tessera {
@@ -25,6 +26,12 @@ class Progress {
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_;
 };
+
+/// Told now and then how much of a task is done; may be empty.
+using ProgressFunction = std::function<void(std::size_t done, std::size_t total)>;
+
+/// One that shows a Progress with this title.
+ProgressFunction shown_progress(std::string title);
 
 /// Seconds since construction.
 class Stopwatch {

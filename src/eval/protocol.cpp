@@ -34,11 +34,13 @@ bool any_nan(std::span<const float> scores) {
 
 // Calls body(first user of the block, block of users, scores [users, columns]).
 template <class Body>
-void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns, const Body& body) {
+void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns,
+                     const ProgressFunction& progress, const Body& body) {
   const std::size_t block = std::clamp<std::size_t>(
       kBlockFloats / std::max<std::size_t>(columns, 1), 1, std::max<std::size_t>(users.size(), 1));
   Matrix scores(block, columns);
   for (std::size_t first = 0; first < users.size(); first += block) {
+    if (progress) progress(first, users.size());
     const auto part = users.subspan(first, std::min(block, users.size() - first));
     body(first, part, scores.view().row_block(0, part.size()));
   }
@@ -47,7 +49,7 @@ void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns, c
 }  // namespace
 
 std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
-                               const Scorer& scorer) {
+                               const Scorer& scorer, const ProgressFunction& progress) {
   const std::vector<std::int32_t> users = evaluated_users(data);
   std::vector<Rank> ranks(users.size());
   const std::size_t columns = negatives.per_user + 1;
@@ -55,7 +57,7 @@ std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives
   Matrix candidate_scores(1, columns);
   std::vector<std::int32_t> candidates;
   for_user_blocks(
-      users, widest,
+      users, widest, progress,
       [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
         candidates.clear();
         for (const std::int32_t user : part) {
@@ -83,11 +85,12 @@ std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives
   return ranks;
 }
 
-std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer) {
+std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
+                            const ProgressFunction& progress) {
   const std::vector<std::int32_t> users = evaluated_users(data);
   std::vector<Rank> ranks(users.size());
   for_user_blocks(
-      users, data.items.size(),
+      users, data.items.size(), progress,
       [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
         scorer.catalogue(part, split, scores);
         std::vector<char> broken(part.size(), 0);

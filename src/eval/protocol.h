@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 
+#include "base/progress.h"
 #include "data/negatives.h"
 #include "eval/metrics.h"
 
@@ -23,9 +24,10 @@ struct Scorer {
 /// Rank of the target per evaluated user (in the order of evaluated_users).
 /// Sampled protocol: the target among its given negatives (Lin et al. 2025, section 4).
 std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
-                               const Scorer& scorer);
+                               const Scorer& scorer, const ProgressFunction& progress = {});
 /// Full protocol: the target among all items but those of the user's whole history before it; the
 /// target itself always stays a candidate.
-std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer);
+std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
+                            const ProgressFunction& progress = {});
 
 }  // namespace tessera

@@ -44,6 +44,7 @@ std::vector<std::vector<ScoredItem>> top_items(const Recommender& model, const C
   Matrix states(block, model.settings.width());
   Matrix scores(block, catalogue.items());
   for (std::size_t first = 0; first < histories.size(); first += block) {
+    if (options.progress) options.progress(first, histories.size());
     const auto part = histories.subspan(first, std::min(block, histories.size() - first));
     const MatrixView<float> part_states = states.view().row_block(0, part.size());
     user_states(model, catalogue, part, part_states);

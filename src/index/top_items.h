@@ -1,4 +1,5 @@
 #pragma once
+#include "base/progress.h"
 #include "model/catalogue.h"
 
 namespace tessera {
@@ -11,6 +12,7 @@ struct ScoredItem {
 struct TopItemsOptions {
   std::size_t k = 10;
   bool exclude_history = true;  ///< never recommend an item of the history itself
+  ProgressFunction progress = {};
 };
 
 /// The k best items for the state after each history, best first, by scoring the whole catalogue;

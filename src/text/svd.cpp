@@ -81,7 +81,7 @@ void multiply(const SparseMatrix& a, MatrixView<const float> b, MatrixView<float
 }
 
 Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint64_t seed,
-                              std::size_t rounds) {
+                              std::size_t rounds, const ProgressFunction& progress) {
   Matrix vectors(a.cols, dims);
   const std::size_t sketch = std::min({dims + dims / 10 + 8, a.rows, a.cols});
   if (sketch == 0) return vectors;
@@ -91,6 +91,7 @@ Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint
   for (float& value : right.span()) value = static_cast<float>(random.normal());
   Matrix left(a.rows, sketch);
   for (std::size_t round = 0; round <= rounds; ++round) {
+    if (progress) progress(round, rounds + 1);
     multiply(a, right, left);
     orthonormalise(left);
     right = Matrix(a.cols, left.cols());

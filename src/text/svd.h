@@ -1,5 +1,6 @@
 #pragma once
 #include "base/matrix.h"
+#include "base/progress.h"
 #include "text/tfidf.h"
 
 namespace tessera {
@@ -7,11 +8,15 @@ namespace tessera {
 /// c = a · b for sparse a [n, m], dense b [m, k].
 void multiply(const SparseMatrix& a, MatrixView<const float> b, MatrixView<float> c);
 
+/// Power rounds that serve for text: the spectrum of TF-IDF falls slowly, more rounds gain little.
+inline constexpr std::size_t kPowerRounds = 5;
+
 /// The leading right singular vectors [cols, dims] of a sparse matrix, by decreasing singular
 /// value; columns beyond its rank are zero. Randomised subspace iteration (Halko, Martinsson and
 /// Tropp 2011, algorithms 4.4 and 5.1) with `rounds` power rounds; the same seed gives the same
 /// result.
 Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint64_t seed,
-                              std::size_t rounds = 5);
+                              std::size_t rounds = kPowerRounds,
+                              const ProgressFunction& progress = {});
 
 }  // namespace tessera

@@ -20,8 +20,8 @@ TextEncoder TextEncoder::fit(std::span<const std::string_view> texts,
                              const TextEncoderOptions& options) {
   TextEncoder encoder;
   encoder.vocabulary = fit_vocabulary(texts, options.min_df, options.max_terms);
-  encoder.projection =
-      right_singular_vectors(tfidf(encoder.vocabulary, texts), options.dims, options.seed);
+  encoder.projection = right_singular_vectors(tfidf(encoder.vocabulary, texts), options.dims,
+                                              options.seed, kPowerRounds, options.progress);
   for (float& value : encoder.projection.span()) {
     value = static_cast<float>(static_cast<Half>(value));
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/files.h"
 #include "base/matrix.h"
+#include "base/progress.h"
 #include "text/tfidf.h"
 
 namespace tessera {
@@ -13,6 +14,7 @@ struct TextEncoderOptions {
   std::size_t min_df = 2;
   std::size_t max_terms = 32768;
   std::uint64_t seed = 1;
+  ProgressFunction progress = {};
 };
 
 /// Text → unit vector: TF-IDF of words and word pairs, projected onto the leading singular vectors
