@@ -109,7 +109,8 @@ void write_file(const fs::path& path, std::span<const std::span<const std::byte>
   if (file.fd < 0) give_up("create");
   for (auto part : parts) {
     while (!part.empty()) {
-      const ssize_t put = ::write(file.fd, part.data(), std::min<std::size_t>(part.size(), 1U << 30));
+      const ssize_t put =
+          ::write(file.fd, part.data(), std::min<std::size_t>(part.size(), 1U << 30));
       if (put < 0 && errno == EINTR) continue;
       if (put < 0) give_up("write");
       part = part.subspan(static_cast<std::size_t>(put));
@@ -134,6 +135,10 @@ nlohmann::json parse_json(std::string_view text, const std::string& source) {
 
 nlohmann::json read_json(const fs::path& path) {
   return parse_json(read_file(path), path.string());
+}
+
+std::string dump_json(const nlohmann::json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 void make_directory(const fs::path& path) {

@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 /// The whole file; gzip is recognised by content and expanded. Throws Error that names the file.
 std::string read_file(const fs::path& path);
 
-/// Calls line(text, number) for each line of `text`, numbers from 1, line ends (LF or CRLF) removed.
+/// Calls line(text, number) for each line of `text`, numbers from 1, line ends (LF or CRLF)
+/// removed.
 void for_each_line(std::string_view text,
                    const std::function<void(std::string_view, std::size_t)>& line);
 
@@ -26,6 +27,9 @@ void write_file(const fs::path& path, std::span<const std::span<const std::byte>
 /// Parses JSON; throws Error that names `source`, and the line where it broke.
 nlohmann::json parse_json(std::string_view text, const std::string& source);
 nlohmann::json read_json(const fs::path& path);
+/// JSON as text, on one line unless an indent is given. Bytes that are not UTF-8 are replaced:
+/// paths and ids may hold any.
+std::string dump_json(const nlohmann::json& json, int indent = -1);
 
 /// Creates the directory if need be; throws Error if it cannot be made or is a file.
 void make_directory(const fs::path& path);

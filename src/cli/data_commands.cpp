@@ -6,11 +6,12 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "data/embed.h"
 #include "data/prepare_sequences.h"
 #include "data/simulate.h"
-#include "data/embed.h"
 
 namespace tessera {
 namespace {
@@ -18,8 +19,11 @@ namespace {
 using Json = nlohmann::json;
 
 Json summary_of(const Dataset& data, const fs::path& directory) {
-  return {{"dataset", directory.string()}, {"users", data.users()}, {"items", data.items.size()},
-          {"events", data.events.size()},  {"evaluated_users", evaluated_users(data).size()}};
+  return {{"dataset", directory.string()},
+          {"users", data.users()},
+          {"items", data.items.size()},
+          {"events", data.events.size()},
+          {"evaluated_users", evaluated_users(data).size()}};
 }
 
 void print_summary(const Json& summary) {
@@ -91,7 +95,9 @@ void embed(const EmbedArguments& arguments) {
     if (!arguments.file.empty() || !arguments.ids.empty()) {
       fail_usage("--file and --ids belong to --encoder npy");
     }
-    report = embed_by_text(arguments.data, arguments.options);
+    TextEncoderOptions options = arguments.options;
+    options.progress = shown_progress("factorising");
+    report = embed_by_text(arguments.data, options);
   }
   const Json summary = {{"dataset", arguments.data},
                         {"items", report.items},
@@ -115,9 +121,15 @@ void add_simulate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("simulate", "Make a simulated shop to try things on");
   SimulationOptions& options = arguments->options;
   command->add_option("--out", arguments->out, "Dataset directory to write")->required();
-  command->add_option("--users", options.users, "Number of users")->capture_default_str();
-  command->add_option("--items", options.items, "Number of items")->capture_default_str();
-  command->add_option("--seed", options.seed, "Seed of the simulation")->capture_default_str();
+  command->add_option("--users", options.users, "Number of users")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command->add_option("--items", options.items, "Number of items")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command->add_option("--seed", options.seed, "Seed of the simulation")
+      ->check(kSeed)
+      ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print a summary for programs");
   command->footer("Example:\n  tessera simulate --out shop --users 2000 --items 500 --seed 7");
   command->callback([arguments] { simulate(*arguments); });
@@ -140,6 +152,7 @@ void add_prepare(CLI::App& app) {
                       "The same lines with unix seconds in place of items, -1 unknown");
   command->add_option("--out", arguments->out, "Dataset directory to write")->required();
   command->add_option("--seed", arguments->seed, "Seed of the item numbering")
+      ->check(kSeed)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print the summary for programs");
   command->footer(
@@ -160,11 +173,14 @@ void add_embed(CLI::App& app) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   command->add_option("--min-df", options.min_df, "Ignore words in fewer items than this")
+      ->check(count_from(1))
       ->capture_default_str();
   command->add_option("--max-terms", options.max_terms, "Largest vocabulary")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
-  command->add_option("--seed", options.seed, "Seed of the factorisation")->capture_default_str();
+  command->add_option("--seed", options.seed, "Seed of the factorisation")
+      ->check(kSeed)
+      ->capture_default_str();
   command->add_option("--file", arguments->file,
                       "With npy: float array [items, dims] made by numpy.save");
   command->add_option("--ids", arguments->ids,

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "eval/baselines.h"
@@ -34,7 +35,9 @@ struct Evaluation {
   Negatives negatives;
 
   std::vector<Rank> ranks(const Scorer& scorer) const {
-    return sampled ? rank_sampled(data, split, negatives, scorer) : rank_full(data, split, scorer);
+    const ProgressFunction progress = shown_progress("ranking");
+    return sampled ? rank_sampled(data, split, negatives, scorer, progress)
+                   : rank_full(data, split, scorer, progress);
   }
   std::vector<Rank> ranks(const Bundle& bundle) const {
     return ranks(model_scorer(bundle.model, bundle.catalogue, data));
@@ -54,10 +57,10 @@ Evaluation open_evaluation(const EvaluateArguments& arguments) {
          kMinEvaluatedEvents);
   }
   if (evaluation.sampled) {
-    evaluation.negatives = arguments.negatives.empty()
-                               ? draw_negatives(evaluation.data, arguments.seed,
-                                                drawable_negatives(evaluation.data))
-                               : read_negatives(arguments.negatives, evaluation.data);
+    evaluation.negatives =
+        arguments.negatives.empty()
+            ? draw_negatives(evaluation.data, arguments.seed, drawable_negatives(evaluation.data))
+            : read_negatives(arguments.negatives, evaluation.data);
   }
   return evaluation;
 }
@@ -69,7 +72,7 @@ void print_table(const std::vector<std::pair<std::string, Metrics>>& rows) {
   for (const char* name : kNames) fmt::print("{:>9}", name);
   fmt::print("\n");
   for (const auto& [name, metrics] : rows) {
-    fmt::print("{:22}", name);
+    fmt::print("{:22}", printable(name));
     const Json json = to_json(metrics);
     for (const char* metric : kNames) fmt::print("{:9.4f}", json.at(metric).get<double>());
     fmt::print("\n");
@@ -79,7 +82,8 @@ void print_table(const std::vector<std::pair<std::string, Metrics>>& rows) {
 Json compare(const Evaluation& evaluation, std::span<const Rank> ranks,
              const EvaluateArguments& arguments,
              std::vector<std::pair<std::string, Metrics>>& rows) {
-  const std::vector<Rank> others = evaluation.ranks(read_bundle_of(arguments.compare, evaluation.data));
+  const std::vector<Rank> others =
+      evaluation.ranks(read_bundle_of(arguments.compare, evaluation.data));
   rows.emplace_back(arguments.compare, metrics_of(others));
   const PairedDifference difference = paired_bootstrap(ranks, others, arguments.seed);
   return {{"model", arguments.compare},
@@ -100,7 +104,7 @@ void log_test_evaluation(const fs::path& bundle, const Json& report) {
   for (const char* key : {"split", "protocol", "negatives", "users", "metrics"}) {
     line[key] = report.at(key);
   }
-  write_file(file, log + line.dump() + "\n");
+  write_file(file, log + dump_json(line) + "\n");
 }
 
 void evaluate(const EvaluateArguments& arguments) {
@@ -123,7 +127,7 @@ void evaluate(const EvaluateArguments& arguments) {
                  {"tokens", to_json(statistics, account)},
                  {"slices", to_json(slice_metrics(evaluation.data, evaluation.split, ranks))},
                  {"simulated", evaluation.data.simulated}};
-  report["negatives"] = !evaluation.sampled            ? Json(nullptr)
+  report["negatives"] = !evaluation.sampled ? Json(nullptr)
                         : arguments.negatives.empty()
                             ? Json(fmt::format("drawn by seed {}", arguments.seed))
                             : Json(arguments.negatives);
@@ -141,11 +145,11 @@ void evaluate(const EvaluateArguments& arguments) {
   }
   if (evaluation.split == Split::test) log_test_evaluation(arguments.model, report);
   if (arguments.json == "-") return print_json(report);
-  if (!arguments.json.empty()) write_file(arguments.json, report.dump(2) + "\n");
+  if (!arguments.json.empty()) write_file(arguments.json, dump_json(report, 2) + "\n");
 
-  fmt::print("{}{}: {} users, {} split, {} protocol ({} candidates)\n", evaluation.data.name,
-             evaluation.data.simulated ? " (simulated)" : "", grouped(ranks.size()),
-             arguments.split, arguments.protocol,
+  fmt::print("{}{}: {} users, {} split, {} protocol ({} candidates)\n",
+             printable(evaluation.data.name), evaluation.data.simulated ? " (simulated)" : "",
+             grouped(ranks.size()), arguments.split, arguments.protocol,
              grouped(evaluation.sampled ? evaluation.negatives.per_user + 1
                                         : evaluation.data.items.size()));
   print_table(rows);
@@ -178,9 +182,11 @@ void add_evaluate(CLI::App& app) {
                       "Negatives of the sampled protocol, 'user item item …' (default: 99 drawn by "
                       "--seed)");
   command->add_option("--seed", arguments->seed, "Seed of drawn negatives and of the bootstrap")
+      ->check(kSeed)
       ->capture_default_str();
-  command->add_flag("--baselines", arguments->baselines,
-                    "Also popularity, item-kNN and sequential rules, fitted on the training events");
+  command->add_flag(
+      "--baselines", arguments->baselines,
+      "Also popularity, item-kNN and sequential rules, fitted on the training events");
   command->add_option("--compare", arguments->compare,
                       "Another bundle: both models and the paired bootstrap of their difference");
   command->add_option("--json", arguments->json, "Write the report to a file ('-': print it)");

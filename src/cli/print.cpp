@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/files.h"
+
 namespace tessera {
 
 std::string grouped(std::size_t number) {
@@ -16,25 +19,19 @@ std::string grouped(std::size_t number) {
   return digits;
 }
 
-void print_json(const nlohmann::json& json) {
-  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
+void print_json(const nlohmann::json& json) { fmt::print("{}\n", dump_json(json)); }
 
 std::string printable(std::string_view text, std::size_t width) {
-  std::string result;
+  std::string result = printable(text);
   std::size_t shown = 0;
   std::size_t fits = 0;  // bytes of the first width − 1 characters
-  for (const char byte : text) {
-    const bool continues = (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
-    if (!continues) {
-      if (shown + 1 == width) fits = result.size();
-      if (++shown > width) {
-        result.resize(fits);
-        return result + "…";
-      }
+  for (std::size_t at = 0; at < result.size(); ++at) {
+    if ((static_cast<unsigned char>(result[at]) & 0xC0) == 0x80) continue;
+    if (shown + 1 == width) fits = at;
+    if (++shown > width) {
+      result.resize(fits);
+      return result + "…";
     }
-    const bool control = static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f;
-    result += control ? ' ' : byte;
   }
   return result;
 }
@@ -48,10 +45,10 @@ void print_tokens(const CodeStatistics& statistics, const TokenAccount& account)
     fmt::print("  level {}: {:.2f} % of codes used, perplexity {:.1f}\n", l + 1,
                100 * statistics.activation[l], statistics.perplexity[l]);
   }
-  fmt::print("  {:.2f} % of items have a code tuple of their own, {:.2f} % distinct tuples; the "
-             "largest collision has {} items\n",
-             100 * statistics.unique_share, 100 * statistics.distinct_share,
-             statistics.largest_collision);
+  fmt::print(
+      "  {:.2f} % of items have a code tuple of their own, {:.2f} % distinct tuples; the "
+      "largest collision has {} items\n",
+      100 * statistics.unique_share, 100 * statistics.distinct_share, statistics.largest_collision);
 }
 
 }  // namespace tessera

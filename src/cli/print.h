@@ -13,8 +13,8 @@ std::string grouped(std::size_t number);
 /// The object on one line of standard output; bytes that are not UTF-8 are replaced.
 void print_json(const nlohmann::json& json);
 
-/// `text` cut to `width` characters (not bytes), with an ellipsis where something was cut, and
-/// control characters as blanks: item titles come from anywhere.
+/// `text` as printable in base, cut to `width` characters (not bytes) with an ellipsis where
+/// something was cut: item titles come from anywhere.
 std::string printable(std::string_view text, std::size_t width);
 
 /// The size account and codebook health, in words.

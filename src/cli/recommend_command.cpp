@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "index/top_items.h"
@@ -83,7 +84,7 @@ void print_recommendations(const Request& request, const std::vector<ScoredItem>
   constexpr std::size_t kShown = 5;
   constexpr std::size_t kTitle = 70;
   fmt::print("{}, latest of {} events:\n",
-             request.user.empty() ? "Given history" : "User " + request.user,
+             request.user.empty() ? "Given history" : "User " + printable(request.user),
              grouped(request.history.size()));
   const std::size_t first = request.history.size() - std::min(kShown, request.history.size());
   for (std::size_t i = first; i < request.history.size(); ++i) {
@@ -112,7 +113,7 @@ void recommend(const RecommendArguments& arguments) {
                requests[0].history.size());
   }
   const auto best = top_items(bundle.model, bundle.catalogue, histories,
-                              {arguments.k, !arguments.repeats});
+                              {arguments.k, !arguments.repeats, shown_progress("recommending")});
   for (std::size_t i = 0; i < requests.size(); ++i) {
     print_recommendations(requests[i], best[i], bundle, arguments.json);
   }
@@ -125,9 +126,10 @@ void add_recommend(CLI::App& app) {
   CLI::App* command = app.add_subcommand("recommend", "Recommend items for users or histories");
   command->add_option("--model", arguments->model, "Model bundle")->required();
   CLI::Option_group* who = command->add_option_group("whom", "Whom to recommend for");
-  who->add_option("--user", arguments->user, "A user of the dataset");
-  who->add_option("--history", arguments->history, "Item ids with commas between, oldest first");
-  who->add_option("--users", arguments->users, "A file with one user id a line");
+  who->add_option("--user", arguments->user, "A user of the dataset")->check(kNotEmpty);
+  who->add_option("--history", arguments->history, "Item ids with commas between, oldest first")
+      ->check(kNotEmpty);
+  who->add_option("--users", arguments->users, "A file with one user id a line")->check(kNotEmpty);
   who->require_option(1);
   command->add_option("--data", arguments->data,
                       "Dataset with the users' histories (default: the one trained on)");

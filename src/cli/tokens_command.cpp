@@ -82,8 +82,8 @@ void show_item(const Bundle& bundle, const TokensArguments& arguments) {
   const std::span<const float> id = own.subspan(semantic);
   report["id_token"] = std::vector<float>(id.begin(), id.end());
   report["neighbours"] = Json::array();
-  for (const std::size_t i : nearest(bundle.items.size(), item,
-                                     [&](std::size_t j) { return cosine(own, vector(j)); })) {
+  for (const std::size_t i :
+       nearest(bundle.items.size(), item, [&](std::size_t j) { return cosine(own, vector(j)); })) {
     Json neighbour = item_json(bundle, i);
     neighbour["cosine"] = cosine(own, vector(i));
     report["neighbours"].push_back(std::move(neighbour));
@@ -106,6 +106,7 @@ void show_code(const Bundle& bundle, const TokensArguments& arguments) {
     fail_usage("--code '{}': write it as LEVEL:CODE, such as 1:17", text);
   }
   const auto& levels = bundle.model.item_encoder.quantizer.levels;
+  if (levels.empty()) fail("{}: a model of ID tokens alone has no codes", arguments.model);
   if (level < 1 || level > levels.size()) {
     fail_usage("--code {}: the model has levels 1 to {}", text, levels.size());
   }
@@ -139,9 +140,9 @@ void show_health(const Bundle& bundle, const TokensArguments& arguments) {
   const Settings& settings = bundle.model.settings;
   const CodeStatistics statistics =
       code_statistics(bundle.catalogue.codes, bundle.catalogue.levels, settings.codebook_size);
-  const TokenAccount account = token_account(bundle.items.size(), bundle.catalogue.levels,
-                                             settings.codebook_size, settings.semantic_width(),
-                                             settings.id_width());
+  const TokenAccount account =
+      token_account(bundle.items.size(), bundle.catalogue.levels, settings.codebook_size,
+                    settings.semantic_width(), settings.id_width());
   if (arguments.json) return print_json(to_json(statistics, account));
   print_tokens(statistics, account);
 }

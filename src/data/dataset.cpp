@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -15,10 +16,6 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr int kFormatVersion = 1;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 template <class T>
 T field(const Json& json, const char* name, const std::string& where) {
@@ -162,7 +159,7 @@ void write_dataset(const fs::path& directory, const Dataset& data) {
   check_events(data, directory);
   std::string items;
   for (const CatalogueItem& item : data.items) {
-    items += dump({{"id", item.id}, {"title", item.title}, {"text", item.text}});
+    items += dump_json({{"id", item.id}, {"title", item.title}, {"text", item.text}});
     items += '\n';
   }
   std::string users;
@@ -178,13 +175,14 @@ void write_dataset(const fs::path& directory, const Dataset& data) {
   const fs::path staging = directory / ".writing";
   std::error_code ignored;
   fs::remove_all(staging, ignored);  // of an interrupted writing
+  make_directory(directory);
   make_directory(staging);
   write_file(staging / "items.jsonl", items);
   write_file(staging / "users.txt", users);
   write_npy(staging / "offsets.npy", std::span(data.offsets));
   write_npy(staging / "events.npy", std::span(data.events));
   if (!data.times.empty()) write_npy(staging / "times.npy", std::span(data.times));
-  write_file(staging / "dataset.json", dump(json) + "\n");
+  write_file(staging / "dataset.json", dump_json(json) + "\n");
   try {
     // Times and embeddings of an earlier dataset do not belong to this one.
     fs::remove(directory / kEmbeddingsFile);
@@ -261,6 +259,16 @@ Matrix read_embeddings(const fs::path& directory, std::size_t items) {
     }
   }
   return embeddings;
+}
+
+std::string fingerprint(MatrixView<const float> embeddings) {
+  std::uint64_t digest = mix_bits(embeddings.rows) ^ mix_bits(embeddings.cols + 1);
+  for (std::size_t i = 0; i < embeddings.rows; ++i) {
+    for (const float x : embeddings.row(i)) {
+      digest = mix_bits(digest ^ std::bit_cast<std::uint32_t>(x));
+    }
+  }
+  return fmt::format("{:016x}", digest);
 }
 
 }  // namespace tessera

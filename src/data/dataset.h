@@ -75,4 +75,7 @@ inline constexpr const char* kEmbeddingsFile = "embeddings.npy";
 /// to make it if missing; also when rows do not match the catalogue or a value is not finite.
 Matrix read_embeddings(const fs::path& directory, std::size_t items);
 
+/// A digest of embeddings' shape and values.
+std::string fingerprint(MatrixView<const float> embeddings);
+
 }  // namespace tessera

@@ -7,13 +7,8 @@
 namespace tessera {
 namespace {
 
-
 using Json = nlohmann::json;
 constexpr int kFormatVersion = 1;
-
-std::string dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 std::string codebook_name(std::size_t level) { return fmt::format("codebook.{}", level); }
 
@@ -78,15 +73,16 @@ void write_bundle(const fs::path& directory, const Recommender& model, const Cat
                   const std::vector<CatalogueItem>& items, const Json& facts) {
   make_directory(directory);
   auto tensors = model_tensors(const_cast<Recommender&>(model));  // NOLINT: only looked at
-  tensors.emplace("codes", Tensor{"I32", {items.size(), catalogue.levels},
-                                  std::as_bytes(std::span(catalogue.codes))});
+  tensors.emplace(
+      "codes",
+      Tensor{"I32", {items.size(), catalogue.levels}, std::as_bytes(std::span(catalogue.codes))});
   write_safetensors(directory / "model.safetensors", tensors);
   std::string lines;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto* codes = catalogue.codes.data() + i * catalogue.levels;
-    lines += dump({{"id", items[i].id},
-                   {"title", items[i].title},
-                   {"codes", std::vector<std::int32_t>(codes, codes + catalogue.levels)}});
+    lines += dump_json({{"id", items[i].id},
+                        {"title", items[i].title},
+                        {"codes", std::vector<std::int32_t>(codes, codes + catalogue.levels)}});
     lines += '\n';
   }
   write_file(directory / "items.jsonl", lines);
@@ -95,7 +91,7 @@ void write_bundle(const fs::path& directory, const Recommender& model, const Cat
   config["settings"] = to_json(model.settings);
   config["items"] = items.size();
   config["text_dims"] = model.item_encoder.text_dims();
-  write_file(directory / "config.json", config.dump(2) + "\n");
+  write_file(directory / "config.json", dump_json(config, 2) + "\n");
 }
 
 Bundle read_bundle(const fs::path& directory) {

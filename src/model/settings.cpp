@@ -116,7 +116,7 @@ Settings settings_from_json(const Json& json) {
                           : value.is_number_unsigned() ||
                                 (value.is_number_integer() && value.get<std::int64_t>() >= 0);
     if (!fits) {
-      fail_usage("setting {} = {}: it must be a {}", key, value.dump(),
+      fail_usage("setting {} = {}: it must be a {}", key, dump_json(value),
                  like.is_string()         ? "word"
                  : like.is_number_float() ? "number"
                                           : "whole number, 0 or more");
