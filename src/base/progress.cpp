@@ -51,8 +51,8 @@ void Progress::update(std::size_t done, const std::string& note) {
 
 ProgressFunction shown_progress(std::string title) {
   // The bar starts with the first report, which brings the total.
-  return [title = std::move(title), bar = std::shared_ptr<Progress>()](
-             std::size_t done, std::size_t total) mutable {
+  return [title = std::move(title), bar = std::shared_ptr<Progress>()](std::size_t done,
+                                                                       std::size_t total) mutable {
     if (!bar) bar = std::make_shared<Progress>(title, total);
     bar->update(done);
   };

@@ -16,8 +16,8 @@ constexpr std::size_t kTooMany = std::numeric_limits<std::size_t>::max();
 
 std::size_t width_of(const std::string& dtype) {
   static const std::map<std::string, std::size_t> widths = {
-      {"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4}, {"F16", 2},
-      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+      {"F64", 8},  {"I64", 8}, {"U64", 8}, {"F32", 4}, {"I32", 4}, {"U32", 4}, {"F16", 2},
+      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
   const auto found = widths.find(dtype);
   return found == widths.end() ? 0 : found->second;
 }

@@ -21,14 +21,14 @@ struct Bundle {
 void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
                   const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 
-/// Throws Error naming the file, if one is missing or damaged, from a newer format version, or lacks
-/// a tensor.
+/// Throws Error naming the file, if one is missing or damaged, from a newer format version, or
+/// lacks a tensor.
 Bundle read_bundle(const fs::path& directory);
 /// As read_bundle; throws Error as well if the model was trained on another dataset than `data`.
 Bundle read_bundle_of(const fs::path& directory, const Dataset& data);
 
-/// The dataset that the model was trained on, from `directory`, or if that is empty from where it was.
-/// Throws Error if it is another one now.
+/// The dataset that the model was trained on, from `directory`, or if that is empty from where it
+/// was. Throws Error if it is another one now.
 Dataset read_dataset_of(const Bundle& bundle, const fs::path& directory = {});
 
 /// Parameters and codebooks by name, to write or to read back; `read_model` checks every shape.

@@ -21,8 +21,8 @@ struct Settings {
   std::size_t levels = 3;
   std::size_t codebook_size = 256;
   std::size_t semantic_dims = 64;
-  std::size_t id_dims = 8;         ///< beside semantic tokens
-  std::size_t id_only_dims = 64;   ///< with tokens = id
+  std::size_t id_dims = 8;        ///< beside semantic tokens
+  std::size_t id_only_dims = 64;  ///< with tokens = id
   std::size_t hidden = 64;
   std::size_t heads = 2;
   std::size_t layers = 2;
@@ -34,8 +34,8 @@ struct Settings {
   double learning_rate = 1e-3;
   std::size_t batch_users = 256;
   std::size_t epochs = 200;
-  std::size_t patience = 10;       ///< epochs without a better validation value before stopping
-  std::string select = "MRR";      ///< validation metric that chooses the best epoch
+  std::size_t patience = 10;   ///< epochs without a better validation value before stopping
+  std::string select = "MRR";  ///< validation metric that chooses the best epoch
   std::string selection_protocol = "sampled";  ///< sampled | full
   std::uint64_t seed = 1;
 
