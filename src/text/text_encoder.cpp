@@ -1,7 +1,7 @@
 #include "text/text_encoder.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -78,7 +78,7 @@ TextEncoder TextEncoder::load(const fs::path& file) {
   encoder.vocabulary.index_terms();
   encoder.projection = Matrix(count, projection.shape[1]);
   std::vector<Half> half(projection.count());
-  std::memcpy(half.data(), projection.bytes.data(), projection.bytes.size());
+  std::ranges::copy(projection.bytes, std::as_writable_bytes(std::span(half)).begin());
   std::copy(half.begin(), half.end(), encoder.projection.span().begin());
   return encoder;
 }

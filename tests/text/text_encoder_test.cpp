@@ -138,6 +138,13 @@ TEST_F(TextEncoderFile, GivesTheSameEmbeddingsBitForBit) {
   EXPECT_TRUE(same_bits(loaded.encode(texts).span(), encoder.encode(texts).span()));
 }
 
+TEST_F(TextEncoderFile, HoldsAnEncoderWithoutTerms) {
+  TextEncoder::fit({}, {.dims = 3}).save(file);
+  const Matrix rows = TextEncoder::load(file).encode(Texts{"mint"});
+  EXPECT_EQ(rows.rows(), 1U);
+  EXPECT_EQ(rows.cols(), 3U);
+}
+
 TEST_F(TextEncoderFile, IsNamedIfMissingOrCutShort) {
   expect_refused("cannot open");
   fitted().save(file);
