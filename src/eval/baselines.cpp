@@ -51,8 +51,8 @@ void keep_strongest(std::vector<Rule>& rules, std::size_t keep) {
 
 // Score = Σ over the last `history` items of weight(j) · rule, j = 1 for the latest.
 template <class Weight>
-Scorer rules_scorer(const Dataset& data, std::shared_ptr<const Rules> rules, std::size_t history,
-                    const Weight& weight) {
+Scorer rules_scorer(const Dataset& data, const std::shared_ptr<const Rules>& rules,
+                    std::size_t history, const Weight& weight) {
   return {[&data, rules, history, weight](std::span<const std::int32_t> users, Split split,
                                           MatrixView<float> scores) {
             parallel_for(users.size(), 4, [&](std::size_t begin, std::size_t end) {
