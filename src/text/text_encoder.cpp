@@ -46,7 +46,8 @@ Matrix TextEncoder::encode(std::span<const std::string_view> texts) const {
 void TextEncoder::save(const fs::path& file) const {
   std::string terms;
   for (const std::string& term : vocabulary.terms) terms += term + '\n';
-  std::vector<Half> half(projection.span().begin(), projection.span().end());
+  std::vector<Half> half;
+  for (const float value : projection.span()) half.push_back(static_cast<Half>(value));
   const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
   write_safetensors(file,
                     {{"projection", {"F16", {projection.rows(), projection.cols()}, bytes(half)}},
