@@ -66,6 +66,12 @@ std::vector<Request> requests_of_users(const RecommendArguments& arguments, cons
   return requests;
 }
 
+std::vector<Request> request_of_history(const RecommendArguments& arguments, const Bundle& bundle) {
+  std::vector<Request> requests(1);
+  requests[0].history = parse_history(arguments.history, bundle);
+  return requests;
+}
+
 void print_recommendations(const Request& request, const std::vector<ScoredItem>& best,
                            const Bundle& bundle, bool json) {
   const auto item = [&](std::int32_t number) -> const CatalogueItem& {
@@ -101,10 +107,9 @@ void print_recommendations(const Request& request, const std::vector<ScoredItem>
 
 void recommend(const RecommendArguments& arguments) {
   const Bundle bundle = read_bundle(arguments.model);
-  const std::vector<Request> requests =
-      arguments.history.empty()
-          ? requests_of_users(arguments, bundle)
-          : std::vector<Request>{{"", parse_history(arguments.history, bundle)}};
+  const std::vector<Request> requests = arguments.history.empty()
+                                            ? requests_of_users(arguments, bundle)
+                                            : request_of_history(arguments, bundle);
   std::vector<History> histories;
   for (const Request& request : requests) histories.emplace_back(request.history);
   const std::size_t longest = bundle.model.settings.max_length;
