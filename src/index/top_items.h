@@ -1,13 +1,9 @@
 #pragma once
 #include "base/progress.h"
+#include "index/search.h"
 #include "model/catalogue.h"
 
 namespace tessera {
-
-struct ScoredItem {
-  std::int32_t item;
-  float score;
-};
 
 struct TopItemsOptions {
   std::size_t k = 10;
