@@ -68,10 +68,42 @@ INSTANTIATE_TEST_SUITE_P(
         SmallCatalogue::Shape{.items = 63}, SmallCatalogue::Shape{.items = 256},
         SmallCatalogue::Shape{.items = 257}, SmallCatalogue::Shape{.items = 1000, .id_dims = 3},
         SmallCatalogue::Shape{.items = 2000, .levels = 0, .codebook_size = 0, .id_dims = 64},
+        SmallCatalogue::Shape{.items = 20000, .levels = 1, .codebook_size = 2, .id_dims = 1},
         SmallCatalogue::Shape{.items = 2000, .levels = 3, .codebook_size = 16, .id_dims = 0},
         SmallCatalogue::Shape{.items = 2000, .levels = 2, .codebook_size = 1000, .id_dims = 8},
         SmallCatalogue::Shape{.items = 2000, .levels = 11, .codebook_size = 64, .id_dims = 8},
         SmallCatalogue::Shape{.items = 300000, .levels = 1, .codebook_size = 4, .id_dims = 2}));
+
+// Bounds and rounded sums must never lose an item that just reaches the threshold: here it stands
+// at the very score of the one item that is admitted.
+TEST(Segment, AnItemAtTheThresholdIsFound) {
+  for (const auto& shape :
+       {SmallCatalogue::Shape{.items = 1500, .codebook_size = 256},
+        SmallCatalogue::Shape{.items = 1500, .levels = 2, .codebook_size = 700},
+        SmallCatalogue::Shape{.items = 1500, .levels = 0, .id_dims = 3},
+        SmallCatalogue::Shape{.items = 1500, .codebook_size = 2, .id_dims = 1}}) {
+    SmallCatalogue catalogue(shape);
+    const Segment segment = catalogue.segment();
+    const Matrix states = catalogue.states(2);
+    for (std::size_t s = 0; s < states.rows(); ++s) {
+      const IndexQuery query = index_query(catalogue.tables, states.view().row(s));
+      for (std::size_t i = 0; i < catalogue.items(); ++i) {
+        const auto item = static_cast<std::int32_t>(i);
+        const double score = token_score(catalogue.tables, query.scores, catalogue.codes_of(i),
+                                         catalogue.ids.view().row(i));
+        for (const ScanTarget& target : scan_targets()) {
+          TopK best(1);
+          best.add(score, std::numeric_limits<std::int32_t>::max());
+          SearchStatistics statistics;
+          segment.search(
+              query, [&](std::int32_t other) { return other == item; }, target.scan, best,
+              statistics);
+          ASSERT_EQ(best.take().front().item, item) << target.name;
+        }
+      }
+    }
+  }
+}
 
 TEST(ItemIndex, AllScoresEqualStandInTheOrderOfItemNumbers) {
   SmallCatalogue catalogue({.items = 3000});
