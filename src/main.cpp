@@ -85,6 +85,9 @@ int main(int argc, char** argv) {
   tessera::add_evaluate(app);
   tessera::add_recommend(app);
   tessera::add_tokens(app);
+  tessera::add_export(app);
+  tessera::add_index(app);
+  tessera::add_bench(app);
   app.footer(
       "A first tour:\n"
       "  tessera simulate  --out shop\n"

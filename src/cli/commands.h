@@ -11,5 +11,8 @@ void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_recommend(CLI::App& app);
 void add_tokens(CLI::App& app);
+void add_export(CLI::App& app);
+void add_index(CLI::App& app);
+void add_bench(CLI::App& app);
 
 }  // namespace tessera

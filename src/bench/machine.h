@@ -1,0 +1,19 @@
+#pragma once
+#include <cstddef>
+#include <string>
+
+namespace tessera {
+
+/// What figures depend on, and what they are to be held against.
+struct Machine {
+  std::string cpu;
+  std::size_t cpus = 0;           ///< that this process may use
+  std::size_t threads = 0;        ///< that it does use
+  double gemm_peak_gflops = 0;    ///< single precision, 1024³, all threads
+  double read_bandwidth_gbs = 0;  ///< one thread summing memory far larger than the caches, GB/s
+};
+
+/// Takes about a second.
+Machine measure_machine();
+
+}  // namespace tessera

@@ -1,0 +1,109 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "bench/index_benchmark.h"
+#include "cli/checks.h"
+#include "cli/commands.h"
+#include "cli/print.h"
+#include "model/bundle.h"
+
+namespace tessera {
+namespace {
+
+struct BenchIndexArguments {
+  std::string model, data, json;
+  std::size_t queries = 1000;
+  IndexBenchmarkOptions options;
+  bool no_peers = false;
+};
+
+// States of test users, spread over the dataset: their histories without the test item.
+Matrix test_states(const Bundle& bundle, const Dataset& data, std::size_t most) {
+  std::vector<History> histories;
+  const std::size_t step = std::max<std::size_t>(1, data.users() / most);
+  for (std::size_t u = 0; u < data.users() && histories.size() < most; u += step) {
+    const auto history = data.history(u);
+    if (history.size() >= 2) histories.push_back(history.first(history.size() - 1));
+  }
+  if (histories.empty())
+    fail("no user of the dataset has two events: there is nobody to search for");
+  Matrix states(histories.size(), bundle.model.settings.width());
+  user_states(bundle.model, bundle.catalogue, histories, states);
+  return states;
+}
+
+void print_machine(const Machine& machine) {
+  fmt::print("{}, {} CPUs, {} threads; sgemm {:.0f} GFLOP/s; one thread reads {:.1f} GB/s\n\n",
+             machine.cpu, machine.cpus, machine.threads, machine.gemm_peak_gflops,
+             machine.read_bandwidth_gbs);
+}
+
+void bench_index(BenchIndexArguments arguments) {
+  const Bundle bundle = read_bundle(arguments.model);
+  const Dataset data = read_dataset_of(bundle, arguments.data);
+  const Matrix states = test_states(bundle, data, arguments.queries);
+  const Machine machine = measure_machine();
+  const bool to_stdout = arguments.json == "-";
+  if (!to_stdout) print_machine(machine);
+  arguments.options.peers = !arguments.no_peers;
+  arguments.options.report = [&](const std::string& line) {
+    if (to_stdout) return;
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  };
+  const auto results = benchmark_index(bundle.model, bundle.catalogue, states, arguments.options);
+  if (arguments.json.empty()) return;
+  const nlohmann::json json = to_json(machine, results);
+  if (to_stdout) return print_json(json);
+  write_file(arguments.json, dump_json(json, 2) + "\n");
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("bench", "Measure this machine's speed, beside its own peak and peers");
+  command->require_subcommand(1);
+  auto arguments = std::make_shared<BenchIndexArguments>();
+  CLI::App* index = command->add_subcommand("index", "Exact top-k over catalogues of many sizes");
+  index->add_option("--model", arguments->model, "Model bundle")->required();
+  index->add_option("--data", arguments->data,
+                    "Dataset whose test users search (default: the one trained on)");
+  index
+      ->add_option("--items", arguments->options.items,
+                   "Sizes of the catalogues, grown from the bundle's tokens")
+      ->delimiter(',')
+      ->check(count_from(1))
+      ->capture_default_str();
+  index->add_option("-k", arguments->options.k, "Lengths of the lists")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  index->add_option("--queries", arguments->queries, "Test users, at most")
+      ->check(count_from(1))
+      ->capture_default_str();
+  index
+      ->add_option("--rounds", arguments->options.rounds, "Times that all of them are searched for")
+      ->check(count_from(1))
+      ->capture_default_str();
+  index
+      ->add_option("--hnsw-items", arguments->options.hnsw_items,
+                   "No HNSW over more items: it takes minutes to build")
+      ->capture_default_str();
+  index->add_flag("--no-peers", arguments->no_peers, "Without faiss");
+  index->add_option("--seed", arguments->options.seed, "Seed of the growth")
+      ->check(kSeed)
+      ->capture_default_str();
+  index->add_option("--json", arguments->json, "Write the figures to this file; - prints them");
+  index->footer(
+      "One line a figure: median and range over the rounds. A sample of the lists is first held\n"
+      "against sorting every score.\n\n"
+      "Examples:\n  tessera bench index --model shop-model\n"
+      "  tessera bench index --model shop-model --items 1000000,10000000 -k 10 --json index.json");
+  index->callback([arguments] { bench_index(*arguments); });
+}
+
+}  // namespace tessera
