@@ -1,0 +1,101 @@
+// The index of a bundle, what is exported for other programs, and the benchmark of searches.
+#include <set>
+
+#include "base/npy.h"
+#include "base/safetensors.h"
+#include "cli/shop.h"
+
+namespace tessera::testing {
+namespace {
+
+class IndexCommand : public CommandTest {
+ protected:
+  std::string recommended(const std::string& model) const {
+    return output_of("recommend --json --users " + users_ + " --data " + shop().data + " --model " +
+                     model);
+  }
+  std::string users_ = file("users.txt", "U000001\nU000002\nU000003\n");
+};
+
+TEST_F(IndexCommand, RecommendationsAreTheSameWithAndWithoutItsFile) {
+  const std::string model = copy(shop().model, "model");
+  const std::string without = recommended(model);
+  EXPECT_NE(output_of("index --model " + model).find("150 items"), std::string::npos);
+  EXPECT_TRUE(fs::exists(model + "/index.safetensors"));
+  EXPECT_EQ(recommended(model), without);
+}
+
+TEST_F(IndexCommand, AnIndexOfAnOlderTrainingIsNotUsed) {
+  const std::string model = copy(shop().model, "model");
+  output_of("index --model " + model);
+  output_of("train --data " + shop().data + " --out " + model + kTiny + "--set seed=9");
+  const std::string with_old_index = recommended(model);
+  fs::remove(model + "/index.safetensors");
+  EXPECT_EQ(with_old_index, recommended(model));
+}
+
+TEST_F(IndexCommand, ADamagedIndexIsNamed) {
+  const std::string model = copy(shop().model, "model");
+  output_of("index --model " + model);
+  fs::resize_file(model + "/index.safetensors", 1000);
+  expect_refusal(tessera("recommend --user U000001 --model " + model), 1,
+                 {"index.safetensors", "cut short"});
+  expect_refusal(tessera("index --model " + path("nowhere")), 1, {"nowhere"});
+}
+
+TEST_F(IndexCommand, ExportedVectorsRankAsTheModelDoes) {
+  const std::string out = path("vectors.npy");
+  output_of("export --model " + shop().model + " --what vectors --out " + out);
+  const Matrix vectors = read_npy(out);
+  ASSERT_EQ(vectors.rows(), 150U);
+  ASSERT_EQ(vectors.cols(), 16U + 8U);
+  // The semantic part is the sum of the item's codebook rows, the rest its ID vector.
+  const SafeTensors model(shop().model + "/model.safetensors");
+  const Matrix ids = model.matrix("id_tokens");
+  for (std::size_t i = 0; i < 150; ++i) {
+    for (std::size_t d = 0; d < 8; ++d) EXPECT_EQ(vectors[i][16 + d], ids[i][d]);
+  }
+}
+
+TEST_F(IndexCommand, ExportedTokensAreThoseOfTheTokensCommand) {
+  const std::string out = path("tokens.json");
+  output_of("export --model " + shop().model + " --what tokens --out " + out);
+  const Json tokens = Json::parse(content_of(out));
+  ASSERT_EQ(tokens.size(), 150U);
+  for (const std::string item : {tokens.begin().key(), tokens.rbegin().key()}) {
+    const Json shown = json_of("tokens --json --item " + item + " --model " + shop().model);
+    EXPECT_EQ(tokens.at(item), shown.at("codes"));
+  }
+}
+
+TEST_F(IndexCommand, ExportRefusesWhatItCannotDo) {
+  expect_refusal(tessera("export --what pictures --out x --model " + shop().model), 2,
+                 {"pictures"});
+  expect_refusal(tessera("export --what vectors --model " + shop().model), 2, {"--out"});
+  expect_refusal(tessera("export --what vectors --out /nowhere/v.npy --model " + shop().model), 1,
+                 {"/nowhere/v.npy"});
+}
+
+TEST_F(IndexCommand, BenchReportsFiguresThatProgramsCanRead) {
+  const Json report = json_of(
+      "bench index --items 200,2000 -k 3 --queries 20 --rounds 2 --no-peers --json - --model " +
+      shop().model);
+  EXPECT_GT(report.at("gemm_peak_gflops").get<double>(), 0.0);
+  EXPECT_TRUE(report.at("machine").at("cpu").is_string());
+  std::set<std::string> names;
+  for (const Json& result : report.at("results")) {
+    names.insert(result.at("name").get<std::string>());
+    EXPECT_LE(result.at("min").get<double>(), result.at("median").get<double>());
+    EXPECT_LE(result.at("median").get<double>(), result.at("max").get<double>());
+    EXPECT_TRUE(result.at("unit").is_string());
+  }
+  for (const char* name : {"200 items: memory", "2000 items: search by portable, k = 3, p99",
+                           "2000 items: throughput of 1 threads, k = 3"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+  expect_refusal(tessera("bench index --items 0 --model " + shop().model), 2, {"--items"});
+  expect_refusal(tessera("bench"), 2, {"subcommand"});
+}
+
+}  // namespace
+}  // namespace tessera::testing
