@@ -58,9 +58,14 @@ bool ItemIndex::Version::holds(std::int32_t item) const {
 
 ItemIndex::Part ItemIndex::part_of(Segment segment) {
   ItemSet members;
-  segment.for_each([&](std::int32_t item, auto, auto) { members.insert(item); });
+  std::int32_t largest = -1;
+  segment.for_each([&](std::int32_t item, auto, auto) {
+    members.insert(item);
+    largest = std::max(largest, item);
+  });
+  const bool whole = static_cast<std::size_t>(largest + 1) == segment.size();  // they are distinct
   return {std::make_shared<const Segment>(std::move(segment)),
-          std::make_shared<const ItemSet>(std::move(members)), nullptr};
+          whole ? nullptr : std::make_shared<const ItemSet>(std::move(members)), nullptr};
 }
 
 ItemIndex::ItemIndex(ScoringTables tables, Segment segment) : tables_(std::move(tables)) {
@@ -174,7 +179,8 @@ std::size_t ItemIndex::size() const { return version()->size; }
 std::size_t ItemIndex::bytes() const {
   std::size_t bytes = tables_.tables.size() * sizeof(float);
   for (const Part& part : version()->parts) {
-    bytes += part.segment->bytes() + part.members->bytes();
+    bytes += part.segment->bytes();
+    if (part.members) bytes += part.members->bytes();
     if (part.hidden) bytes += part.hidden->bytes();
   }
   return bytes;

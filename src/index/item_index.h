@@ -54,10 +54,14 @@ class ItemIndex {
  private:
   struct Part {
     std::shared_ptr<const Segment> segment;
-    std::shared_ptr<const ItemSet> members;
-    std::shared_ptr<const ItemSet> hidden;  // replaced or removed since; null: none
+    std::shared_ptr<const ItemSet> members;  // null: the numbers 0 … n-1, as of a whole catalogue
+    std::shared_ptr<const ItemSet> hidden;   // replaced or removed since; null: none
     bool shows(std::int32_t item) const { return !hidden || !hidden->contains(item); }
-    bool holds(std::int32_t item) const { return members->contains(item) && shows(item); }
+    bool holds(std::int32_t item) const {
+      const bool member =
+          members ? members->contains(item) : static_cast<std::size_t>(item) < segment->size();
+      return member && shows(item);
+    }
   };
   struct Version {
     std::vector<Part> parts;  // the oldest first
