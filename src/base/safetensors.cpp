@@ -135,8 +135,11 @@ void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>
   // Wide types first, so that every tensor is aligned to its own.
   std::vector<std::map<std::string, Tensor>::const_iterator> order;
   for (auto at = tensors.begin(); at != tensors.end(); ++at) order.push_back(at);
-  std::ranges::stable_sort(order, std::ranges::greater(),
-                           [](const auto& at) { return width_of(at->second.dtype); });
+  std::ranges::sort(order, [](const auto& a, const auto& b) {
+    const std::size_t width_a = width_of(a->second.dtype);
+    const std::size_t width_b = width_of(b->second.dtype);
+    return width_a != width_b ? width_a > width_b : a->first < b->first;
+  });
   std::vector<std::span<const std::byte>> parts(1);
   std::size_t offset = 0;
   for (const auto& at : order) {

@@ -93,7 +93,8 @@ class IndexBenchmark {
         add_latencies(fmt::format("search by {}", target.name), search, k, options_.rounds);
         if (&target != &scan_targets().front()) continue;
         const auto searches = static_cast<double>(options_.rounds * states_.rows);
-        const auto blocks = static_cast<double>((items + kScanBlock - 1) / kScanBlock);
+        const std::size_t all_blocks = (items + kScanBlock - 1) / kScanBlock;
+        const auto blocks = static_cast<double>(all_blocks);
         add(fmt::format("blocks scanned, k = {}", k), "%",
             {100.0 * static_cast<double>(statistics.blocks) / searches / blocks});
         add(fmt::format("items rescored, k = {}", k), "items",

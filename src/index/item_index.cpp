@@ -58,12 +58,12 @@ bool ItemIndex::Version::holds(std::int32_t item) const {
 
 ItemIndex::Part ItemIndex::part_of(Segment segment) {
   ItemSet members;
-  std::int32_t largest = -1;
+  std::int64_t largest = -1;
   segment.for_each([&](std::int32_t item, auto, auto) {
     members.insert(item);
-    largest = std::max(largest, item);
+    largest = std::max<std::int64_t>(largest, item);
   });
-  const bool whole = static_cast<std::size_t>(largest + 1) == segment.size();  // they are distinct
+  const bool whole = static_cast<std::size_t>(largest) + 1 == segment.size();  // they are distinct
   return {std::make_shared<const Segment>(std::move(segment)),
           whole ? nullptr : std::make_shared<const ItemSet>(std::move(members)), nullptr};
 }

@@ -30,7 +30,8 @@ void spread_codes(const ScoringTables& tables, std::size_t level, std::span<std:
   const Eigen::VectorXd places = rows * solver.eigenvectors().rightCols(1);
   std::vector<std::size_t> order(codes);
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](std::size_t c) { return places[static_cast<long>(c)]; });
+  std::ranges::sort(
+      order, {}, [&](std::size_t c) { return std::pair(places[static_cast<Eigen::Index>(c)], c); });
   for (std::size_t rank = 0; rank < codes; ++rank) {
     bytes[order[rank]] = static_cast<std::uint8_t>(rank * kBytes / codes);
   }
