@@ -262,7 +262,7 @@ class RocksStore final : public Store {
     return record;
   }
 
-  void check_schema() {
+  void check_schema() const {
     std::string stored;
     const Status status = db_->Get({}, slice(kSchemaKey), &stored);
     if (status.IsNotFound()) {
@@ -284,7 +284,7 @@ class RocksStore final : public Store {
     }
   }
 
-  void open() {
+  void open() const {
     rocksdb::DB* opened = nullptr;
     check(rocksdb::DB::Open(rocks_options(options_.history_limit), name_, &opened));
     db_.reset(opened);
@@ -303,9 +303,7 @@ class RocksStore final : public Store {
   /// Resume() is not to be trusted: with nothing to flush it goes on with the broken log, and
   /// aborts. So close and open again, as soon as there is room; until then reading goes on. Every
   /// function begins with this.
-  void recover() const { const_cast<RocksStore*>(this)->reopen_if_failed(); }
-
-  void reopen_if_failed() {
+  void recover() const {
     if (!failed_) return;
     const std::lock_guard one(recovery_);
     const auto now = std::chrono::steady_clock::now();
@@ -362,11 +360,12 @@ class RocksStore final : public Store {
   StoreOptions options_;
   rocksdb::WriteOptions write_options_;
   mutable std::shared_mutex opened_;  // shared to use db_
-  std::unique_ptr<rocksdb::DB> db_;
+  mutable std::unique_ptr<rocksdb::DB> db_;
+  mutable std::atomic<bool> failed_ = false;
+  mutable std::mutex recovery_;
+  mutable std::chrono::steady_clock::time_point next_recovery_{};
   std::array<std::mutex, kStripes> stripes_;
-  std::mutex backup_, recovery_;
-  std::chrono::steady_clock::time_point next_recovery_{};
-  std::atomic<bool> failed_ = false;
+  std::mutex backup_;
   std::jthread syncer_;
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "redis_server.h"
 #include "store/store.h"
 #include "testing/temp_directory.h"
 
@@ -18,10 +19,19 @@ using Ids = std::vector<std::string>;
 /// A test that runs over every kind of store.
 class EveryStore : public ::testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override { store_ = open(); }
+  void SetUp() override {
+    if (GetParam() == "redis" && redis_program().empty()) {
+      GTEST_SKIP() << "redis-server is not installed";
+    }
+    store_ = open();
+  }
 
   std::unique_ptr<Store> open(const StoreOptions& options = {}) const {
     if (GetParam() == "memory") return open_store("", options);
+    if (GetParam() == "redis") {
+      if (!redis_) redis_.emplace(directory_.path());
+      return open_store(redis_->spec(), options);
+    }
     return open_store((directory_.path() / "state").string(), options);
   }
   /// The store closed and opened again with these options; one in memory would be empty.
@@ -46,6 +56,7 @@ class EveryStore : public ::testing::TestWithParam<std::string> {
 
  private:
   TempDirectory directory_;
+  mutable std::optional<RedisServer> redis_;
   std::unique_ptr<Store> store_;
 };
 
