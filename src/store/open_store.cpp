@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "store/memory_store.h"
+#include "store/rocks_store.h"
 #include "store/store.h"
 
 namespace tessera {
@@ -25,7 +26,7 @@ void set_sync(StoreOptions& options, std::string_view policy) {
 std::unique_ptr<Store> open_store(const std::string& spec, const StoreOptions& options) {
   if (options.history_limit == 0) fail_usage("the history limit is 0; give 1 or more");
   if (spec.empty()) return open_memory_store(options);
-  fail("{}: only the store in memory is there", spec);
+  return open_rocks_store(spec, options);
 }
 
 }  // namespace tessera

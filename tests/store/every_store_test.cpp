@@ -11,7 +11,7 @@
 namespace tessera::testing {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Stores, EveryStore, ::testing::Values("memory"),
+INSTANTIATE_TEST_SUITE_P(Stores, EveryStore, ::testing::Values("memory", "rocksdb"),
                          [](const auto& named) { return named.param; });
 
 TEST_P(EveryStore, AppendsEventsInOrder) {

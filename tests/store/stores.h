@@ -21,7 +21,8 @@ class EveryStore : public ::testing::TestWithParam<std::string> {
   void SetUp() override { store_ = open(); }
 
   std::unique_ptr<Store> open(const StoreOptions& options = {}) const {
-    return open_store(GetParam() == "memory" ? "" : "?", options);
+    if (GetParam() == "memory") return open_store("", options);
+    return open_store((directory_.path() / "state").string(), options);
   }
   /// The store closed and opened again with these options; one in memory would be empty.
   void reopen(const StoreOptions& options = {}) {
