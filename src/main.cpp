@@ -85,6 +85,7 @@ int main(int argc, char** argv) {
   tessera::add_evaluate(app);
   tessera::add_recommend(app);
   tessera::add_tokens(app);
+  tessera::add_serve(app);
   app.footer(
       "A first tour:\n"
       "  tessera simulate  --out shop\n"

@@ -11,5 +11,6 @@ void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_recommend(CLI::App& app);
 void add_tokens(CLI::App& app);
+void add_serve(CLI::App& app);
 
 }  // namespace tessera
