@@ -55,7 +55,7 @@ TEST_F(Serve, RecommendsWhatTheCommandRecommends) {
 }
 
 TEST_F(Serve, KeepsItsStateWhateverEndsIt) {
-  const std::string state = "--access-log= --state " + path("state");
+  const std::string state = "--access-log none --state " + path("state");
   start(state);
   EXPECT_EQ(ask("POST", "/v1/users/anna/events", R"({"items":["S000012"]})").status, 200);
   EXPECT_EQ(ask("PUT", "/v1/items/new", R"({"title":"Steel teapot lamp scarf"})").status, 200);
@@ -103,7 +103,7 @@ TEST_F(Serve, RefusesWrongUsage) {
   expect_refusal(tessera(serve + "--certificate x.pem"), 2, {"key"});
   expect_refusal(tessera("serve --model " + path("none")), 1, {path("none")});
   expect_refusal(tessera(serve + "--token-file " + path("none")), 1, {path("none")});
-  expect_refusal(tessera(serve + "--state " + file("a file", "x")), 1, {"a file"});
+  expect_refusal(tessera(serve + "--state " + file("a-file", "x")), 1, {"a-file"});
 }
 
 }  // namespace
