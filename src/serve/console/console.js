@@ -18,7 +18,10 @@ function complain(error) {
   if (error.status === 401 || error.status === 403) $('token-form').hidden = false;
   if (!(error instanceof api.Refused)) console.error(error);
 }
-const calm = () => { $('notice').hidden = true; };
+function calm() {
+  $('notice').textContent = '';
+  $('notice').hidden = true;
+}
 
 const tip = $('map-tip');
 const titles = new Map();  // of items the page has met
@@ -273,6 +276,7 @@ async function start() {
 $('token-form').addEventListener('submit', event => {
   event.preventDefault();
   api.useToken($('token').value);
+  $('token').value = '';
   $('token-form').hidden = true;
   calm();
   start();
