@@ -2,7 +2,7 @@
 import * as api from './api.js';
 import {details} from './details.js';
 import {CatalogueMap} from './map.js';
-import {$, addButton, count, el, row, time} from './parts.js';
+import {$, addButton, colourCodes, count, el, row, time} from './parts.js';
 import {watchTraffic} from './traffic.js';
 
 const manyFound = 30, manyNext = 20;
@@ -71,6 +71,7 @@ const panels = details({
     search();
   },
   levels: () => model.levels,
+  items: () => model.items,
 });
 
 function meet(items) {
@@ -261,8 +262,8 @@ async function start() {
   try {
     await showModel();
     const {data} = await api.getMap();
+    colourCodes(data);
     map.load(data);
-    $('map-note').textContent = `${count(data.ids.length)} items in the plane where they differ most`;
     const some = data.ids.filter((_, i) => i % Math.max(1, Math.floor(data.ids.length / 12)) === 0).slice(0, 12);
     examples = (await Promise.all(some.map(api.getItem))).map(answer => answer.data);
     await search();

@@ -6,7 +6,7 @@ const tabs = ['item', 'code', 'add', 'traffic'];
 const manySimilar = 8, manyItems = 40, deepest = 1000;
 
 /// app: {history(): ids, repeats(): bool, map, act: {look, lookAtToken, add}, changed(), complain(error),
-/// levels()}.
+/// levels(), items()}.
 export function details(app) {
   let turn = 0;  // an answer to an earlier choice is late and dropped
   const latest = async work => {
@@ -41,30 +41,26 @@ export function details(app) {
       item.cosine === undefined ? null : el('span', {class: 'score'}, item.cosine.toFixed(2)),
       addButton(item, app.act)]}))));
 
-  /// Where the item stands for a history, in words.
-  async function rankIn(history, id) {
-    const {data} = await api.recommend(history, deepest, true);
-    const rank = data.items.findIndex(item => item.id === id);
-    return rank < 0 ? `beyond ${count(deepest)}` : `${count(rank + 1)}`;
-  }
-
   /// Who would get the item: its rank after the current history, and after each similar item alone.
   function whoWouldGetIt(id, likes, isLatest) {
-    const ranks = el('div', {class: 'who'});
-    const rank = async (name, history, title) => {
-      const value = el('b', {}, '…');
-      const chip = el('span', {class: 'quiet', title}, `${name}: `, value);
-      ranks.append(chip);
-      const text = await rankIn(history, id);
-      if (isLatest()) value.textContent = text;
+    const lines = el('div', {class: 'who'});
+    const histories = likes.slice(0, 4).map(like => [`Someone with “${like.title || like.id}”`, [like.id]]);
+    if (app.history().length > 0) histories.unshift(['This history', app.history()]);
+    const places = histories.map(([name]) => {
+      const place = el('b', {}, '…');
+      lines.append(el('span', {title: name}, name), place);
+      return place;
+    });
+    const fill = async () => {
+      for (const [i, [, history]] of histories.entries()) {
+        const {data} = await api.recommend(history, deepest, true);
+        if (!isLatest()) return;
+        const rank = data.items.findIndex(item => item.id === id);
+        places[i].textContent = rank < 0 ? `beyond ${count(deepest)}` : count(rank + 1);
+      }
     };
-    const work = [];
-    if (app.history().length > 0) work.push(() => rank('this history', app.history(), 'its rank after the history on the left'));
-    for (const like of likes.slice(0, 4)) {
-      work.push(() => rank(`after “${like.title || like.id}”`, [like.id], 'its rank for someone whose history is this item'));
-    }
-    work.reduce((before, next) => before.then(next), Promise.resolve()).catch(app.complain);
-    return el('div', {}, el('h4', {}, 'Its rank for'), ranks);
+    fill().catch(app.complain);
+    return el('div', {}, el('h4', {}, `Its rank among ${count(app.items())} items for`), lines);
   }
 
   async function showItem(panel, id, isLatest) {
@@ -128,6 +124,7 @@ export function details(app) {
       await api.putItem(id, title, text && `${title};${text}`);
       app.changed();
       await showItem($('added'), id, isLatest);
+      app.map.land(id);
       $('added').scrollIntoView({block: 'nearest'});
       $('map-frame').scrollIntoView({block: 'nearest'});
     });
@@ -136,16 +133,16 @@ export function details(app) {
   /// Why an item was recommended, as a part of its row.
   async function reasons(id) {
     const {data: why} = await api.explain(app.history(), id);
-    const parts = [...why.tokens.map(({level, code, contribution}) => [`token ${level}: ${code}`, contribution]),
+    const parts = [...why.tokens.map(({level, code, contribution}) => [`token ${level}, code ${code}`, contribution]),
                    ['ID token', why.id_token.contribution]];
     const events = why.history.map(event => [event.title || event.id, event.contribution]);
     const bars = pairs => {
       const largest = Math.max(...pairs.map(([, value]) => Math.abs(value)));
       return el('div', {class: 'bars'}, ...pairs.flatMap(([name, value]) => bar(name, value, largest)));
     };
-    return el('div', {class: 'reasons'}, el('div', {class: 'pair'},
-      el('div', {}, el('h4', {}, 'Its tokens add up to the score'), bars(parts)),
-      el('div', {}, el('h4', {}, 'Without this event it would lose'), bars(events))));
+    return el('div', {class: 'reasons'},
+      el('h4', {}, 'What its tokens add to the score'), bars(parts),
+      el('h4', {}, 'What the score would lose without'), bars(events));
   }
 
   return {lookAtItem, lookAtToken, reasons};

@@ -3,6 +3,7 @@ import {hueOf} from './parts.js';
 
 const reach = 12;  // how near the pointer must be, in pixels
 const largestZoom = 200;
+const landingTime = 900;  // milliseconds
 
 export class CatalogueMap {
   /// on.choose(id) when a tile is clicked; on.hover(id or null, x, y) as the pointer moves.
@@ -57,6 +58,13 @@ export class CatalogueMap {
   /// history, next: lists of ids. some: a set of ids, the others are dimmed; or null. chosen: an id.
   mark(marks) {
     Object.assign(this.marks, marks);
+    this.draw();
+  }
+
+  /// Lets a ring fall onto the item, to be seen where it landed.
+  land(id) {
+    if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    this.landing = {id, start: performance.now()};
     this.draw();
   }
 
@@ -269,5 +277,15 @@ export class CatalogueMap {
       context.fillText(String(number), place[0], place[1] + 0.5);
     }
     if (chosen !== null) ring(chosen, side / 2 + 5, [[panel, 5], [ink, 2.5]]);
+    if (this.landing) {
+      const left = 1 - (performance.now() - this.landing.start) / landingTime;
+      if (left <= 0) {
+        this.landing = null;
+        return;
+      }
+      context.globalAlpha = 1 - left;
+      ring(this.landing.id, side / 2 + 5 + 90 * left ** 2, [[accent, 2.5]]);
+      this.draw();
+    }
   }
 }

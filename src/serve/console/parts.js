@@ -16,8 +16,30 @@ export function el(tag, attributes = {}, ...children) {
 
 export const $ = id => document.getElementById(id);
 
-/// Where a code stands on the colour circle: neighbours in number far apart.
-export const hueOf = code => code * 137.508 % 360;
+const hues = new Map();
+
+/// Spreads the first-level codes over the colour circle by where their items lie on the map, seen
+/// from its middle: codes that are neighbours there look alike.
+export function colourCodes({x, y, codes}) {
+  const middles = new Map();
+  let [wholeX, wholeY] = [0, 0];
+  codes.forEach((code, i) => {
+    if (!middles.has(code)) middles.set(code, {x: 0, y: 0, items: 0});
+    const middle = middles.get(code);
+    middle.x += x[i];
+    middle.y += y[i];
+    middle.items += 1;
+    wholeX += x[i] / codes.length;
+    wholeY += y[i] / codes.length;
+  });
+  const angle = ({x: sumX, y: sumY, items}) => Math.atan2(sumY / items - wholeY, sumX / items - wholeX);
+  const around = [...middles].sort((a, b) => angle(a[1]) - angle(b[1]));
+  hues.clear();
+  around.forEach(([code], i) => hues.set(code, Math.round(i / around.length * 360)));
+}
+
+/// In degrees. Codes that no item had at first get what is left.
+export const hueOf = code => hues.get(code) ?? Math.round(code * 137.508 % 360);
 
 /// The small square in a first-level code's colour, as on the map.
 export function tile(code) {
@@ -61,7 +83,7 @@ export function bar(name, value, largest) {
   const share = largest > 0 ? Math.abs(value) / largest * 50 : 0;
   line.style.setProperty('--share', `${share}%`);
   line.style.setProperty('--from', `${value < 0 ? 50 - share : 50}%`);
-  return [el('span', {title: name}, name), line, el('b', {}, value.toFixed(2))];
+  return [el('span', {title: name}, name), line, el('b', {}, value.toFixed(2).replace('-', '−'))];
 }
 
 export const count = number => number.toLocaleString('en');
