@@ -8,6 +8,7 @@
 #include "data/prepare_sequences.h"
 #include "data/simulate.h"
 #include "eval/model_scorer.h"
+#include "index/index_file.h"
 #include "index/top_items.h"
 #include "model/bundle.h"
 #include "tessera/tessera.h"
@@ -66,9 +67,11 @@ MetricValues evaluate_model(const fs::path& bundle, const fs::path& dataset,
 struct Model::State {
   Bundle bundle;
   std::unordered_map<std::string_view, std::int32_t> numbers;
+  std::unique_ptr<ItemIndex> index;
 };
 
-Model::Model(const fs::path& bundle) : state_(new State{read_bundle(bundle), {}}) {
+Model::Model(const fs::path& bundle) : state_(new State{read_bundle(bundle), {}, nullptr}) {
+  state_->index = open_index(bundle, state_->bundle.model, state_->bundle.catalogue);
   state_->numbers = number_by_id(state_->bundle.items);
 }
 Model::Model(Model&&) noexcept = default;
@@ -88,7 +91,7 @@ std::vector<Recommendation> Model::recommend(std::span<const std::string> histor
   for (const std::string& id : history) numbers.push_back(item_number(state_->numbers, id));
   const History histories[] = {numbers};
   const Bundle& bundle = state_->bundle;
-  const auto lists = top_items(bundle.model, bundle.catalogue, histories, {.k = k});
+  const auto lists = top_items(bundle.model, bundle.catalogue, *state_->index, histories, {.k = k});
   std::vector<Recommendation> result;
   for (const ScoredItem& best : lists.front()) {
     const CatalogueItem& item = bundle.items[static_cast<std::size_t>(best.item)];

@@ -1,6 +1,7 @@
 #include "base/files.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -72,6 +73,20 @@ std::string read_file(const fs::path& path) {
   }
   if (content.starts_with("\x1f\x8b")) return inflate_gzip(content, path);
   return content;
+}
+
+MappedFile map_file(const fs::path& path) {
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) fail("{}: cannot open: {}", path.string(), why());
+  struct stat info{};
+  if (::fstat(file.fd, &info) != 0) fail("{}: cannot read: {}", path.string(), why());
+  if (!S_ISREG(info.st_mode)) fail("{}: is not a regular file", path.string());
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size == 0) return {};
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0);
+  if (memory == MAP_FAILED) fail("{}: cannot map: {}", path.string(), why());
+  const std::shared_ptr<const void> owner(memory, [size](void* p) { ::munmap(p, size); });
+  return {{static_cast<const char*>(memory), size}, owner};
 }
 
 void for_each_line(std::string_view text,

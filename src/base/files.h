@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
@@ -12,6 +13,14 @@ namespace fs = std::filesystem;
 
 /// The whole file; gzip is recognised by content and expanded. Throws Error that names the file.
 std::string read_file(const fs::path& path);
+
+/// A file in memory, read as its pages are touched.
+struct MappedFile {
+  std::string_view content;
+  std::shared_ptr<const void> memory;  ///< keeps `content` alive
+};
+/// Maps the file for reading; gzip is not expanded. Throws Error that names the file.
+MappedFile map_file(const fs::path& path);
 
 /// Calls line(text, number) for each line of `text`, numbers from 1, line ends (LF or CRLF)
 /// removed.

@@ -30,19 +30,29 @@ std::size_t Tensor::count() const {
   return count;
 }
 
-SafeTensors::SafeTensors(const fs::path& path) : path_(path), content_(read_file(path)) {
+SafeTensors SafeTensors::mapped(const fs::path& path) { return {path, map_file(path)}; }
+
+SafeTensors::SafeTensors(const fs::path& path)
+    : SafeTensors(path, [&] {
+        const auto content = std::make_shared<const std::string>(read_file(path));
+        return MappedFile{*content, content};
+      }()) {}
+
+SafeTensors::SafeTensors(fs::path path, MappedFile file)
+    : path_(std::move(path)), file_(std::move(file)) {
+  const std::string_view content = file_.content;
   const auto damaged = [&](const std::string& what) {
-    fail("{}: {}; the file is damaged or not safetensors", path.string(), what);
+    fail("{}: {}; the file is damaged or not safetensors", path_.string(), what);
   };
   std::uint64_t length = 0;
-  if (content_.size() < 8) damaged("is cut short");
-  std::memcpy(&length, content_.data(), 8);
-  if (length > content_.size() - 8) damaged("its header is cut short");
-  const std::string_view body = std::string_view(content_).substr(8 + length);
+  if (content.size() < 8) damaged("is cut short");
+  std::memcpy(&length, content.data(), 8);
+  if (length > content.size() - 8) damaged("its header is cut short");
+  const std::string_view body = content.substr(8 + length);
   std::vector<std::pair<std::size_t, std::size_t>> extents;
   try {
-    const auto header = nlohmann::json::parse(content_.begin() + 8,
-                                              content_.begin() + 8 + static_cast<long>(length));
+    const auto header =
+        nlohmann::json::parse(content.begin() + 8, content.begin() + 8 + static_cast<long>(length));
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
         metadata_ = entry.get<std::map<std::string, std::string>>();
@@ -106,13 +116,31 @@ std::vector<std::int64_t> SafeTensors::integers(const std::string& name) const {
   return values;
 }
 
+std::span<const std::byte> SafeTensors::raw(const std::string& name, const char* dtype,
+                                            std::size_t count, std::size_t width) const {
+  const Tensor& tensor = at(name);
+  if (tensor.dtype != dtype || tensor.count() != count) {
+    fail("{}: tensor '{}' must hold {} values of {}", path_.string(), name, count, dtype);
+  }
+  if (reinterpret_cast<std::uintptr_t>(tensor.bytes.data()) % width != 0) {
+    fail("{}: tensor '{}' is not aligned to its {} bytes", path_.string(), name, width);
+  }
+  return tensor.bytes;
+}
+
 void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
+  // Wide types first, so that every tensor is aligned to its own.
+  std::vector<std::map<std::string, Tensor>::const_iterator> order;
+  for (auto at = tensors.begin(); at != tensors.end(); ++at) order.push_back(at);
+  std::ranges::stable_sort(order, std::ranges::greater(),
+                           [](const auto& at) { return width_of(at->second.dtype); });
   std::vector<std::span<const std::byte>> parts(1);
   std::size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& at : order) {
+    const auto& [name, tensor] = *at;
     header[name] = {{"dtype", tensor.dtype},
                     {"shape", tensor.shape},
                     {"data_offsets", {offset, offset + tensor.bytes.size()}}};
@@ -120,7 +148,8 @@ void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>
     offset += tensor.bytes.size();
   }
   std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
+  // Tensors of whole cache lines then start at one, in a mapped file too.
+  text.resize((8 + text.size() + kAlignment - 1) / kAlignment * kAlignment - 8, ' ');
   std::string head(8, '\0');
   const std::uint64_t length = text.size();
   std::memcpy(head.data(), &length, 8);

@@ -23,6 +23,8 @@ class SafeTensors {
  public:
   /// Throws Error that names the file, if it is missing, damaged or cut short.
   explicit SafeTensors(const fs::path& path);
+  /// As above without reading the tensors: their pages are read as they are touched.
+  static SafeTensors mapped(const fs::path& path);
   SafeTensors(SafeTensors&&) = default;
   SafeTensors& operator=(SafeTensors&&) = default;
 
@@ -33,12 +35,24 @@ class SafeTensors {
   /// 0, are what it must have; throws Error otherwise.
   Matrix matrix(const std::string& name, std::size_t rows = 0, std::size_t cols = 0) const;
   std::vector<std::int64_t> integers(const std::string& name) const;
+  /// The values of a tensor of `dtype`, `count` of them, where they lie in the file's memory.
+  /// Throws Error if it is missing, of another type or size, or not aligned for T.
+  template <class T>
+  std::span<const T> values(const std::string& name, const char* dtype, std::size_t count) const {
+    const std::span<const std::byte> bytes = raw(name, dtype, count, sizeof(T));
+    return {reinterpret_cast<const T*>(bytes.data()), count};
+  }
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
+  const fs::path& path() const { return path_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
  private:
+  SafeTensors(fs::path path, MappedFile file);
+  std::span<const std::byte> raw(const std::string& name, const char* dtype, std::size_t count,
+                                 std::size_t width) const;
+
   fs::path path_;
-  std::string content_;
+  MappedFile file_;
   std::map<std::string, Tensor> tensors_;
   std::map<std::string, std::string> metadata_;
 };

@@ -7,6 +7,7 @@
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
+#include "index/index_file.h"
 #include "index/top_items.h"
 #include "model/bundle.h"
 
@@ -117,7 +118,8 @@ void recommend(const RecommendArguments& arguments) {
     fmt::print(stderr, "note: the model reads the last {} of {} events\n", longest,
                requests[0].history.size());
   }
-  const auto best = top_items(bundle.model, bundle.catalogue, histories,
+  const auto index = open_index(arguments.model, bundle.model, bundle.catalogue);
+  const auto best = top_items(bundle.model, bundle.catalogue, *index, histories,
                               {arguments.k, !arguments.repeats, shown_progress("recommending")});
   for (std::size_t i = 0; i < requests.size(); ++i) {
     print_recommendations(requests[i], best[i], bundle, arguments.json);

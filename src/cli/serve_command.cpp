@@ -78,13 +78,15 @@ void serve(ServeArguments arguments) {
 
   const Log events;
   std::optional<Log> file;
-  if (arguments.access_log != "-") file.emplace(fs::path(arguments.access_log));
+  if (arguments.access_log != "-") {
+    file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
+  }
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
+  Service service(arguments.model, *store, tokens, events);
+  Server server(server_options, service, file ? *file : events);
   if (arguments.state.empty()) {
     fmt::print(stderr, "note: without --state, histories and items end with this process\n");
   }
-  Service service(arguments.model, *store, tokens, events);
-  Server server(server_options, service, file ? *file : events);
   const bool v6 = server_options.address.find(':') != std::string::npos;
   fmt::print("listening on {}://{}{}{}:{}\n", server_options.certificate.empty() ? "http" : "https",
              v6 ? "[" : "", server_options.address, v6 ? "]" : "", server.port());
@@ -121,7 +123,7 @@ void add_serve(CLI::App& app) {
   command->add_option("--key", server.key, "PEM file of the certificate's key");
   command
       ->add_option("--access-log", arguments->access_log,
-                   "File for a JSON line a request; - for standard error, empty for none")
+                   "File for a JSON line a request; - for standard error, or none")
       ->capture_default_str();
   command->add_option("--max-connections", server.max_connections, "Connections at a time")
       ->check(count_from(1))

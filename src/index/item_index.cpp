@@ -1,66 +1,234 @@
 #include "index/item_index.h"
 
-#include <algorithm>
-#include <cmath>
-#include <mutex>
+#include <omp.h>
+
+#include <exception>
+#include <numeric>
 
 #include "base/error.h"
-#include "kernels/elementwise.h"
 
 namespace tessera {
+namespace {
 
-ItemIndex::ItemIndex(const Recommender& model, const Catalogue& catalogue) : model_(model) {
-  for (const std::int32_t row : catalogue.rows) {
-    const float* vector = catalogue.vectors[static_cast<std::size_t>(row)];
-    vectors_.emplace_back(vector, vector + catalogue.vectors.cols());
+// So many changes a search reads one by one, and a change copies a list of, without being felt.
+constexpr std::size_t kManyChanges = 2048;
+// A segment is merged with what is newer once that holds a quarter as many items.
+constexpr std::size_t kMergeRatio = 4;
+
+// The filter of one search, with the excluded items in order.
+class Filter {
+ public:
+  explicit Filter(const SearchFilter& filter)
+      : filter_(filter), excluded_(filter.excluded.begin(), filter.excluded.end()) {
+    std::ranges::sort(excluded_);
   }
+  bool passes(std::int32_t item) const {
+    return (filter_.allowed == nullptr || filter_.allowed->contains(item)) &&
+           !std::ranges::binary_search(excluded_, item) &&
+           (!filter_.accepts || filter_.accepts(item));
+  }
+
+ private:
+  const SearchFilter& filter_;
+  std::vector<std::int32_t> excluded_;
+};
+
+// Items as a segment is built from them.
+struct Items {
+  std::vector<std::int32_t> numbers, codes;
+  std::vector<float> ids;
+
+  void add(std::int32_t item, std::span<const std::int32_t> item_codes, std::span<const float> id) {
+    numbers.push_back(item);
+    codes.insert(codes.end(), item_codes.begin(), item_codes.end());
+    ids.insert(ids.end(), id.begin(), id.end());
+  }
+  Segment segment(const ScoringTables& tables) const {
+    const std::size_t dims = tables.id_dims();
+    return {tables, numbers, codes, MatrixView<const float>(ids.data(), numbers.size(), dims)};
+  }
+};
+
+}  // namespace
+
+bool ItemIndex::Version::holds(std::int32_t item) const {
+  if (const Changes::Entry* entry = changes.find(item)) return !entry->removed;
+  return std::ranges::any_of(parts, [&](const Part& part) { return part.holds(item); });
+}
+
+ItemIndex::Part ItemIndex::part_of(Segment segment) {
+  ItemSet members;
+  segment.for_each([&](std::int32_t item, auto, auto) { members.insert(item); });
+  return {std::make_shared<const Segment>(std::move(segment)),
+          std::make_shared<const ItemSet>(std::move(members)), nullptr};
+}
+
+ItemIndex::ItemIndex(ScoringTables tables, Segment segment) : tables_(std::move(tables)) {
+  auto version = std::make_shared<Version>();
+  version->size = segment.size();
+  version->parts.push_back(part_of(std::move(segment)));
+  version_ = std::move(version);
+  compactor_ = std::jthread([this](const std::stop_token& stop) { compact_in_background(stop); });
+}
+
+ItemIndex::~ItemIndex() {
+  compactor_.request_stop();
+  compactor_.join();
+}
+
+std::shared_ptr<const ItemIndex::Version> ItemIndex::version() const {
+  const std::scoped_lock lock(version_mutex_);
+  return version_;
 }
 
 std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::size_t k,
                                           const SearchFilter& filter) const {
-  for (const float value : state) {
-    if (!std::isfinite(value)) fail("the user's state is not finite: the model is damaged");
+  SearchStatistics statistics;
+  return search(state, k, filter, scan_targets().front().scan, statistics);
+}
+
+std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::size_t k,
+                                          const SearchFilter& filter, ScanFunction scan,
+                                          SearchStatistics& statistics) const {
+  const IndexQuery query = index_query(tables_, state);
+  const Filter admission(filter);
+  const auto version = this->version();
+  TopK best(k);
+  if (k == 0) return {};
+  for (const auto& entry : version->changes.entries()) {
+    if (entry->removed) continue;
+    const double score = token_score(tables_, query.scores, entry->codes, entry->id);
+    if (best.admits(score, entry->item) && admission.passes(entry->item)) {
+      best.add(score, entry->item);
+    }
   }
-  const std::shared_lock lock(mutex_);
-  std::vector<ScoredItem> found;
-  for (std::size_t i = 0; i < vectors_.size(); ++i) {
-    const auto item = static_cast<std::int32_t>(i);
-    if (vectors_[i].empty()) continue;
-    if (filter.allowed != nullptr && !filter.allowed->contains(item)) continue;
-    if (std::ranges::find(filter.excluded, item) != filter.excluded.end()) continue;
-    if (filter.accepts && !filter.accepts(item)) continue;
-    found.push_back({item, dot(state, vectors_[i])});
+  for (const Part& part : version->parts) {
+    const auto admits = [&](std::int32_t item) {
+      return part.shows(item) && version->changes.find(item) == nullptr && admission.passes(item);
+    };
+    part.segment->search(query, admits, scan, best, statistics);
   }
-  const auto count = static_cast<std::ptrdiff_t>(std::min(k, found.size()));
-  std::ranges::partial_sort(found, found.begin() + count, [](const auto& a, const auto& b) {
-    return a.score != b.score ? a.score > b.score : a.item < b.item;
-  });
-  found.resize(static_cast<std::size_t>(count));
-  return found;
+  return best.take();
+}
+
+std::vector<std::vector<ScoredItem>> ItemIndex::search_batch(
+    MatrixView<const float> states, std::size_t k, std::span<const SearchFilter> filters) const {
+  std::vector<std::vector<ScoredItem>> lists(states.rows);
+  std::exception_ptr error;
+#pragma omp parallel for schedule(dynamic, 4)
+  for (std::size_t i = 0; i < states.rows; ++i) {
+    try {
+      lists[i] = search(states.row(i), k, filters.empty() ? SearchFilter{} : filters[i]);
+    } catch (...) {
+#pragma omp critical
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+  return lists;
 }
 
 void ItemIndex::put(std::int32_t item, std::span<const std::int32_t> codes,
                     std::span<const float> id) {
   if (item < 0) fail("item number {} is negative", item);
-  std::vector<float> vector(model_.settings.semantic_width());
-  if (!codes.empty()) model_.item_encoder.quantizer.decode(codes.data(), vector.data());
-  vector.insert(vector.end(), id.begin(), id.end());
-  const std::unique_lock lock(mutex_);
-  const auto at = static_cast<std::size_t>(item);
-  if (at >= vectors_.size()) vectors_.resize(at + 1);
-  vectors_[at] = std::move(vector);
+  if (codes.size() != tables_.levels || id.size() != tables_.id_dims()) {
+    fail("item {} has {} codes and {} ID dimensions: {} and {} are needed", item, codes.size(),
+         id.size(), tables_.levels, tables_.id_dims());
+  }
+  check_codes(codes, tables_.codebook_size);
+  check_values(id, "an ID vector is");
+  Changes::Entry entry;
+  entry.item = item;
+  entry.codes.assign(codes.begin(), codes.end());
+  entry.id.assign(id.begin(), id.end());
+  change(std::move(entry));
 }
 
 void ItemIndex::remove(std::int32_t item) {
-  const std::unique_lock lock(mutex_);
-  const auto at = static_cast<std::size_t>(item);
-  if (at < vectors_.size()) vectors_[at].clear();
+  if (item < 0) return;
+  Changes::Entry entry;
+  entry.item = item;
+  entry.removed = true;
+  change(std::move(entry));
 }
 
-std::size_t ItemIndex::size() const {
-  const std::shared_lock lock(mutex_);
-  return static_cast<std::size_t>(
-      std::ranges::count_if(vectors_, [](const auto& vector) { return !vector.empty(); }));
+void ItemIndex::change(Changes::Entry entry) {
+  const std::scoped_lock lock(change_mutex_);
+  auto next = std::make_shared<Version>(*version());
+  const bool held = next->holds(entry.item);
+  if (entry.removed && !held) return;
+  if (!held) ++next->size;
+  if (entry.removed) --next->size;
+  entry.time = ++next->time;
+  next->changes.set(std::move(entry));
+  const bool many = next->changes.entries().size() >= kManyChanges;
+  {
+    const std::scoped_lock pointer(version_mutex_);
+    version_ = std::move(next);
+  }
+  if (many) many_changes_.notify_one();
+}
+
+std::size_t ItemIndex::size() const { return version()->size; }
+
+std::size_t ItemIndex::bytes() const {
+  std::size_t bytes = tables_.tables.size() * sizeof(float);
+  for (const Part& part : version()->parts) {
+    bytes += part.segment->bytes() + part.members->bytes();
+    if (part.hidden) bytes += part.hidden->bytes();
+  }
+  return bytes;
+}
+
+void ItemIndex::compact() {
+  const std::scoped_lock lock(compaction_mutex_);
+  // Parts change here alone; changes may come while the new segment is built, and stay in the list.
+  const auto before = version();
+  if (before->changes.entries().empty()) return;
+  Items items;
+  for (const auto& entry : before->changes.entries()) {
+    if (!entry->removed) items.add(entry->item, entry->codes, entry->id);
+  }
+  std::size_t kept = before->parts.size();  // parts that stay, from the oldest
+  while (kept > 0 &&
+         before->parts[kept - 1].segment->size() <= kMergeRatio * items.numbers.size()) {
+    const Part& part = before->parts[--kept];
+    part.segment->for_each([&](std::int32_t item, auto codes, auto id) {
+      if (part.shows(item) && before->changes.find(item) == nullptr) items.add(item, codes, id);
+    });
+  }
+  std::vector<Part> parts(before->parts.begin(),
+                          before->parts.begin() + static_cast<std::ptrdiff_t>(kept));
+  for (Part& part : parts) {
+    ItemSet hidden = part.hidden ? *part.hidden : ItemSet();
+    for (const auto& entry : before->changes.entries()) hidden.insert(entry->item);
+    part.hidden = std::make_shared<const ItemSet>(std::move(hidden));
+  }
+  if (!items.numbers.empty()) parts.push_back(part_of(items.segment(tables_)));
+
+  const std::scoped_lock change(change_mutex_);
+  auto next = std::make_shared<Version>(*version());
+  next->parts = std::move(parts);
+  next->changes.drop_until(before->time);
+  const std::scoped_lock pointer(version_mutex_);
+  version_ = std::move(next);
+}
+
+void ItemIndex::compact_in_background(const std::stop_token& stop) {
+  omp_set_num_threads(1);  // of this thread: searches keep the others
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    const bool many = many_changes_.wait(
+        lock, stop, [&] { return version()->changes.entries().size() >= kManyChanges; });
+    try {
+      if (many) compact();
+    } catch (const std::exception&) {
+      // Out of memory: the list stays as it is, longer but right, until the next change asks again.
+      many_changes_.wait(lock, stop,
+                         [seen = version()->time, this] { return version()->time != seen; });
+    }
+  }
 }
 
 }  // namespace tessera

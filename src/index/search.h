@@ -33,6 +33,7 @@ class ItemSet {
     const auto word = static_cast<std::size_t>(item) / 64;
     return word < words_.size() && (words_[word] >> (item % 64) & 1) != 0;
   }
+  std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
 
  private:
   std::vector<std::uint64_t> words_;

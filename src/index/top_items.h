@@ -1,7 +1,6 @@
 #pragma once
 #include "base/progress.h"
-#include "index/search.h"
-#include "model/catalogue.h"
+#include "index/item_index.h"
 
 namespace tessera {
 
@@ -11,10 +10,10 @@ struct TopItemsOptions {
   ProgressFunction progress = {};
 };
 
-/// The k best items for the state after each history, best first, by scoring the whole catalogue;
-/// fewer where the catalogue leaves fewer. Equal scores stand in the order of item numbers, which
-/// are random (see Dataset). Throws Error if a score is not a number.
+/// The k best items for the state after each history, best first; fewer where the catalogue leaves
+/// fewer. Histories are done in blocks, each by all threads. Throws Error if a state is not finite.
 std::vector<std::vector<ScoredItem>> top_items(const Recommender& model, const Catalogue& catalogue,
+                                               const ItemIndex& index,
                                                std::span<const History> histories,
                                                const TopItemsOptions& options);
 

@@ -13,10 +13,10 @@ class Service;
 
 struct ServerOptions {
   std::string address = "127.0.0.1";
-  std::uint16_t port = 8080;     ///< 0: any free one
-  std::size_t threads = 2;       ///< that serve connections
-  std::size_t slow_threads = 8;  ///< for what may wait for a disk
-  fs::path certificate, key;     ///< PEM files; both or none. Without them it is plain HTTP
+  std::uint16_t port = 8080;            ///< 0: any free one
+  std::size_t threads = 2;              ///< that serve connections
+  std::size_t slow_threads = 8;         ///< for what may wait for a disk
+  fs::path certificate = {}, key = {};  ///< PEM files; both or none. Without them it is plain HTTP
 
   std::size_t max_connections = 10'000;
   std::uint32_t max_header = 16 << 10;  ///< bytes

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "index/index_file.h"
 #include "testing/errors.h"
 #include "testing/matrices.h"
 #include "testing/small_model.h"
@@ -21,6 +22,7 @@ class TopItems : public ::testing::Test {
     settings.tokens = "id";
     model = testing::small_model(settings, kItems, 0);
     catalogue = encode_catalogue(model, {});
+    index = build_index(model, catalogue);
   }
   /// All items but those of the history, by their scores, plainly.
   std::vector<std::int32_t> plain_order(History history, bool exclude) const {
@@ -39,6 +41,7 @@ class TopItems : public ::testing::Test {
   }
   Recommender model;
   Catalogue catalogue;
+  std::unique_ptr<ItemIndex> index;
 };
 
 std::vector<std::int32_t> numbers(const std::vector<ScoredItem>& items) {
@@ -51,7 +54,7 @@ TEST_F(TopItems, EqualsSortingEverythingForOneAndForManyHistories) {
   std::vector<std::vector<std::int32_t>> histories;
   for (std::int32_t i = 0; i < 300; ++i) histories.push_back({i % 33, (i * 7 + 1) % 33});
   const std::vector<History> views(histories.begin(), histories.end());
-  const auto best = top_items(model, catalogue, views, {.k = 7});
+  const auto best = top_items(model, catalogue, *index, views, {.k = 7});
   ASSERT_EQ(best.size(), histories.size());
   for (std::size_t i = 0; i < histories.size(); i += 17) {
     std::vector<std::int32_t> expected = plain_order(histories[i], true);
@@ -63,11 +66,11 @@ TEST_F(TopItems, EqualsSortingEverythingForOneAndForManyHistories) {
 TEST_F(TopItems, HistoryIsLeftOutUnlessAskedFor) {
   const std::vector<std::int32_t> history = {3, 5, 3};
   const History histories[] = {history};
-  const auto without = numbers(top_items(model, catalogue, histories, {.k = 100}).front());
+  const auto without = numbers(top_items(model, catalogue, *index, histories, {.k = 100}).front());
   EXPECT_EQ(without.size(), kItems - 2);
   EXPECT_EQ(std::ranges::count(without, 3) + std::ranges::count(without, 5), 0);
-  const auto with =
-      numbers(top_items(model, catalogue, histories, {.k = 100, .exclude_history = false}).front());
+  const auto with = numbers(
+      top_items(model, catalogue, *index, histories, {.k = 100, .exclude_history = false}).front());
   EXPECT_EQ(with, plain_order(history, false));
 }
 
@@ -75,15 +78,17 @@ TEST_F(TopItems, NothingIsLeftOfAHistoryThatHoldsEverything) {
   std::vector<std::int32_t> all(kItems);
   std::iota(all.begin(), all.end(), 0);
   const History histories[] = {all};
-  EXPECT_TRUE(top_items(model, catalogue, histories, {.k = 5}).front().empty());
-  EXPECT_TRUE(top_items(model, catalogue, {}, {.k = 5}).empty());
+  EXPECT_TRUE(top_items(model, catalogue, *index, histories, {.k = 5}).front().empty());
+  EXPECT_TRUE(top_items(model, catalogue, *index, {}, {.k = 5}).empty());
 }
 
 TEST_F(TopItems, ADivergedModelIsRefused) {
   catalogue.vectors[4][0] = testing::kNan;
-  const std::vector<std::int32_t> history = {1};
+  testing::expect_error([&] { build_index(model, catalogue); }, {"ID vector", "not finite"});
+  const std::vector<std::int32_t> history = {4};
   const History histories[] = {history};
-  testing::expect_error([&] { top_items(model, catalogue, histories, {}); }, {"not a number"});
+  testing::expect_error([&] { top_items(model, catalogue, *index, histories, {}); },
+                        {"state", "not finite"});
 }
 
 }  // namespace

@@ -1,0 +1,129 @@
+#include "index/index_file.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "testing/errors.h"
+#include "testing/matrices.h"
+#include "testing/small_model.h"
+#include "testing/temp_directory.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kItems = 700;
+
+class IndexFile : public ::testing::TestWithParam<const char*> {
+ protected:
+  IndexFile() {
+    const Settings settings = testing::small_settings(GetParam());
+    const std::size_t dims = settings.has_semantics() ? 5 : 0;
+    model = testing::small_model(settings, kItems, dims);
+    Random random(3);
+    Matrix text(kItems, dims);
+    fill_normal(text.span(), 1.0, random);
+    catalogue = encode_catalogue(model, text);
+    states = Matrix(20, settings.width());
+    fill_normal(states.span(), 1.0, random);
+  }
+  fs::path file() const { return directory.path() / kIndexFile; }
+  std::vector<std::vector<ScoredItem>> lists(const ItemIndex& index) const {
+    return index.search_batch(states, 30, {});
+  }
+  void expect_same_lists(const ItemIndex& a, const ItemIndex& b) const {
+    const auto first = lists(a);
+    const auto second = lists(b);
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      ASSERT_EQ(first[i].size(), second[i].size());
+      for (std::size_t j = 0; j < first[i].size(); ++j) {
+        EXPECT_EQ(first[i][j].item, second[i][j].item);
+        EXPECT_EQ(first[i][j].score, second[i][j].score);
+      }
+    }
+  }
+  testing::TempDirectory directory;
+  Recommender model;
+  Catalogue catalogue;
+  Matrix states;
+};
+
+TEST_P(IndexFile, AMappedIndexFindsWhatABuiltOneFinds) {
+  const auto built = build_index(model, catalogue);
+  EXPECT_GT(write_index(directory.path(), model, catalogue), 0.0);
+  const auto mapped = open_index(directory.path(), model, catalogue);
+  expect_same_lists(*built, *mapped);
+  // Changes to a mapped index leave the file alone.
+  const auto size = fs::file_size(file());
+  mapped->remove(lists(*mapped)[0][0].item);
+  mapped->compact();
+  EXPECT_EQ(mapped->size(), kItems - 1);
+  EXPECT_EQ(fs::file_size(file()), size);
+}
+
+TEST_P(IndexFile, SearchEqualsScoringTheCatalogue) {
+  const auto index = build_index(model, catalogue);
+  Matrix scores(states.rows(), kItems);
+  score_catalogue(catalogue, states, scores);
+  const auto found = lists(*index);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    std::vector<float> sorted(scores[i], scores[i] + kItems);
+    std::ranges::sort(sorted, std::greater());
+    for (std::size_t j = 0; j < found[i].size(); ++j) {
+      EXPECT_NEAR(found[i][j].score, sorted[j], 1e-5);
+      EXPECT_NEAR(found[i][j].score, scores[i][found[i][j].item], 1e-5);
+    }
+  }
+}
+
+TEST_P(IndexFile, TheIndexOfAnotherModelIsNotUsed) {
+  write_index(directory.path(), model, catalogue);
+  for (Parameter* parameter : model.parameters()) {
+    for (float& x : parameter->value.span()) x *= 1.5F;
+  }
+  for (float& x : catalogue.vectors.span()) x *= 1.5F;
+  expect_same_lists(*build_index(model, catalogue),
+                    *open_index(directory.path(), model, catalogue));
+}
+
+TEST_P(IndexFile, ADamagedFileIsNamed) {
+  write_index(directory.path(), model, catalogue);
+  fs::resize_file(file(), fs::file_size(file()) - 1);
+  testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
+                        {kIndexFile, "damaged"});
+  std::ofstream(file(), std::ios::trunc) << "";
+  testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
+                        {kIndexFile, "cut short"});
+}
+
+TEST_P(IndexFile, ItemsOrCodesOutOfRangeAreRefused) {
+  write_index(directory.path(), model, catalogue);
+  std::string content = read_file(file());
+  const SafeTensors good(file());
+  const auto damage = [&](const char* name, char byte) {
+    std::string bad = content;
+    const std::size_t body = content.size() - [&] {
+      std::size_t bytes = 0;
+      for (const auto& [_, tensor] : good.tensors()) bytes += tensor.bytes.size();
+      return bytes;
+    }();
+    const auto* first = good.tensors().begin()->second.bytes.data();
+    for (const auto& [_, tensor] : good.tensors()) first = std::min(first, tensor.bytes.data());
+    const auto offset = static_cast<std::size_t>(good.at(name).bytes.data() - first);
+    std::fill_n(bad.begin() + static_cast<long>(body + offset), 4, byte);
+    write_file(file(), bad);
+  };
+  damage("items", '\xF0');
+  testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
+                        {kIndexFile, "negative"});
+  if (!model.settings.has_semantics()) return;
+  damage("codes", '\x7F');
+  testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
+                        {kIndexFile, "code", "outside"});
+}
+
+INSTANTIATE_TEST_SUITE_P(Tokens, IndexFile, ::testing::Values("unified", "semantic", "id"),
+                         [](const auto& tokens) { return tokens.param; });
+
+}  // namespace
+}  // namespace tessera

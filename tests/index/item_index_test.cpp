@@ -1,0 +1,248 @@
+#include "index/item_index.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "index/small_catalogue.h"
+#include "testing/errors.h"
+#include "testing/matrices.h"
+
+namespace tessera {
+namespace {
+
+using testing::PlainItems;
+using testing::SmallCatalogue;
+
+const std::function<bool(std::int32_t)> kAll = [](std::int32_t) { return true; };
+
+/// The found list holds what brute force finds, best first: scores within 1e-5 of its scale, and
+/// the same items but where brute force itself sees a tie within rounding.
+void expect_best(const std::vector<ScoredItem>& found,
+                 const std::vector<std::pair<double, std::int32_t>>& expected,
+                 const std::function<double(std::int32_t)>& score) {
+  ASSERT_EQ(found.size(), expected.size());
+  double scale = 1.0;
+  for (const auto& [value, item] : expected) scale = std::max(scale, std::abs(value));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_NEAR(found[i].score, expected[i].first, 1e-5 * scale) << "rank " << i;
+    EXPECT_NEAR(found[i].score, score(found[i].item), 1e-5 * scale) << "item " << found[i].item;
+    if (found[i].item == expected[i].second) continue;
+    EXPECT_NEAR(score(found[i].item), expected[i].first, 1e-12 * scale) << "rank " << i;
+  }
+}
+
+void expect_exact(const ItemIndex& index, const SmallCatalogue& catalogue, const PlainItems& items,
+                  MatrixView<const float> states, std::size_t k, const SearchFilter& filter = {},
+                  const std::function<bool(std::int32_t)>& passes = kAll) {
+  for (std::size_t i = 0; i < states.rows; ++i) {
+    const auto state = states.row(i);
+    const auto expected = testing::plain_best(catalogue.tables, items, state, k, passes);
+    const auto score = [&](std::int32_t item) {
+      return testing::plain_score(catalogue.tables, state, items.at(item));
+    };
+    for (const ScanTarget& target : scan_targets()) {
+      SCOPED_TRACE(target.name);
+      SearchStatistics statistics;
+      expect_best(index.search(state, k, filter, target.scan, statistics), expected, score);
+    }
+  }
+}
+
+class Shapes : public ::testing::TestWithParam<SmallCatalogue::Shape> {};
+
+TEST_P(Shapes, SearchEqualsSortingEverything) {
+  SmallCatalogue catalogue(GetParam());
+  const auto index = catalogue.index();
+  EXPECT_EQ(index->size(), catalogue.items());
+  const Matrix states = catalogue.states(8);
+  const PlainItems items = testing::plain_items(catalogue);
+  for (const std::size_t k : {1U, 10U, 1000U}) expect_exact(*index, catalogue, items, states, k);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Index, Shapes,
+    ::testing::Values(
+        SmallCatalogue::Shape{.items = 5000, .codebook_size = 256},
+        SmallCatalogue::Shape{.items = 0}, SmallCatalogue::Shape{.items = 1},
+        SmallCatalogue::Shape{.items = 63}, SmallCatalogue::Shape{.items = 256},
+        SmallCatalogue::Shape{.items = 257}, SmallCatalogue::Shape{.items = 1000, .id_dims = 3},
+        SmallCatalogue::Shape{.items = 2000, .levels = 0, .codebook_size = 0, .id_dims = 64},
+        SmallCatalogue::Shape{.items = 20000, .levels = 1, .codebook_size = 2, .id_dims = 1},
+        SmallCatalogue::Shape{.items = 2000, .levels = 3, .codebook_size = 16, .id_dims = 0},
+        SmallCatalogue::Shape{.items = 2000, .levels = 2, .codebook_size = 1000, .id_dims = 8},
+        SmallCatalogue::Shape{.items = 2000, .levels = 11, .codebook_size = 64, .id_dims = 8},
+        SmallCatalogue::Shape{.items = 300000, .levels = 1, .codebook_size = 4, .id_dims = 2}));
+
+// Bounds and rounded sums must never lose an item that just reaches the threshold: here it stands
+// at the very score of the one item that is admitted.
+TEST(Segment, AnItemAtTheThresholdIsFound) {
+  for (const auto& shape :
+       {SmallCatalogue::Shape{.items = 1500, .codebook_size = 256},
+        SmallCatalogue::Shape{.items = 1500, .levels = 2, .codebook_size = 700},
+        SmallCatalogue::Shape{.items = 1500, .levels = 0, .id_dims = 3},
+        SmallCatalogue::Shape{.items = 1500, .codebook_size = 2, .id_dims = 1}}) {
+    SmallCatalogue catalogue(shape);
+    const Segment segment = catalogue.segment();
+    const Matrix states = catalogue.states(2);
+    for (std::size_t s = 0; s < states.rows(); ++s) {
+      const IndexQuery query = index_query(catalogue.tables, states.view().row(s));
+      for (std::size_t i = 0; i < catalogue.items(); ++i) {
+        const auto item = static_cast<std::int32_t>(i);
+        const double score = token_score(catalogue.tables, query.scores, catalogue.codes_of(i),
+                                         catalogue.ids.view().row(i));
+        for (const ScanTarget& target : scan_targets()) {
+          TopK best(1);
+          best.add(score, std::numeric_limits<std::int32_t>::max());
+          SearchStatistics statistics;
+          segment.search(
+              query, [&](std::int32_t other) { return other == item; }, target.scan, best,
+              statistics);
+          ASSERT_EQ(best.take().front().item, item) << target.name;
+        }
+      }
+    }
+  }
+}
+
+TEST(ItemIndex, AllScoresEqualStandInTheOrderOfItemNumbers) {
+  SmallCatalogue catalogue({.items = 3000});
+  const auto index = catalogue.index();
+  const std::vector<float> nowhere(catalogue.tables.width(), 0.0F);
+  for (float& x : catalogue.tables.id_offset) x = 0.0F;
+  const auto flat = catalogue.index();
+  const auto best = flat->search(nowhere, 100);
+  ASSERT_EQ(best.size(), 100U);
+  for (std::int32_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(best[static_cast<std::size_t>(i)].item, i);
+    EXPECT_EQ(best[static_cast<std::size_t>(i)].score, 0.0F);
+  }
+}
+
+TEST(ItemIndex, AllCodesEqualOrAllIdVectorsEqual) {
+  SmallCatalogue catalogue({.items = 3000});
+  const Matrix states = catalogue.states(4);
+  std::ranges::fill(catalogue.codes, 7);
+  expect_exact(*catalogue.index(), catalogue, testing::plain_items(catalogue), states, 50);
+  for (float& x : catalogue.ids.span()) x = 0.25F;
+  expect_exact(*catalogue.index(), catalogue, testing::plain_items(catalogue), states, 50);
+}
+
+TEST(ItemIndex, EqualTokensScoreBitwiseEqual) {
+  SmallCatalogue catalogue({.items = 4000, .levels = 2, .codebook_size = 3, .id_dims = 0});
+  const Matrix states = catalogue.states(3);
+  const auto index = catalogue.index();
+  for (std::size_t i = 0; i < states.rows(); ++i) {
+    std::map<std::vector<std::int32_t>, float> score_of;
+    for (const ScoredItem& found : index->search(states.view().row(i), 4000)) {
+      const auto codes = catalogue.codes_of(static_cast<std::size_t>(found.item));
+      const auto [at, added] =
+          score_of.emplace(std::vector(codes.begin(), codes.end()), found.score);
+      EXPECT_EQ(at->second, found.score);
+    }
+    EXPECT_LE(score_of.size(), 9U);
+  }
+}
+
+TEST(ItemIndex, AFewHugeItemsDoNotSpoilTheOthers) {
+  SmallCatalogue catalogue({.items = 3000});
+  for (std::size_t i = 500; i < 700; ++i) {
+    for (float& x : catalogue.ids.view().row(i)) x *= 1e9F;
+  }
+  const Matrix states = catalogue.states(4);
+  const auto index = catalogue.index();
+  const PlainItems items = testing::plain_items(catalogue);
+  expect_exact(*index, catalogue, items, states, 300);
+  // Without the huge ones the list is that of the others alone.
+  const auto small = [](std::int32_t item) { return item < 500 || item >= 700; };
+  expect_exact(*index, catalogue, items, states, 300, {.accepts = small}, small);
+}
+
+TEST(ItemIndex, WhatIsNotFiniteIsRefused) {
+  SmallCatalogue catalogue({.items = 300});
+  const auto index = catalogue.index();
+  std::vector<float> state(catalogue.tables.width(), 1.0F);
+  for (const float bad : {testing::kNan, INFINITY, 2e15F}) {
+    state[3] = bad;
+    testing::expect_error([&] { (void)index->search(state, 5); }, {"state", "not finite"});
+  }
+  const std::vector<std::int32_t> codes = {1, 2, 3};
+  std::vector<float> id(8, 0.0F);
+  testing::expect_error([&] { index->put(-1, codes, id); }, {"-1", "negative"});
+  testing::expect_error([&] { index->put(5, std::vector{1, 2}, id); }, {"2 codes"});
+  testing::expect_error([&] { index->put(5, std::vector{1, 2, 16}, id); }, {"code 16"});
+  id[2] = testing::kNan;
+  testing::expect_error([&] { index->put(5, codes, id); }, {"ID vector", "not finite"});
+  catalogue.ids[17][2] = INFINITY;
+  testing::expect_error([&] { (void)catalogue.segment(); }, {"ID vector", "not finite"});
+  catalogue.ids[17][2] = 0.0F;
+  catalogue.codes[20] = 16;
+  testing::expect_error([&] { (void)catalogue.segment(); }, {"code 16"});
+}
+
+TEST(ItemIndex, EveryFilterIsExact) {
+  SmallCatalogue catalogue({.items = 20000, .codebook_size = 256});
+  const auto index = catalogue.index();
+  const PlainItems items = testing::plain_items(catalogue);
+  const Matrix states = catalogue.states(3);
+  for (const std::size_t one_in : {1U, 2U, 50U, 5000U, 1000000U}) {
+    ItemSet allowed;
+    for (std::int32_t i = 0; i < 20000; ++i) {
+      if (catalogue.below(one_in) == 0) allowed.insert(i);
+    }
+    std::vector<std::int32_t> excluded;
+    for (int i = 0; i < 500; ++i) {
+      excluded.push_back(static_cast<std::int32_t>(catalogue.below(30000)));
+    }
+    const auto passes = [&](std::int32_t item) {
+      return allowed.contains(item) && std::ranges::find(excluded, item) == excluded.end() &&
+             item % 3 != 0;
+    };
+    const SearchFilter filter{.allowed = &allowed, .excluded = excluded, .accepts = [](auto item) {
+                                return item % 3 != 0;
+                              }};
+    for (const std::size_t k : {1U, 100U}) {
+      expect_exact(*index, catalogue, items, states, k, filter, passes);
+    }
+  }
+}
+
+TEST(ItemIndex, ABatchEqualsItsSearches) {
+  SmallCatalogue catalogue({.items = 5000});
+  const auto index = catalogue.index();
+  const Matrix states = catalogue.states(60);
+  std::vector<SearchFilter> filters(60);
+  const std::vector<std::int32_t> some = {1, 2, 3};
+  for (std::size_t i = 0; i < 60; i += 2) filters[i].excluded = some;
+  const auto lists = index->search_batch(states, 20, filters);
+  ASSERT_EQ(lists.size(), 60U);
+  for (std::size_t i = 0; i < 60; ++i) {
+    const auto alone = index->search(states.view().row(i), 20, filters[i]);
+    ASSERT_EQ(lists[i].size(), alone.size());
+    for (std::size_t j = 0; j < alone.size(); ++j) {
+      EXPECT_EQ(lists[i][j].item, alone[j].item);
+      EXPECT_EQ(lists[i][j].score, alone[j].score);
+    }
+  }
+  Matrix bad = catalogue.states(9);
+  bad[4][0] = testing::kNan;
+  testing::expect_error([&] { (void)index->search_batch(bad, 5, {}); }, {"not finite"});
+}
+
+TEST(ItemIndex, KOfZeroFindsNothing) {
+  SmallCatalogue catalogue({.items = 300});
+  const Matrix states = catalogue.states(1);
+  EXPECT_TRUE(catalogue.index()->search(states.view().row(0), 0).empty());
+}
+
+TEST(ItemIndex, MemoryOfAnItemStaysBelow48Bytes) {
+  SmallCatalogue catalogue({.items = 1 << 18, .codebook_size = 256, .width = 72});
+  const auto index = catalogue.index();
+  EXPECT_LE(static_cast<double>(index->bytes()) / static_cast<double>(catalogue.items()), 49.0)
+      << "the tables, which do not grow, are 0.8 of this";
+  const double bytes = static_cast<double>(index->bytes() - catalogue.tables.tables.size() * 4);
+  EXPECT_LE(bytes / static_cast<double>(catalogue.items()), 48.0);
+}
+
+}  // namespace
+}  // namespace tessera
