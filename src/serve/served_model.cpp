@@ -45,7 +45,7 @@ ServedModel::ServedModel(const fs::path& bundle)
       width_(settings().width()),
       zero_id_(settings().id_width()),
       plane_(principal_plane(bundle_.catalogue.vectors)),
-      index_(bundle_.model, bundle_.catalogue) {
+      index_(open_index(bundle, bundle_.model, bundle_.catalogue)) {
   if (encoder_ && settings().has_semantics() &&
       encoder_->projection.cols() != bundle_.model.item_encoder.text_dims()) {
     fail("{}: the text encoder gives {} dims where the model reads {}: the bundle is damaged",
@@ -162,7 +162,7 @@ std::vector<ScoredItem> ServedModel::recommend(History history, std::size_t k,
   const std::int32_t offsets[] = {0, static_cast<std::int32_t>(read.size())};
   const MatrixView<float> state = arena.matrix(1, width_);
   sequence_states(bundle_.model, vectors, offsets, arena, state);
-  return index_.search(state.row(0), k, filter);
+  return index_->search(state.row(0), k, filter);
 }
 
 std::vector<ScoredItem> ServedModel::similar(std::int32_t item, std::size_t k) const {
@@ -285,7 +285,7 @@ void ServedModel::put(const std::string& id, const std::string& title, const Ite
   std::ranges::copy(vector, vectors_.begin() + static_cast<std::ptrdiff_t>(
                                                    static_cast<std::size_t>(number) * width_));
   lookup_.insert(number, id, title);
-  index_.put(number, tokens.codes, id_token);
+  index_->put(number, tokens.codes, id_token);
 }
 
 bool ServedModel::erase(std::string_view id) {
@@ -297,7 +297,7 @@ bool ServedModel::erase(std::string_view id) {
   item.known = false;
   if (item.card.live) --live_items_;
   lookup_.erase(found->second, id, item.card.title);
-  index_.remove(found->second);
+  index_->remove(found->second);
   return true;
 }
 

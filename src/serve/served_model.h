@@ -1,12 +1,11 @@
 #pragma once
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
 #include <unordered_map>
 
 #include "base/arena.h"
-#include "index/item_index.h"
+#include "index/index_file.h"
 #include "model/bundle.h"
 #include "serve/item_lookup.h"
 #include "serve/plane.h"
@@ -51,7 +50,7 @@ class ServedModel {
   const Settings& settings() const { return bundle_.model.settings; }
   const nlohmann::json& config() const { return bundle_.config; }
   /// How many items can be recommended, and how many of the catalogue's own there were.
-  std::size_t items() const { return index_.size(); }
+  std::size_t items() const { return index_->size(); }
   std::size_t catalogue_items() const { return catalogue_items_; }
   std::size_t live_items() const;
   std::size_t levels() const { return levels_; }
@@ -116,7 +115,7 @@ class ServedModel {
   std::size_t catalogue_items_ = 0, levels_ = 0, width_ = 0;
   std::vector<float> zero_id_;
   Plane plane_;
-  ItemIndex index_;
+  std::unique_ptr<ItemIndex> index_;
 
   mutable std::shared_mutex mutex_;  // guards what follows
   std::vector<Item> items_;
