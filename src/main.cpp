@@ -86,6 +86,8 @@ int main(int argc, char** argv) {
   tessera::add_recommend(app);
   tessera::add_tokens(app);
   tessera::add_serve(app);
+  tessera::add_backup(app);
+  tessera::add_restore(app);
   app.footer(
       "A first tour:\n"
       "  tessera simulate  --out shop\n"

@@ -12,5 +12,7 @@ void add_evaluate(CLI::App& app);
 void add_recommend(CLI::App& app);
 void add_tokens(CLI::App& app);
 void add_serve(CLI::App& app);
+void add_backup(CLI::App& app);
+void add_restore(CLI::App& app);
 
 }  // namespace tessera

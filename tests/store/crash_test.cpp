@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -84,7 +85,10 @@ TEST_P(CrashTest, NothingAcknowledgedIsLostAndNothingDoubled) {
     Process child({std::filesystem::read_symlink("/proc/self/exe").string(),
                    "--gtest_also_run_disabled_tests", "--gtest_filter=CrashChild.DISABLED_Writes"},
                   lines);
-    std::thread killer([&, after = std::chrono::milliseconds(10 + random() % 60)] {
+    // Mostly while it writes, now and then while it opens what the last kill left.
+    std::atomic<bool> writes = false;
+    std::thread killer([&, after = std::chrono::milliseconds(random() % 50)] {
+      if (round % 5 != 4) eventually([&] { return writes.load(); });
       std::this_thread::sleep_for(after);
       child.signal(SIGKILL);
     });
@@ -92,8 +96,11 @@ TEST_P(CrashTest, NothingAcknowledgedIsLostAndNothingDoubled) {
     for (std::string line; std::getline(pipe, line);) {
       std::istringstream words(line);
       std::size_t thread = 0, n = 0;
-      if (words >> thread >> n && words.eof() && thread < kThreads) acknowledged[thread] = n + 1;
+      if (!(words >> thread >> n) || !words.eof() || thread >= kThreads) continue;
+      acknowledged[thread] = n + 1;
+      writes = true;
     }
+    writes = true;
     killer.join();
     child.wait();
     ::close(reader);

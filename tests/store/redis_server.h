@@ -36,11 +36,17 @@ class RedisServer {
   void start() {
     std::filesystem::remove(socket_);
     process_.emplace(command_);
+    // It listens before it has loaded its data.
     const auto answers = [&] {
       redisContext* const connection = redisConnectUnix(socket_.c_str());
-      const bool connected = connection != nullptr && connection->err == 0;
+      redisReply* reply = nullptr;
+      if (connection != nullptr && connection->err == 0) {
+        reply = static_cast<redisReply*>(redisCommand(connection, "PING"));
+      }
+      const bool ready = reply != nullptr && reply->type == REDIS_REPLY_STATUS;
+      freeReplyObject(reply);
       redisFree(connection);
-      return connected;
+      return ready;
     };
     if (!eventually(answers)) {
       throw std::runtime_error("redis-server does not start");
