@@ -39,4 +39,9 @@ void set_threads(int threads) {
   }
 }
 
+void work_alone() {
+  omp_set_num_threads(1);
+  sched_setaffinity(0, sizeof(cpu_set_t), &allowed_cpus());
+}
+
 }  // namespace tessera

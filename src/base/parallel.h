@@ -13,6 +13,10 @@ inline int thread_count() { return omp_get_max_threads(); }
 /// to each: unpinned threads can be packed onto one core for a long while. `threads` 0: all CPUs.
 void set_threads(int threads);
 
+/// Makes the calling thread one that works by itself: its parallel loops and GEMM use no other
+/// thread, and it may run on every CPU of the process even if a pinned thread started it.
+void work_alone();
+
 /// Calls body(begin, end) for consecutive parts of [0, n), one part a thread, each at least `grain`
 /// long. The parts depend on n, grain and the thread count only. `body` must not throw.
 template <class Body>

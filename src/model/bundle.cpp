@@ -126,6 +126,7 @@ Bundle read_bundle(const fs::path& directory) {
   bundle.model = Recommender(settings, items, count_in(bundle.config, "text_dims", file));
   const fs::path weights = directory / "model.safetensors";
   const SafeTensors tensors(weights);
+  for (Parameter* parameter : bundle.model.parameters()) parameter->keep_value_alone();
   read_model(tensors, bundle.model);
   std::vector<std::int32_t> codes;
   if (settings.has_semantics()) {

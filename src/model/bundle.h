@@ -21,8 +21,8 @@ struct Bundle {
 void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
                   const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 
-/// Throws Error naming the file, if one is missing or damaged, from a newer format version, or
-/// lacks a tensor.
+/// A bundle to infer with: its parameters hold no gradients and no moments. Throws Error naming the
+/// file, if one is missing or damaged, from a newer format version, or lacks a tensor.
 Bundle read_bundle(const fs::path& directory);
 /// As read_bundle; throws Error as well if the model was trained on another dataset than `data`.
 Bundle read_bundle_of(const fs::path& directory, const Dataset& data);

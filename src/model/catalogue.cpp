@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include "base/error.h"
 #include "base/parallel.h"
 #include "kernels/codes.h"
 #include "kernels/elementwise.h"
@@ -72,6 +73,41 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
   return catalogue;
 }
 
+std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const float> text,
+                                      StepArena& arena) {
+  const UnifiedItemEncoder& encoder = model.item_encoder;
+  if (!model.settings.has_semantics()) fail("the model has no semantic tokens: it reads no text");
+  if (text.size() != encoder.text_dims()) {
+    fail("the text embedding has {} dims where the model reads {}", text.size(),
+         encoder.text_dims());
+  }
+  const MatrixView<float> row = arena.matrix(1, text.size());
+  std::ranges::copy(text, row.data);
+  const auto found = encoder.quantizer.forward(encoder.encoder.forward(row, arena).back(), arena);
+  return {found.codes.begin(), found.codes.end()};
+}
+
+std::vector<float> item_vector(const Recommender& model, std::span<const std::int32_t> codes,
+                               std::span<const float> id) {
+  std::vector<float> vector(model.settings.semantic_width());
+  if (!codes.empty()) model.item_encoder.quantizer.decode(codes.data(), vector.data());
+  vector.insert(vector.end(), id.begin(), id.end());
+  return vector;
+}
+
+void sequence_states(const Recommender& model, MatrixView<const float> vectors,
+                     SequenceOffsets offsets, StepArena& arena, MatrixView<float> states) {
+  const auto sequence = model.transformer.forward(vectors, offsets, {}, arena);
+  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
+    if (offsets[i] == offsets[i + 1]) {
+      std::fill_n(states[i], states.cols, 0.0F);
+    } else {
+      std::copy_n(sequence.output[static_cast<std::size_t>(offsets[i + 1] - 1)], states.cols,
+                  states[i]);
+    }
+  }
+}
+
 void user_states(const Recommender& model, const Catalogue& catalogue,
                  std::span<const History> histories, MatrixView<float> states) {
   StepArena arena;
@@ -91,16 +127,7 @@ void user_states(const Recommender& model, const Catalogue& catalogue,
     }
     const MatrixView<float> x = arena.matrix(rows.size(), model.settings.width());
     gather_rows(catalogue.vectors, rows, x);
-    const auto sequence = model.transformer.forward(x, offsets, {}, arena);
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      float* state = states[first + i];
-      if (offsets[i] == offsets[i + 1]) {
-        std::fill_n(state, states.cols, 0.0F);
-      } else {
-        std::copy_n(sequence.output[static_cast<std::size_t>(offsets[i + 1] - 1)], states.cols,
-                    state);
-      }
-    }
+    sequence_states(model, x, offsets, arena, states.row_block(first, block.size()));
   }
 }
 

@@ -20,6 +20,21 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
 /// The item vectors of given codes [items, levels].
 Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes);
 
+/// Codes [levels] of one more item by its text embedding [text dims], as encode_catalogue chooses
+/// them. Throws Error if the model has no semantic tokens or the embedding another width.
+std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const float> text,
+                                      StepArena& arena);
+/// The item vector of codes [levels] and an ID vector [ID dims], each empty where the model has no
+/// such tokens.
+std::vector<float> item_vector(const Recommender& model, std::span<const std::int32_t> codes,
+                               std::span<const float> id);
+
+/// The state after the last position of each packed sequence of item vectors [positions, width],
+/// states [sequences, width]. No sequence may be longer than max_length; an empty one has state 0.
+/// Scratch comes from the arena, which the caller resets.
+void sequence_states(const Recommender& model, MatrixView<const float> vectors,
+                     SequenceOffsets offsets, StepArena& arena, MatrixView<float> states);
+
 /// A history of item numbers, oldest first.
 using History = std::span<const std::int32_t>;
 

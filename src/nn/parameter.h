@@ -20,6 +20,11 @@ struct Parameter {
         grad(rows, cols),
         m(rows, cols),
         v(rows, cols) {}
+
+  /// Gives back everything but the value: what follows only reads it.
+  void keep_value_alone() {
+    for (Matrix* of_training : {&grad, &m, &v}) *of_training = Matrix();
+  }
 };
 
 using ParameterList = std::vector<Parameter*>;

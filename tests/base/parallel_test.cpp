@@ -93,5 +93,25 @@ TEST(SetThreads, AllCpusMeansTheSameAfterPinning) {
   EXPECT_EQ(first, CPU_COUNT(&allowed));
 }
 
+TEST(WorkAlone, UsesOneThreadOnAnyCpu) {
+  int threads = 0, cpus = 0;
+  std::thread([&] {
+    set_threads(0);  // pins this thread where the process has several CPUs
+    std::thread([&] {
+      work_alone();
+      threads = thread_count();
+      cpu_set_t allowed;
+      CPU_ZERO(&allowed);
+      sched_getaffinity(0, sizeof(allowed), &allowed);
+      cpus = CPU_COUNT(&allowed);
+    }).join();
+  }).join();
+  EXPECT_EQ(threads, 1);
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  EXPECT_EQ(cpus, CPU_COUNT(&allowed));
+}
+
 }  // namespace
 }  // namespace tessera

@@ -205,6 +205,14 @@ TEST_F(BundleDirectory, IsRefusedWithCodesOfTheWrongShapeOrType) {
   expect_refused({weights.string(), "codes"});
 }
 
+TEST_F(BundleDirectory, IsReadWithoutTheMemoryOfTraining) {
+  Bundle bundle = read_bundle(directory);
+  for (const Parameter* parameter : bundle.model.parameters()) {
+    EXPECT_GT(parameter->value.size(), 0U) << parameter->name;
+    EXPECT_EQ(parameter->grad.size() + parameter->m.size() + parameter->v.size(), 0U);
+  }
+}
+
 TEST_F(BundleDirectory, IsRefusedWithAnotherNumberOfItems) {
   restore();
   const std::string lines = read_file(items);

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "testing/errors.h"
 #include "testing/matrices.h"
 #include "testing/small_model.h"
 
@@ -61,6 +62,33 @@ TEST(EncodeCatalogue, NeedsNoTextForIdTokensAlone) {
   EXPECT_EQ(catalogue.levels, 0U);
   EXPECT_TRUE(catalogue.codes.empty());
   EXPECT_TRUE(same_bits(catalogue.vectors.span(), model.item_encoder.ids.value.span()));
+}
+
+TEST(EncodeItem, GivesOneItemWhatTheCatalogueGivesIt) {
+  constexpr std::size_t kItems = 9;
+  const Recommender model = small_model(small_settings(), kItems, kTextDims);
+  const Matrix text = random_matrix(kItems, kTextDims, 1);
+  const Catalogue catalogue = encode_catalogue(model, text);
+  StepArena arena;
+  for (std::size_t i = 0; i < kItems; ++i) {
+    const std::vector<std::int32_t> codes = encode_item(model, text.view().row(i), arena);
+    EXPECT_TRUE(std::ranges::equal(codes, std::span(catalogue.codes).subspan(i * 3, 3))) << i;
+    EXPECT_TRUE(
+        same_bits(item_vector(model, codes, model.item_encoder.ids.value.view().row(i)),
+                  catalogue.vectors.view().row(static_cast<std::size_t>(catalogue.rows[i]))));
+  }
+}
+
+TEST(EncodeItem, RefusesWhatTheModelCannotRead) {
+  StepArena arena;
+  testing::expect_error(
+      [&] { encode_item(small_model(small_settings("id"), 6, 0), std::vector<float>(5), arena); },
+      {"no semantic tokens"});
+  testing::expect_error(
+      [&] {
+        encode_item(small_model(small_settings(), 6, kTextDims), std::vector<float>(4), arena);
+      },
+      {"4 dims", "5"});
 }
 
 TEST(CatalogueOfCodes, MakesOneVectorOfEachTupleWithoutIdTokens) {

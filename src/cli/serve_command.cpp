@@ -1,0 +1,147 @@
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "cli/checks.h"
+#include "cli/commands.h"
+#include "serve/server.h"
+#include "serve/service.h"
+
+namespace tessera {
+namespace {
+
+struct ServeArguments {
+  std::string model, listen = "127.0.0.1:8080", state, sync = "always", token_file,
+                     access_log = "-";
+  std::size_t history_limit = StoreOptions{}.history_limit;
+  bool without_tokens = false;
+  std::size_t idle_seconds = 75;
+  ServerOptions server;
+};
+
+void split_listen(const std::string& listen, ServerOptions& options) {
+  const std::size_t colon = listen.rfind(':');
+  const char* end = listen.data() + listen.size();
+  unsigned port = 0;
+  if (colon != std::string::npos) {
+    const auto [at, error] = std::from_chars(listen.data() + colon + 1, end, port);
+    if (error == std::errc() && at == end && port <= 65535) {
+      options.address = listen.substr(0, colon);
+      if (options.address.starts_with('[') && options.address.ends_with(']')) {
+        options.address = options.address.substr(1, options.address.size() - 2);
+      }
+      options.port = static_cast<std::uint16_t>(port);
+      return;
+    }
+  }
+  fail_usage("--listen '{}': write it as ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+             listen);
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
+// As many descriptors as the process may have: each connection needs one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void serve(ServeArguments arguments) {
+  ServerOptions& server_options = arguments.server;
+  split_listen(arguments.listen, server_options);
+  if (arguments.token_file.empty() && !arguments.without_tokens &&
+      !is_loopback(server_options.address)) {
+    fail_usage(
+        "--listen {}: others than this machine could write: give --token-file, or --without-tokens "
+        "if something else keeps them out",
+        arguments.listen);
+  }
+  server_options.threads = static_cast<std::size_t>(thread_count());
+  server_options.idle_timeout = std::chrono::seconds(arguments.idle_seconds);
+  const AccessTokens tokens =
+      arguments.token_file.empty() ? AccessTokens() : AccessTokens(arguments.token_file);
+  StoreOptions store_options;
+  store_options.history_limit = arguments.history_limit;
+  set_sync(store_options, arguments.sync);
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may end first
+  raise_descriptor_limit();
+
+  const Log events;
+  std::optional<Log> file;
+  if (arguments.access_log != "-") {
+    file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
+  }
+  const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
+  Service service(arguments.model, *store, tokens, events);
+  Server server(server_options, service, file ? *file : events);
+  if (arguments.state.empty()) {
+    fmt::print(stderr, "note: without --state, histories and items end with this process\n");
+  }
+  const bool v6 = server_options.address.find(':') != std::string::npos;
+  fmt::print("listening on {}://{}{}{}:{}\n", server_options.certificate.empty() ? "http" : "https",
+             v6 ? "[" : "", server_options.address, v6 ? "]" : "", server.port());
+  std::fflush(stdout);
+  server.run(true);
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app) {
+  auto arguments = std::make_shared<ServeArguments>();
+  ServerOptions& server = arguments->server;
+  CLI::App* command = app.add_subcommand("serve", "Recommend over HTTP, and take events and items");
+  command->add_option("--model", arguments->model, "Model bundle")->required();
+  command->add_option("--listen", arguments->listen, "ADDRESS:PORT; port 0 takes a free one")
+      ->capture_default_str();
+  command->add_option("--state", arguments->state,
+                      "Where histories and items are kept: a directory, or redis://HOST:PORT "
+                      "(default: in memory)");
+  command
+      ->add_option("--sync", arguments->sync,
+                   "When a write must be on the disk: always, none, or an interval such as "
+                   "250ms")
+      ->capture_default_str();
+  command
+      ->add_option("--history-limit", arguments->history_limit, "Latest events kept of each user")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command->add_option("--token-file", arguments->token_file,
+                      "Bearer tokens: lines 'read TOKEN', 'write TOKEN', 'admin TOKEN'");
+  command->add_flag("--without-tokens", arguments->without_tokens,
+                    "Listen beyond this machine without tokens");
+  command->add_option("--certificate", server.certificate, "PEM file: serve by TLS");
+  command->add_option("--key", server.key, "PEM file of the certificate's key");
+  command
+      ->add_option("--access-log", arguments->access_log,
+                   "File for a JSON line a request; - for standard error, or none")
+      ->capture_default_str();
+  command->add_option("--max-connections", server.max_connections, "Connections at a time")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command
+      ->add_option("--idle-timeout", arguments->idle_seconds,
+                   "Seconds a connection may wait between requests")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  command->footer(
+      "GET /openapi.json describes the API, / is a console. SIGTERM answers what is under way and\n"
+      "ends; SIGHUP loads the bundle anew while requests run.\n"
+      "Examples:\n  tessera serve --model shop-model --state shop-state\n"
+      "  tessera serve --model shop-model --state shop-state --listen 0.0.0.0:8443 \\\n"
+      "      --token-file tokens --certificate cert.pem --key key.pem\n"
+      "  curl -d '{\"history\": [\"S000012\"], \"k\": 5, \"titles\": true}' "
+      "http://127.0.0.1:8080/v1/recommend");
+  command->callback([arguments] { serve(*arguments); });
+}
+
+}  // namespace tessera

@@ -1,0 +1,70 @@
+#include "serve/access.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kShortestToken = 16;
+
+}  // namespace
+
+AccessTokens::Digest AccessTokens::digest_of(std::string_view token) {
+  Digest digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest.data());
+  return digest;
+}
+
+AccessTokens::AccessTokens(const fs::path& file) {
+  const std::string text = read_file(file);
+  if ((fs::status(file).permissions() & fs::perms::others_read) != fs::perms::none) {
+    fail("{}: anybody on this machine can read the tokens: chmod 600 {}", file.string(),
+         file.string());
+  }
+  for_each_line(text, [&](std::string_view line, std::size_t number) {
+    if (line.empty() || line.starts_with('#')) return;
+    const std::size_t blank = line.find(' ');
+    const std::string_view word = line.substr(0, blank);
+    const std::string_view token =
+        blank == std::string_view::npos ? std::string_view() : line.substr(blank + 1);
+    const Access access = word == "read"    ? Access::read
+                          : word == "write" ? Access::write
+                          : word == "admin" ? Access::admin
+                                            : Access::open;
+    const bool printed = std::ranges::all_of(token, [](char c) { return c > ' ' && c < '\x7F'; });
+    if (access == Access::open || token.size() < kShortestToken || !printed) {
+      fail(
+          "{}:{}: write 'read', 'write' or 'admin', a blank, and a token of at least {} printable "
+          "characters",
+          file.string(), number, kShortestToken);
+    }
+    if (access == Access::read) reading_needs_one_ = true;
+    tokens_.push_back({access, digest_of(token)});
+  });
+  if (tokens_.empty()) fail("{}: holds no token", file.string());
+}
+
+Access AccessTokens::granted(std::string_view authorization) const {
+  if (tokens_.empty()) return Access::admin;
+  Access granted = reading_needs_one_ ? Access::open : Access::read;
+  constexpr std::string_view kScheme = "bearer ";
+  const bool bearer =
+      authorization.size() > kScheme.size() &&
+      std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme,
+                         [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+  if (!bearer) return granted;
+  const Digest digest = digest_of(authorization.substr(kScheme.size()));
+  for (const Token& token : tokens_) {  // all of them, whichever fits
+    if (CRYPTO_memcmp(token.digest.data(), digest.data(), digest.size()) == 0) {
+      granted = std::max(granted, token.access);
+    }
+  }
+  return granted;
+}
+
+}  // namespace tessera

@@ -1,0 +1,39 @@
+#pragma once
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+
+namespace tessera {
+
+/// What a caller may do; each allows what is before it.
+enum class Access { open, read, write, admin };
+
+/// The bearer tokens of a service. Only their SHA-256 digests are kept.
+class AccessTokens {
+ public:
+  /// No tokens: everybody may do everything.
+  AccessTokens() = default;
+  /// A file of lines `read TOKEN`, `write TOKEN` and `admin TOKEN`; empty lines and lines that
+  /// begin with # are skipped. Without a `read` line everybody may read. Throws Error naming file
+  /// and line, also when others than the owner may read the file or it holds no token.
+  explicit AccessTokens(const fs::path& file);
+
+  bool empty() const { return tokens_.empty(); }
+  /// What the value of an Authorization header allows. The time it takes does not depend on how
+  /// much of a token is right.
+  Access granted(std::string_view authorization) const;
+
+ private:
+  using Digest = std::array<unsigned char, 32>;
+  static Digest digest_of(std::string_view token);
+  struct Token {
+    Access access;
+    Digest digest;
+  };
+  std::vector<Token> tokens_;
+  bool reading_needs_one_ = false;
+};
+
+}  // namespace tessera

@@ -1,0 +1,54 @@
+#include "serve/answers.h"
+
+#include "base/error.h"
+
+namespace tessera {
+
+Response reply(const Json& json, int status) {
+  return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+Json card_json(const ItemCard& card) {
+  return {{"id", card.id}, {"title", card.title}, {"codes", card.codes}, {"live", card.live}};
+}
+
+std::int32_t item_of_path(const Call& call) {
+  const std::string& id = call.match.segments.front();
+  const auto number = call.model->number(id);
+  if (!number) throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
+  return *number;
+}
+
+std::vector<std::int32_t> history_of(const Call& call, const Body& body) {
+  const auto given = body.ids("history", call.service.limits().history);
+  const auto user = body.text("user");
+  if (given.has_value() == user.has_value()) {
+    throw Refusal(400, "invalid_request", "give either 'history' or 'user'");
+  }
+  std::vector<std::string> stored;
+  if (user) {
+    check_id(*user, "user");
+    auto found = call.service.with_store([&](Store& store) { return store.history(*user); });
+    if (!found) throw Refusal(404, "unknown_user", fmt::format("no user '{}'", printable(*user)));
+    stored = std::move(*found);
+  }
+  const std::vector<std::string>& ids = given ? *given : stored;
+  // A stored history outlives the model: what this one does not know says nothing to it.
+  const bool skip = user.has_value() || body.flag("skip_unknown").value_or(false);
+  std::vector<std::int32_t> history;
+  history.reserve(ids.size());
+  const auto numbers = call.model->numbers(ids);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (numbers[i]) {
+      history.push_back(*numbers[i]);
+    } else if (!skip) {
+      throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(ids[i])));
+    }
+  }
+  if (history.empty()) {
+    throw Refusal(422, "empty_history", "the history holds no item that the model knows");
+  }
+  return history;
+}
+
+}  // namespace tessera

@@ -1,0 +1,33 @@
+#pragma once
+#include "serve/exchange.h"
+
+namespace tessera {
+
+struct Call;
+
+// What the routes do, by name; src/serve/routes.cpp says which is which. Each throws Refusal.
+Response recommend(Call& call);
+Response explain(Call& call);
+Response similar_items(Call& call);
+
+Response find_items(Call& call);
+Response get_item(Call& call);
+Response put_item(Call& call);
+Response delete_item(Call& call);
+Response get_token(Call& call);
+Response get_map(Call& call);
+
+Response append_events(Call& call);
+Response get_user(Call& call);
+Response delete_user(Call& call);
+
+Response health(Call& call);
+Response readiness(Call& call);
+Response metrics(Call& call);
+Response describe_api(Call& call);
+Response describe_model(Call& call);
+Response reload_model(Call& call);
+Response console_page(Call& call);
+Response console_file(Call& call);
+
+}  // namespace tessera

@@ -1,0 +1,120 @@
+#include <charconv>
+
+#include "base/error.h"
+#include "serve/answers.h"
+#include "serve/handlers.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kStandardLimit = 20;
+constexpr std::size_t kMaxLimit = 1000;
+constexpr std::size_t kMaxTitle = 4096;
+constexpr std::size_t kNearestCodes = 10;
+
+Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
+  Json items = Json::array();
+  for (const ItemCard& card : call.model->cards(numbers)) items.push_back(card_json(card));
+  return items;
+}
+
+/// A number of the path below `end`; throws Refusal 404.
+std::size_t path_number(const std::string& text, std::size_t first, std::size_t end,
+                        const char* what) {
+  std::size_t value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || value < first || value >= end) {
+    throw Refusal(404, "unknown_token",
+                  fmt::format("no {} '{}': they are {} to {}", what, printable(text), first,
+                              static_cast<std::int64_t>(end) - 1));
+  }
+  return value;
+}
+
+}  // namespace
+
+Response find_items(Call& call) {
+  const std::string_view query = call.parameter("prefix");
+  const std::size_t limit = call.number("limit", kStandardLimit, 1, kMaxLimit);
+  if (query.empty()) {
+    throw Refusal(400, "invalid_request", "'prefix' is missing: beginnings of words, or an id");
+  }
+  return reply({{"items", cards_json(call, call.model->find(query, limit))}});
+}
+
+Response get_item(Call& call) {
+  const std::int32_t item[] = {item_of_path(call)};
+  const ServedModel::Point point = call.model->point(item[0]);
+  Json json = card_json(call.model->cards(item).front());
+  json["place"] = point.place;
+  return reply(json);
+}
+
+Response put_item(Call& call) {
+  const std::string& id = call.match.segments.front();
+  check_id(id, "id");
+  const Body body(call.scratch, call.request.body, {"title", "text"});
+  const std::string title(body.text("title").value_or(""));
+  const std::string text(body.text("text").value_or(title));
+  if (text.empty()) {
+    throw Refusal(400, "invalid_request", "give a 'title', a 'text', or both");
+  }
+  if (title.size() > kMaxTitle || text.size() > call.service.limits().text) {
+    throw Refusal(400, "invalid_request",
+                  fmt::format("'title' may have {} bytes and 'text' {}", kMaxTitle,
+                              call.service.limits().text));
+  }
+  return reply(card_json(call.service.put_item({id, title, text}, call.scratch)));
+}
+
+Response delete_item(Call& call) {
+  call.service.erase_item(call.match.segments.front());
+  return {.status = 204, .body = ""};
+}
+
+Response get_token(Call& call) {
+  const ServedModel& model = *call.model;
+  if (model.levels() == 0) {
+    throw Refusal(404, "unknown_token", "this model has ID tokens alone");
+  }
+  const std::size_t level = path_number(call.match.segments[0], 1, model.levels() + 1, "level") - 1;
+  const auto code = static_cast<std::int32_t>(
+      path_number(call.match.segments[1], 0, model.settings().codebook_size, "code"));
+  const std::size_t limit = call.number("limit", kStandardLimit, 1, kMaxLimit);
+  std::vector<std::int32_t> items = model.items_of_code(level, code);
+  const std::size_t count = items.size();
+  items.resize(std::min(count, limit));
+  Json nearest = Json::array();
+  for (const auto& [other, cosine] : model.nearest_codes(level, code, kNearestCodes)) {
+    nearest.push_back({{"code", other}, {"cosine", cosine}});
+  }
+  return reply({{"level", level + 1},
+                {"code", code},
+                {"count", count},
+                {"items", cards_json(call, items)},
+                {"nearest", nearest}});
+}
+
+Response get_map(Call& call) {
+  std::vector<ServedModel::Point> points = call.model->map();
+  const std::size_t limit =
+      call.number("limit", call.service.limits().map, 1, call.service.limits().map);
+  // Evenly thinned by number, which is random.
+  const std::size_t step = (points.size() + limit - 1) / std::max<std::size_t>(limit, 1);
+  std::vector<std::int32_t> numbers;
+  Json x = Json::array(), y = Json::array(), codes = Json::array();
+  for (std::size_t i = 0; i < points.size(); i += std::max<std::size_t>(step, 1)) {
+    numbers.push_back(points[i].item);
+    x.push_back(points[i].place[0]);
+    y.push_back(points[i].place[1]);
+    codes.push_back(points[i].code);
+  }
+  Json ids = Json::array();
+  for (ItemCard& card : call.model->cards(numbers)) ids.push_back(std::move(card.id));
+  return reply({{"ids", std::move(ids)},
+                {"x", std::move(x)},
+                {"y", std::move(y)},
+                {"codes", std::move(codes)}});
+}
+
+}  // namespace tessera

@@ -1,0 +1,117 @@
+#include "serve/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <tuple>
+
+namespace tessera {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+// Seconds: from a tenth of a millisecond, where a recommendation lies, to what is surely wrong.
+const Histogram::BucketBoundaries& buckets() {
+  static const Histogram::BucketBoundaries boundaries = {
+      0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2};
+  return boundaries;
+}
+
+}  // namespace
+
+struct Metrics::State {
+  prometheus::Registry registry;
+  Family<Counter>& requests = prometheus::BuildCounter()
+                                  .Name("tessera_requests_total")
+                                  .Help("Requests answered, by method, route and status")
+                                  .Register(registry);
+  Family<Histogram>& seconds =
+      prometheus::BuildHistogram()
+          .Name("tessera_request_seconds")
+          .Help("Time from a request read to its answer ready, by method and route")
+          .Register(registry);
+  Gauge& connections = prometheus::BuildGauge()
+                           .Name("tessera_connections")
+                           .Help("Open connections")
+                           .Register(registry)
+                           .Add({});
+  Counter& refused = prometheus::BuildCounter()
+                         .Name("tessera_refused_connections_total")
+                         .Help("Connections turned away because there were too many")
+                         .Register(registry)
+                         .Add({});
+  Counter& store_failures = prometheus::BuildCounter()
+                                .Name("tessera_store_failures_total")
+                                .Help("Calls that the store could not carry out")
+                                .Register(registry)
+                                .Add({});
+  Family<Counter>& reloads = prometheus::BuildCounter()
+                                 .Name("tessera_reloads_total")
+                                 .Help("Attempts to load the bundle anew, by result")
+                                 .Register(registry);
+  Family<Gauge>& items = prometheus::BuildGauge()
+                             .Name("tessera_items")
+                             .Help("Items that can be recommended, by kind")
+                             .Register(registry);
+
+  // The families look metrics up by hashing their labels; these remember what was found.
+  using Key = std::tuple<std::string, std::string, int>;
+  mutable std::shared_mutex mutex;
+  std::map<Key, std::pair<Counter*, Histogram*>, std::less<>> known;
+};
+
+Metrics::Metrics() : state_(new State) {}
+Metrics::~Metrics() = default;
+
+void Metrics::count_request(std::string_view method, std::string_view route, int status,
+                            double seconds) {
+  const auto key = std::tuple(method, route, status);
+  std::pair<Counter*, Histogram*> metrics;
+  {
+    const std::shared_lock lock(state_->mutex);
+    const auto found = state_->known.find(key);
+    if (found != state_->known.end()) metrics = found->second;
+  }
+  if (metrics.first == nullptr) {
+    const std::string method_name(method);
+    const std::string route_name(route);
+    metrics = {
+        &state_->requests.Add(
+            {{"method", method_name}, {"route", route_name}, {"status", std::to_string(status)}}),
+        &state_->seconds.Add({{"method", method_name}, {"route", route_name}}, buckets())};
+    const std::unique_lock lock(state_->mutex);
+    state_->known.emplace(State::Key(method_name, route_name, status), metrics);
+  }
+  metrics.first->Increment();
+  metrics.second->Observe(seconds);
+}
+
+void Metrics::count_connections(int change) { state_->connections.Increment(change); }
+
+void Metrics::count_refused_connection() { state_->refused.Increment(); }
+
+void Metrics::count_store_failure() { state_->store_failures.Increment(); }
+
+void Metrics::count_reload(bool succeeded) {
+  state_->reloads.Add({{"result", succeeded ? "done" : "failed"}}).Increment();
+}
+
+void Metrics::set_items(std::size_t items, std::size_t live) {
+  state_->items.Add({{"kind", "all"}}).Set(static_cast<double>(items));
+  state_->items.Add({{"kind", "live"}}).Set(static_cast<double>(live));
+}
+
+std::string Metrics::text() const {
+  return prometheus::TextSerializer().Serialize(state_->registry.Collect());
+}
+
+}  // namespace tessera

@@ -1,0 +1,57 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/files.h"
+
+namespace tessera {
+
+class Log;
+class Service;
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;            ///< 0: any free one
+  std::size_t threads = 2;              ///< that serve connections
+  std::size_t slow_threads = 8;         ///< for what may wait for a disk
+  fs::path certificate = {}, key = {};  ///< PEM files; both or none. Without them it is plain HTTP
+
+  std::size_t max_connections = 10'000;
+  std::uint32_t max_header = 16 << 10;  ///< bytes
+  std::uint64_t max_body = 1 << 20;     ///< bytes
+
+  using Milliseconds = std::chrono::milliseconds;
+  Milliseconds handshake_timeout{10'000};
+  Milliseconds idle_timeout{75'000};    ///< between requests
+  Milliseconds header_timeout{10'000};  ///< from a request's first byte to the end of its header
+  Milliseconds body_timeout{30'000};    ///< for the whole body
+  Milliseconds write_timeout{30'000};   ///< for the whole answer
+  Milliseconds drain_timeout{10'000};   ///< for requests under way when it stops
+};
+
+/// HTTP/1.1 in front of a Service: each thread accepts on the port by itself and keeps its
+/// connections; routes that may be slow go to other threads.
+class Server {
+ public:
+  /// Binds; throws Error when the address cannot be used or the certificate cannot be read. Service
+  /// and log must outlive the server.
+  Server(ServerOptions options, Service& service, const Log& access_log);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::uint16_t port() const;
+  /// Serves until `stop`; with `on_signals` also until SIGTERM or SIGINT, and reloads the model on
+  /// SIGHUP. Returns when requests under way were answered or the time for that is over.
+  void run(bool on_signals = false);
+  /// From any thread: no new connections, idle ones are closed, the others end after their answer.
+  void stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tessera

@@ -1,0 +1,230 @@
+#include "serve/service.h"
+
+#include <charconv>
+
+#include "base/error.h"
+#include "base/parallel.h"
+
+namespace tessera {
+namespace {
+
+Response error_response(int status, std::string_view code, std::string_view message) {
+  const Json body = {{"error", {{"code", code}, {"message", message}}}};
+  return {.status = status, .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+/// A page of another site may not write here with the reader's browser as its tool.
+bool from_another_site(const Request& request) {
+  if (request.origin.empty() || request.method == "GET" || request.method == "HEAD") return false;
+  const std::size_t scheme = request.origin.find("://");
+  return scheme == std::string_view::npos || request.origin.substr(scheme + 3) != request.host;
+}
+
+const char* name_of(Access access) {
+  switch (access) {
+    case Access::write:
+      return "'write' or 'admin'";
+    case Access::admin:
+      return "'admin'";
+    default:
+      return "'read', 'write' or 'admin'";
+  }
+}
+
+}  // namespace
+
+std::string_view Call::parameter(std::string_view name) const {
+  for (const auto& [key, value] : match.parameters) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::size_t Call::number(std::string_view name, std::size_t standard, std::size_t low,
+                         std::size_t high) const {
+  const std::string_view text = parameter(name);
+  if (text.empty()) return standard;
+  std::size_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
+    throw Refusal(400, "invalid_request",
+                  fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
+  }
+  return value;
+}
+
+Service::Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log)
+    : bundle_(std::move(bundle)), store_(store), tokens_(std::move(tokens)), log_(log) {
+  model_ = load();
+  generation_ = 1;
+  count_items();
+}
+
+Service::~Service() {
+  if (reload_thread_.joinable()) reload_thread_.join();
+}
+
+Plan Service::plan(const Request& request) const noexcept {
+  Plan plan;
+  std::string allowed;
+  try {
+    Request routed = request;
+    if (routed.method == "HEAD") routed.method = "GET";
+    plan.match = match_route(routed.method, routed.target, allowed);
+    if (from_another_site(request)) {
+      throw Refusal(403, "cross_origin", "pages of other sites may not write here");
+    }
+    const Access needed = plan.match.route->access;
+    if (needed != Access::open && tokens_.granted(request.authorization) < needed) {
+      throw Refusal(
+          401, "unauthorized",
+          fmt::format("this needs a {} token: Authorization: Bearer TOKEN", name_of(needed)));
+    }
+  } catch (const Refusal& refusal) {
+    plan.answer = error_response(refusal.status, refusal.code, refusal.what());
+    plan.answer->allow = allowed;
+  } catch (const std::exception& error) {
+    plan.answer = error_response(500, "internal", "the request could not be read");
+  }
+  return plan;
+}
+
+Response Service::respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept {
+  if (plan.answer) return *plan.answer;
+  try {
+    scratch.arena.reset();
+    Call call{*this, request, plan.match, model(), scratch};
+    return plan.match.route->handle(call);
+  } catch (const Refusal& refusal) {
+    return error_response(refusal.status, refusal.code, refusal.what());
+  } catch (const std::bad_alloc&) {
+    log_.event("out_of_memory", plan.route());
+    return error_response(503, "out_of_memory", "there is no memory for this now; try again");
+  } catch (const std::exception& error) {
+    log_.event("internal_error", fmt::format("{}: {}", plan.route(), error.what()));
+    return error_response(500, "internal", "the service failed; its log says more");
+  }
+}
+
+std::shared_ptr<ServedModel> Service::model() const {
+  const std::lock_guard lock(model_mutex_);
+  return model_;
+}
+
+std::string Service::reload_error() const {
+  const std::lock_guard lock(model_mutex_);
+  return reload_error_;
+}
+
+void Service::apply(ServedModel& model, const StoredItem& item, StepArena& arena) const {
+  try {
+    arena.reset();
+    model.put(item.id, item.title, model.tokens_of(item.text, arena));
+  } catch (const Error& error) {  // of this item alone: the others serve
+    log_.event("item_skipped", fmt::format("stored item '{}': {}", item.id, error.what()));
+  }
+}
+
+std::shared_ptr<ServedModel> Service::load() {
+  auto model = std::make_shared<ServedModel>(bundle_);
+  StepArena arena;
+  store_.for_each_item([&](const StoredItem& item) { apply(*model, item, arena); },
+                       [&](std::string_view id) { model->erase(id); });
+  return model;
+}
+
+bool Service::start_reload() {
+  const std::lock_guard lock(reload_thread_mutex_);
+  if (reloading_.exchange(true)) return false;
+  if (reload_thread_.joinable()) reload_thread_.join();
+  reload_thread_ = std::thread([this] {
+    work_alone();
+    reload();
+    reloading_ = false;
+  });
+  return true;
+}
+
+void Service::reload() {
+  std::string failure;
+  try {
+    std::shared_ptr<ServedModel> next = load();
+    StepArena arena;
+    const std::lock_guard changes(changes_);
+    for (const Change& change : noted_) {
+      if (change.erased) {
+        next->erase(change.item.id);
+      } else {
+        apply(*next, change.item, arena);
+      }
+    }
+    const std::lock_guard lock(model_mutex_);
+    model_.swap(next);
+    ++generation_;
+  } catch (const std::exception& error) {
+    failure = message_line(error.what());
+  }
+  {
+    const std::lock_guard changes(changes_);
+    noted_.clear();
+  }
+  {
+    const std::lock_guard lock(model_mutex_);
+    reload_error_ = failure;
+  }
+  metrics_.count_reload(failure.empty());
+  count_items();
+  log_.event(failure.empty() ? "reloaded" : "reload_failed",
+             failure.empty() ? bundle_.string() : failure);
+}
+
+ItemCard Service::put_item(const StoredItem& item, Scratch& scratch) {
+  ItemCard card;
+  {
+    const std::lock_guard lock(changes_);
+    const std::shared_ptr<ServedModel> model = this->model();
+    ItemTokens tokens;
+    try {
+      tokens = model->tokens_of(item.text, scratch.arena);
+    } catch (const Error& error) {
+      throw Refusal(422, "unreadable_text", error.what());
+    }
+    with_store([&](Store& store) { store.put_item(item); });
+    if (reloading_) noted_.push_back({item, false});
+    try {
+      model->put(item.id, item.title, tokens);
+    } catch (const Error& error) {
+      throw Refusal(503, "too_many_items", error.what());
+    }
+    card = {item.id, item.title, tokens.codes, true};
+  }
+  count_items();
+  return card;
+}
+
+void Service::erase_item(std::string_view id) {
+  {
+    const std::lock_guard lock(changes_);
+    const std::shared_ptr<ServedModel> model = this->model();
+    if (!model->number(id)) {
+      throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
+    }
+    with_store([&](Store& store) { store.erase_item(id); });
+    if (reloading_) noted_.push_back({{std::string(id), "", ""}, true});
+    model->erase(id);
+  }
+  count_items();
+}
+
+void Service::refuse_for_store(const Error& error) {
+  metrics_.count_store_failure();
+  log_.event("store_failed", error.what());
+  throw Refusal(503, "store_unavailable", "the store cannot do this now; try again later");
+}
+
+void Service::count_items() {
+  const std::shared_ptr<ServedModel> model = this->model();
+  metrics_.set_items(model->items(), model->live_items());
+}
+
+}  // namespace tessera

@@ -1,0 +1,142 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/error.h"
+#include "serve/access.h"
+#include "serve/body.h"
+#include "serve/exchange.h"
+#include "serve/log.h"
+#include "serve/metrics.h"
+#include "serve/routes.h"
+#include "serve/served_model.h"
+#include "store/store.h"
+
+namespace tessera {
+
+/// What a request may ask for at most.
+struct RequestLimits {
+  std::int64_t k = 1000;        ///< items in an answer
+  std::size_t history = 1000;   ///< events of a given history
+  std::size_t events = 1000;    ///< events appended at once
+  std::size_t list = 10'000;    ///< items of an allow or deny list
+  std::size_t text = 64 << 10;  ///< bytes of an item's text
+  std::size_t map = 50'000;     ///< points of the map
+};
+
+class Service;
+
+/// What a handler works with.
+struct Call {
+  Service& service;
+  const Request& request;
+  const Match& match;
+  std::shared_ptr<ServedModel>
+      model;  ///< the same for the whole call, whatever is loaded meanwhile
+  Scratch& scratch;
+
+  /// A parameter of the query; "" if it is not there.
+  std::string_view parameter(std::string_view name) const;
+  /// A whole number within [low, high] of the query; throws Refusal 400.
+  std::size_t number(std::string_view name, std::size_t standard, std::size_t low,
+                     std::size_t high) const;
+};
+
+/// A request's route, or the answer where that is already known.
+struct Plan {
+  Match match;
+  std::optional<Response> answer;
+
+  std::string_view route() const { return match.route != nullptr ? match.route->path : "none"; }
+  std::string_view method() const { return match.route != nullptr ? match.route->method : "none"; }
+  bool slow() const { return match.route != nullptr && match.route->slow; }
+};
+
+/// The service without its sockets: requests in, responses out. The model in use is swapped as a
+/// whole while calls run, which keep the one they began with. Every function may be called from
+/// several threads at once.
+class Service {
+ public:
+  /// Loads the bundle and puts the store's items; throws Error. `store` and `log` must outlive the
+  /// service.
+  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  /// Which handler, and whether the caller may use it.
+  Plan plan(const Request& request) const noexcept;
+  /// The answer, an error's too.
+  Response respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept;
+  Response answer(const Request& request, Scratch& scratch) noexcept {
+    return respond(plan(request), request, scratch);
+  }
+
+  std::shared_ptr<ServedModel> model() const;
+  /// Loads the bundle again beside the one in use, in a thread of its own, and swaps it in with all
+  /// stored items; what goes wrong is logged and leaves the old one in use. False if that is
+  /// already going on.
+  bool start_reload();
+  /// How often a bundle was swapped in, the first one included.
+  std::size_t generation() const { return generation_; }
+  bool reloading() const { return reloading_; }
+  /// Why the last reload failed; "" if it did not.
+  std::string reload_error() const;
+
+  /// From here on /readyz says no.
+  void drain() { draining_ = true; }
+  bool draining() const { return draining_; }
+
+  /// Each changes the store, then the model in use. Throw Refusal.
+  ItemCard put_item(const StoredItem& item, Scratch& scratch);
+  void erase_item(std::string_view id);
+  /// work(store); a failure is counted, logged and thrown as Refusal 503.
+  template <class Work>
+  auto with_store(const Work& work) {
+    try {
+      return work(store_);
+    } catch (const Error& error) {
+      refuse_for_store(error);
+    }
+  }
+
+  Metrics& metrics() { return metrics_; }
+  const RequestLimits& limits() const { return limits_; }
+
+ private:
+  std::shared_ptr<ServedModel> load();
+  void reload();
+  void apply(ServedModel& model, const StoredItem& item, StepArena& arena) const;
+  [[noreturn]] void refuse_for_store(const Error& error);
+  void count_items();
+
+  const fs::path bundle_;
+  Store& store_;
+  const AccessTokens tokens_;
+  const Log& log_;
+  const RequestLimits limits_;
+  Metrics metrics_;
+
+  mutable std::mutex model_mutex_;  // guards model_ and reload_error_, for as long as a copy takes
+  std::shared_ptr<ServedModel> model_;
+  std::string reload_error_;
+
+  /// Changes of items come one at a time, so that store and model see them in one order. While a
+  /// bundle is being loaded they are noted, for it may have read the store before them.
+  std::mutex changes_;
+  struct Change {
+    StoredItem item;
+    bool erased;
+  };
+  std::vector<Change> noted_;
+
+  std::atomic<bool> reloading_ = false, draining_ = false;
+  std::atomic<std::size_t> generation_ = 0;
+  std::mutex reload_thread_mutex_;
+  std::thread reload_thread_;
+};
+
+}  // namespace tessera

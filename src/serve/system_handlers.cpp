@@ -1,0 +1,60 @@
+#include "base/error.h"
+#include "serve/answers.h"
+#include "serve/console_files.h"
+#include "serve/handlers.h"
+
+namespace tessera {
+
+Response health(Call& /*call*/) { return reply({{"status", "ok"}}); }
+
+Response readiness(Call& call) {
+  const bool ready = !call.service.draining();
+  Json json = {{"status", ready ? "ready" : "draining"},
+               {"generation", call.service.generation()},
+               {"reloading", call.service.reloading()}};
+  const std::string error = call.service.reload_error();
+  if (!error.empty()) json["reload_error"] = error;
+  return reply(json, ready ? 200 : 503);
+}
+
+Response metrics(Call& call) {
+  return {.body = call.service.metrics().text(),
+          .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+}
+
+Response describe_api(Call& /*call*/) { return reply(openapi()); }
+
+Response describe_model(Call& call) {
+  const ServedModel& model = *call.model;
+  return reply({{"generation", call.service.generation()},
+                {"items", model.items()},
+                {"live_items", model.live_items()},
+                {"reads_text", model.reads_text()},
+                {"levels", model.levels()},
+                {"codebook_size", model.levels() > 0 ? model.settings().codebook_size : 0},
+                {"max_length", model.settings().max_length},
+                {"settings", model.config().at("settings")}});
+}
+
+Response reload_model(Call& call) {
+  if (!call.service.start_reload()) {
+    throw Refusal(409, "already_reloading", "the bundle is being loaded already");
+  }
+  return reply({{"status", "reloading"}, {"generation", call.service.generation()}}, 202);
+}
+
+Response console_page(Call& /*call*/) {
+  const ConsoleFile* page = find_console_file("index.html");
+  return {.body = std::string(page->content), .content_type = std::string(page->content_type)};
+}
+
+Response console_file(Call& call) {
+  const ConsoleFile* file = find_console_file(call.match.segments.front());
+  if (file == nullptr) {
+    throw Refusal(404, "unknown_file",
+                  fmt::format("no file '{}'", printable(call.match.segments.front())));
+  }
+  return {.body = std::string(file->content), .content_type = std::string(file->content_type)};
+}
+
+}  // namespace tessera

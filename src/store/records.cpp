@@ -1,0 +1,135 @@
+#include "store/records.h"
+
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace tessera {
+namespace {
+
+void append_number(std::string& bytes, std::size_t number) {
+  for (; number >= 0x80; number >>= 7) bytes.push_back(static_cast<char>(number | 0x80));
+  bytes.push_back(static_cast<char>(number));
+}
+
+void append_string(std::string& bytes, std::string_view text) {
+  append_number(bytes, text.size());
+  bytes += text;
+}
+
+void append_strings(std::string& bytes, const std::vector<std::string_view>& texts) {
+  append_number(bytes, texts.size());
+  for (const std::string_view text : texts) append_string(bytes, text);
+}
+
+/// Takes values off the front of the bytes; once something is missing, `good` stays false.
+struct Reader {
+  std::string_view bytes;
+  bool good = true;
+
+  std::size_t number() {
+    std::size_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(bytes.front());
+      bytes.remove_prefix(1);
+      value |= std::size_t{byte & 0x7FU} << shift;
+      if (byte < 0x80) return value;
+    }
+    good = false;
+    return 0;
+  }
+
+  std::string_view string() {
+    const std::size_t size = number();
+    good = good && size <= bytes.size();
+    if (!good) return {};
+    const std::string_view text = bytes.substr(0, size);
+    bytes.remove_prefix(size);
+    return text;
+  }
+
+  std::vector<std::string_view> strings() {
+    const std::size_t count = number();
+    good = good && count <= bytes.size();  // each takes a byte or more
+    std::vector<std::string_view> texts;
+    if (good) texts.reserve(count);
+    for (std::size_t i = 0; i < count && good; ++i) texts.push_back(string());
+    return texts;
+  }
+};
+
+constexpr std::string_view kPut = "+", kErased = "-";
+
+/// `before` and `after` together, without the oldest beyond the limit.
+void join(std::vector<std::string_view>& before, const std::vector<std::string_view>& after,
+          std::size_t limit) {
+  before.insert(before.end(), after.begin(), after.end());
+  if (before.size() > limit) before.erase(before.begin(), before.end() - std::ptrdiff_t(limit));
+}
+
+}  // namespace
+
+void check_id(std::string_view id) {
+  if (id.empty()) fail_usage("an id is empty; give 1 to {} bytes", kMaxIdBytes);
+  if (id.size() > kMaxIdBytes) {
+    fail_usage("an id has {} bytes; give at most {}", id.size(), kMaxIdBytes);
+  }
+}
+
+void check_idempotency_key(std::string_view key) {
+  if (key.size() > kMaxIdempotencyKeyBytes) {
+    fail_usage("an idempotency key has {} bytes; give at most {}", key.size(),
+               kMaxIdempotencyKeyBytes);
+  }
+}
+
+HistoryRecord joined(HistoryRecord before, const HistoryRecord& after, std::size_t history_limit) {
+  join(before.events, after.events, history_limit);
+  join(before.keys, after.keys, kIdempotencyKeys);
+  return before;
+}
+
+std::string encode_history(const HistoryRecord& record) {
+  std::string bytes;
+  append_strings(bytes, record.events);
+  append_strings(bytes, record.keys);
+  return bytes;
+}
+
+std::optional<HistoryRecord> decode_history(std::string_view bytes) {
+  Reader reader{bytes};
+  HistoryRecord record;
+  record.events = reader.strings();
+  record.keys = reader.strings();
+  if (!reader.good || !reader.bytes.empty()) return std::nullopt;
+  return record;
+}
+
+std::string encode_item(const StoredItem& item) {
+  std::string bytes(kPut);
+  append_string(bytes, item.title);
+  append_string(bytes, item.text);
+  return bytes;
+}
+
+std::string encode_erased_item() { return std::string(kErased); }
+
+bool decode_item(std::string_view id, std::string_view bytes,
+                 const std::function<void(const StoredItem&)>& put,
+                 const std::function<void(std::string_view)>& erased) {
+  if (bytes == kErased) {
+    erased(id);
+    return true;
+  }
+  if (!bytes.starts_with(kPut)) return false;
+  Reader reader{bytes.substr(kPut.size())};
+  StoredItem item;
+  item.id = id;
+  item.title = reader.string();
+  item.text = reader.string();
+  if (!reader.good || !reader.bytes.empty()) return false;
+  put(item);
+  return true;
+}
+
+}  // namespace tessera

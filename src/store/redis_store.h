@@ -1,0 +1,15 @@
+#pragma once
+#include <memory>
+
+#include "store/store.h"
+
+namespace tessera {
+
+/// Whether open_store takes the spec for one of Redis.
+bool is_redis(std::string_view spec);
+
+/// A store that replicas share: Redis or Valkey, one server or one with replicas of its own (no
+/// cluster: a user's two keys must be on one server).
+std::unique_ptr<Store> open_redis_store(const std::string& spec, const StoreOptions& options);
+
+}  // namespace tessera

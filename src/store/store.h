@@ -1,0 +1,100 @@
+#pragma once
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tessera {
+
+namespace fs = std::filesystem;
+
+/// Ids are any bytes, 1 to this many.
+constexpr std::size_t kMaxIdBytes = 64 * 1024;
+/// The longest idempotency key.
+constexpr std::size_t kMaxIdempotencyKeyBytes = 256;
+/// How many idempotency keys are remembered of each user, the latest.
+constexpr std::size_t kIdempotencyKeys = 64;
+
+/// An item that was put over the API, as given: it outlives a change of model.
+struct StoredItem {
+  std::string id, title, text;
+
+  bool operator==(const StoredItem&) const = default;
+};
+
+/// What the service must not lose: user histories and live items, by external ids. A write that
+/// returned is durable as docs/store.md states for the implementation; one that threw may or may
+/// not have happened, so repeat it with its idempotency key. Every function may be called from
+/// several threads at once. They throw UsageError for an id or key of a forbidden length, and Error
+/// that names the store when it cannot do its work; it can be used on, and works again as soon as
+/// the cause is gone.
+class Store {
+ public:
+  Store() = default;
+  virtual ~Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Appends events to the end of the user's history and bounds it, in one atomic step. Returns
+  /// false and does nothing if the key (not empty) is among the last kIdempotencyKeys of this user.
+  /// No events: nothing happens, the key is not remembered.
+  virtual bool append_events(std::string_view user, std::span<const std::string> items,
+                             std::string_view idempotency_key) = 0;
+  /// Oldest first; nothing for an unknown user.
+  virtual std::optional<std::vector<std::string>> history(std::string_view user) const = 0;
+  /// Forgets the user with the idempotency keys; false if there was nothing.
+  virtual bool erase_history(std::string_view user) = 0;
+
+  virtual void put_item(const StoredItem& item) = 0;
+  /// The item is gone, whether it was put over the API or belongs to the model's catalogue.
+  virtual void erase_item(std::string_view id) = 0;
+  /// Calls put(item) for every stored item and erased(id) for every erased one, in any order.
+  virtual void for_each_item(const std::function<void(const StoredItem&)>& put,
+                             const std::function<void(std::string_view)>& erased) const = 0;
+
+  /// Adds a consistent backup to the directory while the store is in use. Throws Error if this kind
+  /// of store is backed up in another way.
+  virtual void backup(const fs::path& directory) = 0;
+  /// Removes what was erased from the disk, too, where the store would only do so in time.
+  virtual void purge_erased() {}
+};
+
+/// When RocksDB asks the disk to keep what was written. Whatever the policy, an acknowledged write
+/// survives the end of the process; the policy decides about power loss and a crash of the kernel.
+enum class Sync {
+  kAlways,    ///< before a write returns: nothing acknowledged is lost
+  kInterval,  ///< at intervals: at most the last one is lost
+  kNone,      ///< when the kernel likes, usually within half a minute
+};
+
+struct StoreOptions {
+  std::size_t history_limit = 1000;  ///< the latest events of a user that are kept, 1 or more
+  Sync sync = Sync::kAlways;
+  std::chrono::milliseconds sync_interval{1000};
+  std::string redis_prefix = "tessera:";  ///< of every key, so that others may use the server
+  std::chrono::milliseconds redis_timeout{1000};  ///< to connect, and to get each answer
+};
+
+/// Sets the sync policy by its name: "always", "none" or an interval such as "250ms" (1 ms to a
+/// minute). Throws UsageError.
+void set_sync(StoreOptions& options, std::string_view policy);
+
+/// Opens the store that `spec` names:
+///   ""                                              in memory, gone with the process
+///   redis://[[user]:password@]host[:port][/number]  Redis or Valkey
+///   unix:PATH                                       the same, by a socket file
+///   anything else                                   RocksDB in that directory, made if need be
+/// Throws UsageError for a spec or option that makes no sense, Error if the store cannot be opened.
+std::unique_ptr<Store> open_store(const std::string& spec, const StoreOptions& options = {});
+
+/// Makes the state directory (which must not exist or be empty) from the latest backup in `backup`,
+/// whose checksums are verified. Throws Error; the directory is then as before.
+void restore_backup(const fs::path& backup, const fs::path& directory);
+
+}  // namespace tessera

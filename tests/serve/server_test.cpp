@@ -1,0 +1,357 @@
+// The server behind real sockets.
+#include "serve/server.h"
+
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <thread>
+
+#include "serve/certificate.h"
+#include "serve/connection.h"
+#include "serve/small_service.h"
+#include "testing/errors.h"
+
+namespace tessera {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Answer;
+using testing::Connection;
+using testing::Parsed;
+
+constexpr const char* kBody = R"({"history":["1","6"],"k":3})";
+
+/// A server at work in threads of its own, over a small bundle.
+class RunningServer : public ::testing::Test {
+ protected:
+  void start(ServerOptions options = {}) {
+    options.port = 0;
+    options.slow_threads = 2;
+    server = std::make_unique<Server>(options, small.service(), log);
+    running = std::thread([this] { server->run(); });
+  }
+  void stop() {
+    if (!running.joinable()) return;
+    server->stop();
+    running.join();
+  }
+  ~RunningServer() override { stop(); }
+  std::uint16_t port() const { return server->port(); }
+  void expect_served() const {
+    Connection connection(port());
+    EXPECT_EQ(connection.request("POST", "/v1/recommend", kBody).status, 200);
+  }
+  std::string code_of(const Answer& answer) const {
+    return Parsed::parse(answer.body).at("error").at("code").get<std::string>();
+  }
+
+  testing::SmallService small;
+  const fs::path log_file = small.directory() / "access.log";
+  const Log log{log_file};
+  std::unique_ptr<Server> server;
+  std::thread running;
+};
+
+TEST_F(RunningServer, AnswersManyRequestsOnOneConnection) {
+  start();
+  Connection connection(port());
+  const Answer first = connection.request("POST", "/v1/recommend", kBody);
+  EXPECT_EQ(first.status, 200);
+  EXPECT_NE(first.header.find("Content-Type: application/json"), std::string::npos);
+  EXPECT_NE(first.header.find("nosniff"), std::string::npos);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(connection.request("POST", "/v1/recommend", kBody).body, first.body);
+    EXPECT_EQ(connection.request("GET", "/v1/items/1/similar").status, 200);  // another thread's
+    EXPECT_EQ(connection.request("GET", "/nothing").status, 404);
+    EXPECT_EQ(connection.request("DELETE", "/v1/users/nobody").status, 404);
+  }
+}
+
+TEST_F(RunningServer, AnswersPipelinedRequestsInOrder) {
+  start();
+  Connection connection(port());
+  std::string all;
+  for (int i = 1; i <= 16; ++i) all += Connection::text("GET", "/v1/items/" + std::to_string(i));
+  all += Connection::text("GET", "/v1/items/1/similar?k=1") +
+         Connection::text("POST", "/v1/recommend", kBody, "Connection: close\r\n");
+  ASSERT_TRUE(connection.send(all));
+  for (int i = 1; i <= 16; ++i) {
+    EXPECT_EQ(Parsed::parse(connection.receive().body).at("id"), std::to_string(i));
+  }
+  EXPECT_EQ(Parsed::parse(connection.receive().body).at("items").size(), 1U);
+  const Answer last = connection.receive();
+  EXPECT_EQ(Parsed::parse(last.body).at("items").size(), 3U);
+  EXPECT_TRUE(connection.closed());
+}
+
+TEST_F(RunningServer, FollowsHttp) {
+  start();
+  Connection connection(port());
+  const Answer head = connection.request("HEAD", "/v1/items/1");
+  EXPECT_EQ(head.status, 200);
+  const Answer get = connection.request("GET", "/v1/items/1");
+  EXPECT_NE(head.header.find("Content-Length: " + std::to_string(get.body.size())),
+            std::string::npos);
+  const Answer wrong = connection.request("PUT", "/v1/recommend");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_NE(wrong.header.find("Allow: POST"), std::string::npos);
+  connection.send(
+      "POST /v1/recommend HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "10\r\n{\"history\":[\"1\"]\r\n1\r\n}\r\n0\r\n\r\n");
+  EXPECT_EQ(connection.receive().status, 200);
+  connection.send(
+      "POST /v1/recommend HTTP/1.1\r\nHost: test\r\nContent-Length: 17\r\n"
+      "Expect: 100-continue\r\n\r\n");
+  EXPECT_EQ(connection.receive().status, 100);
+  connection.send(R"({"history":["1"]})");
+  EXPECT_EQ(connection.receive().status, 200);
+  Connection old(port());
+  old.send("GET /healthz HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(old.receive().status, 200);
+  EXPECT_TRUE(old.closed());
+  const Answer put = connection.request("PUT", "/v1/items/n", R"({"title":"oak"})");
+  EXPECT_EQ(put.status, 200);
+  const Answer gone = connection.request("DELETE", "/v1/items/n");
+  EXPECT_EQ(gone.status, 204);
+  EXPECT_EQ(gone.header.find("Content-Length"), std::string::npos);
+  EXPECT_EQ(connection.request("GET", "/healthz").status, 200);
+}
+
+TEST_F(RunningServer, AnswersMalformedHttpWith400) {
+  start();
+  for (const std::string& bytes :
+       {std::string("nonsense\r\n\r\n"), std::string("GET\r\n\r\n"),
+        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("GET / HTTP/1.1\r\nno colon\r\n\r\n"),
+        std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", 24),
+        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\n\0: x\r\n\r\n", 22),
+        std::string("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
+        std::string("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
+        std::string("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),
+        std::string(
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc"),
+        std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}) {
+    Connection connection(port());
+    connection.send(bytes);
+    const Answer answer = connection.receive();
+    EXPECT_EQ(answer.status, 400) << bytes;
+    if (answer.status == 400) {
+      EXPECT_EQ(code_of(answer), "malformed_request");
+    }
+    EXPECT_TRUE(connection.closed());
+  }
+  expect_served();
+}
+
+TEST_F(RunningServer, LimitsHeaderAndBody) {
+  start();
+  Connection header(port());
+  header.send(Connection::text("GET", "/healthz", "", "X: " + std::string(20'000, 'x') + "\r\n"));
+  const Answer large_header = header.receive();
+  EXPECT_EQ(large_header.status, 431);
+  EXPECT_EQ(code_of(large_header), "header_too_large");
+  Connection body(port());
+  body.send(Connection::text("POST", "/v1/recommend", std::string(2 << 20, ' ')));
+  const Answer large_body = body.receive();
+  EXPECT_EQ(large_body.status, 413);
+  EXPECT_EQ(code_of(large_body), "body_too_large");
+  Connection chunked(port());
+  chunked.send("POST /v1/recommend HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" +
+               std::string(2 << 20, ' '));
+  EXPECT_EQ(chunked.receive().status, 413);
+  Connection fits(port());
+  const std::string spaces(std::size_t{1} << 19, ' ');
+  EXPECT_EQ(fits.request("POST", "/v1/recommend", spaces + kBody).status, 200);
+  expect_served();
+}
+
+TEST_F(RunningServer, TurnsAwayTooManyConnections) {
+  start({.threads = 1, .max_connections = 2});
+  Connection first(port()), second(port());
+  EXPECT_EQ(first.request("GET", "/healthz").status, 200);
+  EXPECT_EQ(second.request("GET", "/healthz").status, 200);
+  Connection third(port());
+  EXPECT_TRUE(third.closed());
+  EXPECT_EQ(first.request("GET", "/healthz").status, 200);
+  EXPECT_NE(small.service().metrics().text().find("tessera_refused_connections_total 1"),
+            std::string::npos);
+}
+
+TEST_F(RunningServer, EndsConnectionsThatTakeTooLong) {
+  start({.idle_timeout = 50ms, .header_timeout = 50ms, .body_timeout = 50ms});
+  Connection idle(port()), after_one(port()), half_header(port()), half_body(port());
+  EXPECT_EQ(after_one.request("GET", "/healthz").status, 200);
+  half_header.send("GET /healthz HTTP/1.1\r\nHost: te");
+  half_body.send("POST /v1/recommend HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+  for (Connection* connection : {&idle, &after_one, &half_header, &half_body}) {
+    EXPECT_TRUE(connection->closed());
+  }
+  // A dribbling client gains no time by each byte.
+  Connection dribbling(port());
+  const std::string request =
+      Connection::text("GET", "/healthz", "", "X: " + std::string(500, 'x'));
+  bool ended = false;
+  for (const char c : request) {
+    ended = ended || !dribbling.send({&c, 1});
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_TRUE(ended || dribbling.closed());
+  expect_served();
+}
+
+TEST_F(RunningServer, ServesOthersWhileManyIdleAndDribble) {
+  start();
+  std::vector<std::unique_ptr<Connection>> slow;
+  for (int i = 0; i < 400; ++i) {
+    slow.push_back(std::make_unique<Connection>(port()));
+    if (i % 2 == 0) slow.back()->send("POST /v1/recommend HTTP/1.1\r\nContent-Le");
+  }
+  for (int i = 0; i < 50; ++i) expect_served();
+  // The dribbling ones are answered, too, once they are done.
+  slow[0]->send("ngth: " + std::to_string(std::strlen(kBody)) + "\r\n\r\n" + kBody);
+  EXPECT_EQ(slow[0]->receive().status, 200);
+  EXPECT_EQ(slow[1]->request("GET", "/healthz").status, 200);
+}
+
+TEST_F(RunningServer, AnswersWhatIsUnderWayWhenItStops) {
+  start({.threads = 1});
+  Connection idle(port()), half(port());
+  EXPECT_EQ(idle.request("GET", "/healthz").status, 200);
+  const std::string request = Connection::text("POST", "/v1/recommend", kBody);
+  half.send(request.substr(0, 40));
+  expect_served();  // by the same thread, which has read the half before
+  server->stop();
+  EXPECT_TRUE(idle.closed());
+  half.send(request.substr(40));
+  const Answer last = half.receive();
+  EXPECT_EQ(last.status, 200);
+  EXPECT_NE(last.header.find("Connection: close"), std::string::npos);
+  EXPECT_TRUE(half.closed());
+  running.join();
+  EXPECT_THROW(Connection{port()}, std::runtime_error);
+}
+
+TEST_F(RunningServer, StopsWithoutThoseThatNeverEnd) {
+  start({.drain_timeout = 50ms});
+  Connection half(port());
+  half.send("POST /v1/recommend HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+  expect_served();
+  stop();  // returns
+}
+
+TEST_F(RunningServer, SwapsModelsUnderLoad) {
+  start();
+  const auto answer = [&] {
+    Connection connection(port());
+    return connection.request("POST", "/v1/recommend", R"({"history":["1"],"scores":true})").body;
+  };
+  const std::string old_answer = answer();
+  testing::write_small_bundle(small.bundle(), "unified", 8);
+  std::atomic<bool> done = false;
+  std::atomic<int> others = 0;
+  std::string new_answer;
+  std::mutex mutex;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      Connection connection(port());
+      while (!done) {
+        const Answer got =
+            connection.request("POST", "/v1/recommend", R"({"history":["1"],"scores":true})");
+        EXPECT_EQ(got.status, 200);
+        const std::lock_guard lock(mutex);
+        if (got.body == old_answer) continue;
+        if (new_answer.empty()) new_answer = got.body;
+        if (got.body != new_answer) ++others;
+      }
+    });
+  }
+  Connection admin(port());
+  for (std::size_t generation = 2; generation < 6; ++generation) {
+    EXPECT_EQ(admin.request("POST", "/v1/admin/reload").status, 202);
+    while (small.service().generation() < generation) std::this_thread::sleep_for(1ms);
+    while (small.service().reloading()) std::this_thread::sleep_for(1ms);
+  }
+  done = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(others, 0);  // the old model or the new one, never a mixture
+  EXPECT_NE(answer(), old_answer);
+}
+
+TEST_F(RunningServer, WritesALineForEachRequestWithoutNames) {
+  start();
+  {
+    Connection connection(port());
+    connection.request("POST", "/v1/users/anna/events", R"({"items":["1"]})");
+    connection.request("GET", "/nothing/anna");
+  }
+  stop();
+  const std::string text = read_file(log_file);
+  EXPECT_EQ(text.find("anna"), std::string::npos);
+  std::vector<Parsed> lines;
+  for_each_line(text,
+                [&](std::string_view line, std::size_t) { lines.push_back(Parsed::parse(line)); });
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0].at("route"), "/v1/users/{user}/events");
+  EXPECT_EQ(lines[0].at("method"), "POST");
+  EXPECT_EQ(lines[0].at("status"), 200);
+  EXPECT_EQ(lines[0].at("client"), "127.0.0.1");
+  EXPECT_EQ(lines[1].at("status"), 404);
+  EXPECT_EQ(lines[1].at("route"), "none");
+}
+
+TEST_F(RunningServer, RefusesAPortInUse) {
+  start();
+  ServerOptions same;
+  same.port = port();
+  testing::expect_error([&] { Server(same, small.service(), log); },
+                        {"cannot bind", std::to_string(port())});
+  testing::expect_error<UsageError>(
+      [&] { Server({.address = "no address"}, small.service(), log); }, {"no address"});
+}
+
+TEST_F(RunningServer, SpeaksTls) {
+  const fs::path certificate = small.directory() / "cert.pem", key = small.directory() / "key.pem";
+  testing::write_certificate(certificate, key);
+  start({.certificate = certificate, .key = key, .handshake_timeout = 50ms});
+  Connection plain(port());
+  plain.send("GET / HTTP/1.1\r\n\r\n");
+  EXPECT_EQ(plain.receive().status, 0);
+  Connection silent(port());
+  EXPECT_TRUE(silent.closed());
+
+  const Connection connection(port());
+  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
+                                                             SSL_CTX_free);
+  ASSERT_EQ(SSL_CTX_load_verify_locations(context.get(), certificate.c_str(), nullptr), 1);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+  const std::unique_ptr<SSL, void (*)(SSL*)> tls(SSL_new(context.get()), SSL_free);
+  SSL_set_fd(tls.get(), connection.socket());
+  ASSERT_EQ(SSL_connect(tls.get()), 1);
+  EXPECT_GE(SSL_version(tls.get()), TLS1_2_VERSION);
+  for (int i = 0; i < 3; ++i) {
+    const std::string request = Connection::text("POST", "/v1/recommend", kBody);
+    ASSERT_EQ(SSL_write(tls.get(), request.data(), static_cast<int>(request.size())),
+              static_cast<int>(request.size()));
+    std::string got;
+    while (got.find("]}") == std::string::npos) {
+      char buffer[4096];
+      const int count = SSL_read(tls.get(), buffer, sizeof(buffer));
+      ASSERT_GT(count, 0);
+      got.append(buffer, static_cast<std::size_t>(count));
+    }
+    EXPECT_TRUE(got.starts_with("HTTP/1.1 200 OK"));
+  }
+}
+
+TEST_F(RunningServer, RefusesACertificateItCannotUse) {
+  const fs::path file = small.directory() / "cert.pem";
+  write_file(file, "no certificate");
+  testing::expect_error<UsageError>([&] { Server({.certificate = file}, small.service(), log); },
+                                    {"both"});
+  testing::expect_error([&] { Server({.certificate = file, .key = file}, small.service(), log); },
+                        {"cert.pem", "certificate"});
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,72 @@
+#include "store/records.h"
+
+#include <gtest/gtest.h>
+
+#include "testing/errors.h"
+
+namespace tessera::testing {
+namespace {
+
+using Views = std::vector<std::string_view>;
+
+TEST(HistoryRecords, SurviveTheirBytes) {
+  const std::string long_id(300, 'x'), longest(kMaxIdBytes, '\0');
+  const HistoryRecord record{{"", "1", long_id, longest, "\xff"}, {"key", ""}};
+  const std::string bytes = encode_history(record);
+  const auto again = decode_history(bytes);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->events, record.events);
+  EXPECT_EQ(again->keys, record.keys);
+}
+
+TEST(HistoryRecords, AreRefusedWhenBroken) {
+  const std::string bytes = encode_history({{"12", "7"}, {"key"}});
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_history(bytes.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_history(bytes + "x"));
+  EXPECT_FALSE(decode_history(std::string(20, '\xff')));
+  EXPECT_FALSE(decode_history("\xff\xff\xff\xff\xff\xff\xff\xff\x7f"));
+}
+
+TEST(HistoryRecords, AreJoinedInAnyGrouping) {
+  const HistoryRecord a{{"1", "2"}, {"a"}}, b{{"3"}, {}}, c{{"4", "5"}, {"c"}};
+  for (std::size_t limit = 1; limit < 7; ++limit) {
+    const HistoryRecord left = joined(joined(a, b, limit), c, limit);
+    const HistoryRecord right = joined(a, joined(b, c, limit), limit);
+    EXPECT_EQ(left.events, right.events);
+    EXPECT_EQ(left.events.back(), "5");
+    EXPECT_EQ(left.events.size(), std::min<std::size_t>(limit, 5));
+    EXPECT_EQ(left.keys, (Views{"a", "c"}));
+  }
+}
+
+TEST(ItemRecords, AreRefusedWhenBroken) {
+  const auto decodes = [](std::string_view bytes) {
+    return decode_item("1", bytes, [](const StoredItem&) {}, [](std::string_view) {});
+  };
+  const std::string bytes = encode_item({"1", "title", "text"});
+  EXPECT_TRUE(decodes(bytes));
+  EXPECT_TRUE(decodes(encode_erased_item()));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decodes(bytes.substr(0, size)));
+  EXPECT_FALSE(decodes(bytes + "x"));
+  EXPECT_FALSE(decodes("-x"));
+}
+
+TEST(SyncPolicies, HaveNames) {
+  StoreOptions options;
+  set_sync(options, "none");
+  EXPECT_EQ(options.sync, Sync::kNone);
+  set_sync(options, "250ms");
+  EXPECT_EQ(options.sync, Sync::kInterval);
+  EXPECT_EQ(options.sync_interval.count(), 250);
+  set_sync(options, "always");
+  EXPECT_EQ(options.sync, Sync::kAlways);
+  for (const char* bad : {"", "ms", "0ms", "-1ms", "1s", "60001ms", "99999999999ms", "Always"}) {
+    expect_error<UsageError>([&] { set_sync(options, bad); }, {"always, none", bad});
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing

@@ -1,0 +1,136 @@
+// What only the store on a Redis server has to cope with: a server that comes and goes.
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "redis_server.h"
+#include "store/redis_connections.h"
+#include "store/store.h"
+#include "testing/errors.h"
+
+namespace tessera::testing {
+namespace {
+
+using Ids = std::vector<std::string>;
+
+class RedisServers : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (redis_program().empty()) GTEST_SKIP() << "redis-server is not installed";
+  }
+  const std::filesystem::path& directory() const { return directory_.path(); }
+
+  static RedisReply ask(const RedisServer& server, const std::vector<std::string_view>& command) {
+    RedisConnections redis(parse_redis_address(server.spec()), std::chrono::seconds(5));
+    return redis.ask(command, Repeat::kSafe);
+  }
+
+ private:
+  TempDirectory directory_;
+};
+
+TEST_F(RedisServers, FindsTheServerAgain) {
+  RedisServer server(directory(), {"--appendonly", "yes", "--appendfsync", "always"});
+  const auto store = open_store(server.spec());
+  EXPECT_TRUE(store->append_events("anna", Ids{"1"}, ""));
+  server.kill();
+  expect_error([&] { store->append_events("anna", Ids{"2"}, ""); }, {"unix:", "cannot connect"});
+  expect_error([&] { store->history("anna"); }, {"unix:", "cannot connect"});
+  server.start();
+  EXPECT_TRUE(store->append_events("anna", Ids{"3"}, "")) << "the script is learnt again";
+  EXPECT_EQ(store->history("anna"), (Ids{"1", "3"}));
+}
+
+TEST_F(RedisServers, DoesNotWaitForever) {
+  const RedisServer server(directory());
+  const auto store = open_store(server.spec(), {.redis_timeout = std::chrono::milliseconds(50)});
+  store->append_events("anna", Ids{"1"}, "");
+  server.signal(SIGSTOP);
+  expect_error([&] { store->history("anna"); }, {"unix:", "no answer within 50 ms"});
+  server.signal(SIGCONT);
+  EXPECT_TRUE(eventually([&] {
+    try {
+      return store->history("anna") == Ids{"1"};
+    } catch (const Error&) {
+      return false;
+    }
+  }));
+}
+
+TEST_F(RedisServers, IsSharedByReplicasAndByOthers) {
+  const RedisServer server(directory());
+  const auto one = open_store(server.spec()), two = open_store(server.spec());
+  const auto other = open_store(server.spec(), {.redis_prefix = "other:"});
+  EXPECT_TRUE(one->append_events("anna", Ids{"1"}, "a"));
+  EXPECT_FALSE(two->append_events("anna", Ids{"1"}, "a"));
+  EXPECT_TRUE(other->append_events("anna", Ids{"2"}, "a"));
+  EXPECT_EQ(two->history("anna"), Ids{"1"});
+  EXPECT_EQ(other->history("anna"), Ids{"2"});
+  two->erase_history("anna");
+  EXPECT_EQ(one->history("anna"), std::nullopt);
+  expect_error([&] { one->backup(directory() / "backup"); }, {"unix:", "BGSAVE"});
+}
+
+TEST_F(RedisServers, AppendsAllOrNothing) {
+  const RedisServer server(directory());
+  const auto store = open_store(server.spec());
+  store->append_events("anna", Ids{"1"}, "a");
+  ask(server, {"CONFIG", "SET", "maxmemory", "1"});
+  expect_error([&] { store->append_events("anna", Ids{"2"}, "b"); }, {"unix:", "OOM"});
+  EXPECT_EQ(store->history("anna"), Ids{"1"});
+  ask(server, {"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_TRUE(store->append_events("anna", Ids{"2"}, "b"));
+  EXPECT_EQ(store->history("anna"), (Ids{"1", "2"}));
+}
+
+TEST_F(RedisServers, RefusesWhatItDoesNotKnow) {
+  const RedisServer server(directory());
+  ask(server, {"SET", "tessera:schema", "2"});
+  expect_error([&] { open_store(server.spec()); }, {"unix:", "schema version '2'", "newer"});
+  ask(server, {"SET", "tessera:schema", "1"});
+  const auto store = open_store(server.spec());
+  ask(server, {"SET", "tessera:h:anna", "x"});
+  ask(server, {"HSET", "tessera:items", "9", "?"});
+  expect_error([&] { store->history("anna"); }, {"unix:", "WRONGTYPE"});
+  expect_error([&] { store->append_events("anna", Ids{"1"}, "a"); }, {"unix:", "WRONGTYPE"});
+  expect_error([&] { store->for_each_item([](const auto&) {}, [](auto) {}); }, {"item '9'"});
+}
+
+TEST_F(RedisServers, ScansManyItemsOnce) {
+  const RedisServer server(directory());
+  const auto store = open_store(server.spec());
+  for (int i = 0; i < 3000; ++i) store->put_item({std::to_string(i), "title", "text"});
+  std::size_t items = 0;
+  store->for_each_item([&](const StoredItem&) { ++items; }, [](std::string_view) {});
+  EXPECT_EQ(items, 3000U);
+}
+
+TEST(RedisAddresses, AreParsed) {
+  const RedisAddress plain = parse_redis_address("redis://cache");
+  EXPECT_EQ(plain.name(), "redis://cache:6379/0");
+  const RedisAddress full = parse_redis_address("redis://me:p@ss:w@10.0.0.7:7000/3");
+  EXPECT_EQ(full.name(), "redis://10.0.0.7:7000/3");
+  EXPECT_EQ(full.user, "me");
+  EXPECT_EQ(full.password, "p@ss:w");
+  EXPECT_EQ(parse_redis_address("redis://:pw@h").password, "pw");
+  EXPECT_EQ(parse_redis_address("unix:/run/redis.sock").name(), "unix:/run/redis.sock");
+  for (const char* bad : {"redis://", "redis:///1", "redis://h:0", "redis://h:x", "redis://h:65536",
+                          "redis://h/x", "redis://h/-1", "redis://h:", "redis://h/",
+                          "unix:", "redis://secret@h", "redis://:secret@h:x"}) {
+    try {
+      open_store(bad);
+      ADD_FAILURE() << bad;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(RedisAddresses, WithoutAServerAreAnError) {
+  expect_error([] { open_store("redis://127.0.0.1:1"); },
+               {"redis://127.0.0.1:1/0", "cannot connect"});
+  expect_error([] { open_store("unix:/nowhere/redis.sock"); }, {"unix:/nowhere/redis.sock"});
+}
+
+}  // namespace
+}  // namespace tessera::testing

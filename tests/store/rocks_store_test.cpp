@@ -1,0 +1,224 @@
+// What only the embedded store promises: it survives, grows no worse, and says what is wrong.
+#include <fmt/format.h>
+#include <rocksdb/db.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "stores.h"
+#include "testing/errors.h"
+#include "testing/process.h"
+
+namespace tessera::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RocksStore : public ::testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
+  std::string state() const { return path("state"); }
+
+ private:
+  TempDirectory directory_;
+};
+
+/// Whether a file below the directory holds the bytes.
+bool some_file_holds(const fs::path& directory, const std::string& bytes) {
+  return std::ranges::any_of(fs::recursive_directory_iterator(directory), [&](const auto& entry) {
+    return entry.is_regular_file() && content_of(entry.path()).find(bytes) != std::string::npos;
+  });
+}
+
+TEST_F(RocksStore, IsThereAgainWhenReopened) {
+  for (const char* policy : {"always", "5ms", "none"}) {
+    StoreOptions options;
+    set_sync(options, policy);
+    const std::string user = fmt::format("user {}", policy);
+    open_store(state(), options)->append_events(user, Ids{"1"}, "a");
+    const auto store = open_store(state(), options);
+    EXPECT_FALSE(store->append_events(user, Ids{"1"}, "a"));
+    EXPECT_TRUE(store->append_events(user, Ids{"2"}, "b"));
+    EXPECT_EQ(store->history(user), (Ids{"1", "2"}));
+    store->put_item({"9", policy, ""});
+  }
+  std::vector<StoredItem> items;
+  open_store(state())->for_each_item([&](const StoredItem& item) { items.push_back(item); },
+                                     [](std::string_view) {});
+  EXPECT_EQ(items, (std::vector<StoredItem>{{"9", "none", ""}}));
+}
+
+TEST_F(RocksStore, KeepsAShorterHistoryOnceToldTo) {
+  open_store(state())->append_events("anna", Ids{"1", "2", "3"}, "a");
+  const auto store = open_store(state(), {.history_limit = 2});
+  store->append_events("anna", Ids{"4"}, "");
+  EXPECT_EQ(store->history("anna"), (Ids{"3", "4"}));
+}
+
+TEST_F(RocksStore, RemovesErasedUsersFromTheDiskWhenPurged) {
+  {
+    // Not a word twice: what repeats is compressed.
+    const auto store = open_store(state());
+    store->append_events("anna", Ids{"5r8Kq0event"}, "Zw3pX7key");
+    store->append_events("ben", Ids{"event of ben"}, "");
+    store->purge_erased();
+    EXPECT_TRUE(some_file_holds(state(), "5r8Kq0event"));
+    EXPECT_TRUE(store->erase_history("anna"));
+    store->purge_erased();
+    EXPECT_FALSE(some_file_holds(state(), "5r8Kq0event"));
+    EXPECT_FALSE(some_file_holds(state(), "Zw3pX7key"));
+  }
+  EXPECT_EQ(open_store(state())->history("ben"), Ids{"event of ben"});
+}
+
+TEST_F(RocksStore, BelongsToOneProcess) {
+  const auto store = open_store(state());
+  expect_error([&] { open_store(state()); }, {state(), "in use"});
+}
+
+TEST_F(RocksStore, RefusesWhatItDoesNotKnow) {
+  const auto put = [](const std::string& directory, const char* key, const char* value) {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, directory, &db).ok());
+    EXPECT_TRUE(db->Put({}, key, value).ok());
+    delete db;
+  };
+  put(path("other"), "key", "value");
+  expect_error([&] { open_store(path("other")); }, {path("other"), "no state of Tessera"});
+
+  open_store(state());
+  put(state(), "schema", "2");
+  expect_error([&] { open_store(state()); }, {state(), "schema version '2'", "use a newer one"});
+
+  std::ofstream(path("file")) << "x";
+  expect_error([&] { open_store(path("file")); }, {path("file")});
+}
+
+TEST_F(RocksStore, SaysWhichRecordIsBroken) {
+  open_store(state());
+  {
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, state(), &db).ok());
+    EXPECT_TRUE(db->Put({}, "hanna", "\xff").ok());
+    EXPECT_TRUE(db->Put({}, "i9", "?").ok());
+    delete db;
+  }
+  const auto store = open_store(state());
+  expect_error([&] { store->history("anna"); }, {"history of user 'anna'", "broken"});
+  expect_error([&] { store->for_each_item([](const auto&) {}, [](auto) {}); }, {"item '9'"});
+  store->put_item({"9", "", ""});
+  store->for_each_item([](const auto&) {}, [](auto) {});
+  EXPECT_TRUE(store->append_events("ben", Ids{"1"}, "a"));
+}
+
+TEST_F(RocksStore, IsRestoredFromItsLatestBackup) {
+  const std::string backup = path("backup");
+  const auto store = open_store(state());
+  for (int i = 0; i < 6; ++i) {
+    store->append_events("anna", Ids{fmt::format("{}", i)}, fmt::format("key {}", i));
+    store->backup(backup);
+  }
+  store->append_events("anna", Ids{"too late"}, "");
+
+  restore_backup(backup, path("again"));
+  const auto again = open_store(path("again"));
+  EXPECT_EQ(again->history("anna"), (Ids{"0", "1", "2", "3", "4", "5"}));
+  EXPECT_FALSE(again->append_events("anna", Ids{"5"}, "key 5"));
+
+  expect_error([&] { restore_backup(backup, state()); }, {state(), "not empty"});
+  expect_error([&] { restore_backup(path("none"), path("new")); }, {path("none"), "no backup"});
+  EXPECT_FALSE(fs::exists(path("new")));
+}
+
+TEST_F(RocksStore, RefusesABrokenBackup) {
+  const std::string backup = path("backup");
+  const auto store = open_store(state());
+  store->append_events("anna", Ids{"1"}, "");
+  store->purge_erased();  // into a table file
+  store->backup(backup);
+  for (const auto& entry : fs::recursive_directory_iterator(backup)) {
+    if (entry.path().extension() != ".sst") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(10);
+    file << "????";
+  }
+  expect_error([&] { restore_backup(backup, path("again")); }, {backup});
+  EXPECT_FALSE(fs::exists(path("again")));
+}
+
+/// A file system of 8 MiB that is gone with the object.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& at) : at_(at) {
+    fs::create_directories(at);
+    mounted_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, "size=8m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+
+ private:
+  std::string at_;
+  bool mounted_ = false;
+};
+
+TEST_F(RocksStore, GoesOnByItselfWhenTheDiskHasRoomAgain) {
+  for (const char* policy : {"always", "none"}) {
+    const std::string at = path(policy);
+    const SmallDisk disk(at);
+    if (!disk.mounted()) GTEST_SKIP() << "a small file system can only be mounted as root";
+    StoreOptions options;
+    set_sync(options, policy);
+    Ids acknowledged;
+    const auto append = [&](Store& store) {
+      const std::string number = fmt::format("{}", acknowledged.size());
+      EXPECT_TRUE(store.append_events("anna", Ids{number}, number));
+      acknowledged.push_back(number);
+    };
+    {
+      const auto store = open_store(at + "/state", options);
+      append(*store);
+      // Other users' long ids fill the disk, and a file takes what is left.
+      const std::string filler(kMaxIdBytes, 'x');
+      std::string refusal;
+      for (int i = 0; i < 1000 && refusal.empty(); ++i) {
+        if (i == 20) {
+          std::ofstream ballast(at + "/ballast", std::ios::binary);
+          while (ballast.write(filler.data(), std::ssize(filler)).flush()) {
+          }
+        }
+        try {
+          store->append_events(fmt::format("user {}", i), Ids{filler}, "key");
+        } catch (const Error& error) {
+          refusal = error.what();
+        }
+      }
+      EXPECT_NE(refusal.find("disk is full"), std::string::npos) << refusal;
+      EXPECT_NE(refusal.find(at), std::string::npos) << refusal;
+      expect_error([&] { store->append_events("anna", Ids{"lost"}, "lost"); }, {at});
+      EXPECT_EQ(store->history("anna"), acknowledged) << "reading goes on";
+
+      fs::remove(at + "/ballast");
+      EXPECT_TRUE(eventually([&] {
+        try {
+          append(*store);
+          return true;
+        } catch (const Error&) {
+          return false;
+        }
+      }));
+      append(*store);
+      EXPECT_EQ(store->history("anna"), acknowledged);
+    }
+    EXPECT_EQ(open_store(at + "/state", options)->history("anna"), acknowledged);
+  }
+}
+
+}  // namespace
+}  // namespace tessera::testing
