@@ -12,6 +12,25 @@ namespace tessera {
 namespace {
 
 using Half = _Float16;
+
+/// The rows of the projection that the texts use, in single precision; `weights` is changed to
+/// number these.
+Matrix used_rows(const std::vector<Half>& projection, std::size_t dims, SparseMatrix& weights) {
+  std::vector<std::int32_t> place(weights.cols, -1);
+  for (const std::int32_t term : weights.columns) place[static_cast<std::size_t>(term)] = 0;
+  std::int32_t used = 0;
+  for (std::int32_t& row : place) row = row < 0 ? -1 : used++;
+  Matrix rows(static_cast<std::size_t>(used), dims);
+  for (std::size_t term = 0; term < place.size(); ++term) {
+    if (place[term] < 0) continue;
+    std::copy_n(projection.begin() + static_cast<std::ptrdiff_t>(term * dims), dims,
+                rows[static_cast<std::size_t>(place[term])]);
+  }
+  for (std::int32_t& term : weights.columns) term = place[static_cast<std::size_t>(term)];
+  weights.cols = static_cast<std::size_t>(used);
+  return rows;
+}
+
 constexpr const char* kFormatVersion = "1";
 
 }  // namespace
@@ -20,17 +39,19 @@ TextEncoder TextEncoder::fit(std::span<const std::string_view> texts,
                              const TextEncoderOptions& options) {
   TextEncoder encoder;
   encoder.vocabulary = fit_vocabulary(texts, options.min_df, options.max_terms);
-  encoder.projection = right_singular_vectors(tfidf(encoder.vocabulary, texts), options.dims,
-                                              options.seed, kPowerRounds, options.progress);
-  for (float& value : encoder.projection.span()) {
-    value = static_cast<float>(static_cast<Half>(value));
-  }
+  const Matrix vectors = right_singular_vectors(tfidf(encoder.vocabulary, texts), options.dims,
+                                                options.seed, kPowerRounds, options.progress);
+  encoder.dims = vectors.cols();
+  encoder.projection.reserve(vectors.size());
+  for (const float value : vectors.span()) encoder.projection.push_back(static_cast<Half>(value));
   return encoder;
 }
 
 Matrix TextEncoder::encode(std::span<const std::string_view> texts) const {
-  Matrix embeddings(texts.size(), projection.cols());
-  multiply(tfidf(vocabulary, texts), projection, embeddings);
+  Matrix embeddings(texts.size(), dims);
+  SparseMatrix weights = tfidf(vocabulary, texts);
+  const Matrix rows = used_rows(projection, dims, weights);
+  multiply(weights, rows, embeddings);
   parallel_for(texts.size(), 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       double squares = 0.0;
@@ -46,11 +67,9 @@ Matrix TextEncoder::encode(std::span<const std::string_view> texts) const {
 void TextEncoder::save(const fs::path& file) const {
   std::string terms;
   for (const std::string& term : vocabulary.terms) terms += term + '\n';
-  std::vector<Half> half;
-  for (const float value : projection.span()) half.push_back(static_cast<Half>(value));
   const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
   write_safetensors(file,
-                    {{"projection", {"F16", {projection.rows(), projection.cols()}, bytes(half)}},
+                    {{"projection", {"F16", {vocabulary.terms.size(), dims}, bytes(projection)}},
                      {"idf", {"F32", {vocabulary.idf.size()}, bytes(vocabulary.idf)}},
                      {"terms", {"U8", {terms.size()}, bytes(terms)}}},
                     {{"format_version", kFormatVersion}});
@@ -77,10 +96,10 @@ TextEncoder TextEncoder::load(const fs::path& file) {
   }
   encoder.vocabulary.idf.assign(idf.span().begin(), idf.span().end());
   encoder.vocabulary.index_terms();
-  encoder.projection = Matrix(count, projection.shape[1]);
-  std::vector<Half> half(projection.count());
-  std::ranges::copy(projection.bytes, std::as_writable_bytes(std::span(half)).begin());
-  std::copy(half.begin(), half.end(), encoder.projection.span().begin());
+  encoder.dims = projection.shape[1];
+  encoder.projection.resize(projection.count());
+  std::ranges::copy(projection.bytes,
+                    std::as_writable_bytes(std::span(encoder.projection)).begin());
   return encoder;
 }
 

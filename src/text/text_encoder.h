@@ -21,9 +21,10 @@ struct TextEncoderOptions {
 /// of the catalogue it was fitted on (latent semantic analysis, Deerwester et al. 1990).
 struct TextEncoder {
   Vocabulary vocabulary;
-  /// [terms, dims]; its values are exact in half precision, which the file keeps, so that
-  /// embeddings made after loading equal those made after fitting.
-  Matrix projection;
+  /// [terms, dims], in half precision as in the file: embeddings made after loading equal those
+  /// made after fitting, and a service that encodes a text now and then holds half the memory.
+  std::vector<_Float16> projection;
+  std::size_t dims = 0;
 
   static TextEncoder fit(std::span<const std::string_view> texts,
                          const TextEncoderOptions& options);

@@ -54,8 +54,8 @@ TEST(TextEncoder, EqualsTfidfTimesProjectionScaledToUnitLength) {
     for (auto e = weights.offsets[i]; e < weights.offsets[i + 1]; ++e) {
       const auto at = static_cast<std::size_t>(e);
       for (std::size_t c = 0; c < 4; ++c) {
-        plain[c] += double{weights.values[at]} *
-                    encoder.projection[static_cast<std::size_t>(weights.columns[at])][c];
+        const std::size_t place = static_cast<std::size_t>(weights.columns[at]) * encoder.dims + c;
+        plain[c] += double{weights.values[at]} * static_cast<double>(encoder.projection[place]);
       }
     }
     double squares = 0.0;
@@ -90,9 +90,7 @@ TEST(TextEncoder, EncodesATextAloneAsInACompany) {
   }
 }
 
-TEST(TextEncoder, IsTheSameForTheSameSeed) {
-  EXPECT_TRUE(same_bits(fitted().projection.span(), fitted().projection.span()));
-}
+TEST(TextEncoder, IsTheSameForTheSameSeed) { EXPECT_EQ(fitted().projection, fitted().projection); }
 
 TEST(TextEncoder, FillsDimsBeyondTheRankWithZeros) {
   const Matrix rows = fitted(40).encode(kTexts);
