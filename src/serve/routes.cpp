@@ -104,6 +104,10 @@ const Route kRoutes[] = {
     {"GET", "/v1/model", Access::read, false, describe_model, "The model in use", "", "", kObject},
     {"POST", "/v1/admin/reload", Access::admin, true, reload_model,
      "Loads the bundle again and swaps it in while requests run", "", "", kObject},
+    {"POST", "/v1/admin/backup", Access::admin, true, backup_store,
+     "Backs the store up to the directory of --backups while it is in use", "", "", kObject},
+    {"POST", "/v1/admin/purge", Access::admin, true, purge_store,
+     "Removes what was erased from the store's files now, not in time", "", "", kObject},
     {"GET", "/healthz", Access::open, false, health, "Whether the process answers", "", "",
      kObject},
     {"GET", "/readyz", Access::open, false, readiness, "Whether to send requests here", "", "",
@@ -205,9 +209,9 @@ Json operation_of(const Route& route) {
   }
   Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
   if (!route.reply.empty()) answer["content"] = json_content(route.reply);
-  const char* status = route.method == "DELETE"        ? "204"
-                       : route.access == Access::admin ? "202"
-                                                       : "200";
+  const char* status = route.method == "DELETE"       ? "204"
+                       : route.handle == reload_model ? "202"
+                                                      : "200";
   operation["responses"] = {
       {status, answer},
       {"default",

@@ -61,8 +61,9 @@ struct Plan {
 class Service {
  public:
   /// Loads the bundle and puts the store's items; throws Error. `store` and `log` must outlive the
-  /// service.
-  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log);
+  /// service. `backups`: where the store is backed up to on request; empty: nowhere.
+  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log,
+          fs::path backups = {});
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -103,6 +104,7 @@ class Service {
     }
   }
 
+  const fs::path& backups() const { return backups_; }
   Metrics& metrics() { return metrics_; }
   const RequestLimits& limits() const { return limits_; }
 
@@ -113,7 +115,7 @@ class Service {
   [[noreturn]] void refuse_for_store(const Error& error);
   void count_items();
 
-  const fs::path bundle_;
+  const fs::path bundle_, backups_;
   Store& store_;
   const AccessTokens tokens_;
   const Log& log_;
