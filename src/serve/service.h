@@ -52,7 +52,13 @@ struct Plan {
 
   std::string_view route() const { return match.route != nullptr ? match.route->path : "none"; }
   std::string_view method() const { return match.route != nullptr ? match.route->method : "none"; }
-  bool slow() const { return match.route != nullptr && match.route->slow; }
+  /// Whether the answer may take long; a stored user's history comes from a store that may be far.
+  bool slow(const Request& request) const {
+    if (answer || match.route == nullptr) return false;
+    return match.route->pace == Route::Pace::slow ||
+           (match.route->pace == Route::Pace::slow_for_user &&
+            request.body.find("\"user\"") != std::string_view::npos);
+  }
 };
 
 /// The service without its sockets: requests in, responses out. The model in use is swapped as a
