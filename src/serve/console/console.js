@@ -215,12 +215,15 @@ async function search() {
 }
 
 $('search').addEventListener('input', search);
-$('search').addEventListener('keydown', event => {
+$('search').addEventListener('keydown', async event => {
   if (event.key === 'ArrowDown') {
     event.preventDefault();
     $('found').querySelector('.add')?.focus();
   }
-  if (event.key === 'Enter') $('found').querySelector('.add')?.click();
+  if (event.key === 'Enter') {
+    await search();  // for the words as they are now
+    $('found').querySelector('.add')?.click();
+  }
   if (event.key === 'Escape') {
     $('search').value = '';
     search();
