@@ -17,7 +17,7 @@ namespace tessera {
 namespace {
 
 struct ServeArguments {
-  std::string model, listen = "127.0.0.1:8080", state, sync = "always", token_file,
+  std::string model, listen = "127.0.0.1:8080", state, sync = "always", token_file, backups,
                      access_log = "-";
   std::size_t history_limit = StoreOptions{}.history_limit;
   bool without_tokens = false;
@@ -82,7 +82,7 @@ void serve(ServeArguments arguments) {
     file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
   }
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
-  Service service(arguments.model, *store, tokens, events);
+  Service service(arguments.model, *store, tokens, events, arguments.backups);
   Server server(server_options, service, file ? *file : events);
   if (arguments.state.empty()) {
     fmt::print(stderr, "note: without --state, histories and items end with this process\n");
@@ -115,6 +115,8 @@ void add_serve(CLI::App& app) {
       ->add_option("--history-limit", arguments->history_limit, "Latest events kept of each user")
       ->check(count_from(1))
       ->capture_default_str();
+  command->add_option("--backups", arguments->backups,
+                      "Directory for POST /v1/admin/backup: the latest three are kept");
   command->add_option("--token-file", arguments->token_file,
                       "Bearer tokens: lines 'read TOKEN', 'write TOKEN', 'admin TOKEN'");
   command->add_flag("--without-tokens", arguments->without_tokens,

@@ -27,6 +27,8 @@ Response metrics(Call& call);
 Response describe_api(Call& call);
 Response describe_model(Call& call);
 Response reload_model(Call& call);
+Response backup_store(Call& call);
+Response purge_store(Call& call);
 Response console_page(Call& call);
 Response console_file(Call& call);
 

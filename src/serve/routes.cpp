@@ -9,6 +9,8 @@
 namespace tessera {
 namespace {
 
+using Pace = Route::Pace;
+
 // JSON schemas; {"$ref": "#/components/schemas/…"} names one of openapi() below.
 constexpr const char* kItems =
     R"({"type": "object", "required": ["items"], "properties": {"items": {"type": "array",
@@ -78,40 +80,46 @@ constexpr const char* kMap =
         "codes": {"type": "array", "items": {"type": "integer"}}}})";
 
 const Route kRoutes[] = {
-    {"POST", "/v1/recommend", Access::read, false, recommend,
+    {"POST", "/v1/recommend", Access::read, Pace::slow_for_user, recommend,
      "The best items for a stored user or a given history", "", kRecommend, kScoredItems},
-    {"POST", "/v1/explain", Access::read, true, explain,
+    {"POST", "/v1/explain", Access::read, Pace::slow, explain,
      "Why an item scores as it does: each token's part, and each event's", "", kExplain,
      kExplanation},
-    {"GET", "/v1/items", Access::read, true, find_items,
+    {"GET", "/v1/items", Access::read, Pace::slow, find_items,
      "Items in whose id or title every given word begins a word", "prefix limit", "", kItems},
-    {"GET", "/v1/items/{id}", Access::read, false, get_item, "One item", "", "", kItem},
-    {"PUT", "/v1/items/{id}", Access::write, true, put_item,
+    {"GET", "/v1/items/{id}", Access::read, Pace::quick, get_item, "One item", "", "", kItem},
+    {"PUT", "/v1/items/{id}", Access::write, Pace::slow, put_item,
      "Adds or replaces an item by its text; it is recommendable at once", "", kPut, kItem},
-    {"DELETE", "/v1/items/{id}", Access::write, true, delete_item, "Takes an item out"},
-    {"GET", "/v1/items/{id}/similar", Access::read, true, similar_items,
+    {"DELETE", "/v1/items/{id}", Access::write, Pace::slow, delete_item, "Takes an item out"},
+    {"GET", "/v1/items/{id}/similar", Access::read, Pace::slow, similar_items,
      "Items by the cosine of their vectors with this one's", "k", "", kScoredItems},
-    {"POST", "/v1/users/{user}/events", Access::write, true, append_events,
+    {"POST", "/v1/users/{user}/events", Access::write, Pace::slow, append_events,
      "Appends events to a user's history", "", kEvents, kAppended},
-    {"GET", "/v1/users/{user}", Access::write, true, get_user, "A user's history, oldest first", "",
-     "", kUser},
-    {"DELETE", "/v1/users/{user}", Access::write, true, delete_user, "Forgets a user"},
-    {"GET", "/v1/tokens/{level}/{code}", Access::read, true, get_token,
+    {"GET", "/v1/users/{user}", Access::write, Pace::slow, get_user,
+     "A user's history, oldest first", "", "", kUser},
+    {"DELETE", "/v1/users/{user}", Access::write, Pace::slow, delete_user, "Forgets a user"},
+    {"GET", "/v1/tokens/{level}/{code}", Access::read, Pace::slow, get_token,
      "A semantic token (levels from 1): its items and the codes nearest to it", "limit", "",
      kToken},
-    {"GET", "/v1/map", Access::read, true, get_map,
+    {"GET", "/v1/map", Access::read, Pace::slow, get_map,
      "Items in the principal plane of the catalogue, with their first code", "limit", "", kMap},
-    {"GET", "/v1/model", Access::read, false, describe_model, "The model in use", "", "", kObject},
-    {"POST", "/v1/admin/reload", Access::admin, true, reload_model,
+    {"GET", "/v1/model", Access::read, Pace::quick, describe_model, "The model in use", "", "",
+     kObject},
+    {"POST", "/v1/admin/reload", Access::admin, Pace::slow, reload_model,
      "Loads the bundle again and swaps it in while requests run", "", "", kObject},
-    {"GET", "/healthz", Access::open, false, health, "Whether the process answers", "", "",
+    {"POST", "/v1/admin/backup", Access::admin, Pace::slow, backup_store,
+     "Backs the store up to the directory of --backups while it is in use", "", "", kObject},
+    {"POST", "/v1/admin/purge", Access::admin, Pace::slow, purge_store,
+     "Removes what was erased from the store's files now, not in time", "", "", kObject},
+    {"GET", "/healthz", Access::open, Pace::quick, health, "Whether the process answers", "", "",
      kObject},
-    {"GET", "/readyz", Access::open, false, readiness, "Whether to send requests here", "", "",
+    {"GET", "/readyz", Access::open, Pace::quick, readiness, "Whether to send requests here", "",
+     "", kObject},
+    {"GET", "/metrics", Access::read, Pace::slow, metrics, "Counts and latencies, for Prometheus"},
+    {"GET", "/openapi.json", Access::open, Pace::slow, describe_api, "This description", "", "",
      kObject},
-    {"GET", "/metrics", Access::read, true, metrics, "Counts and latencies, for Prometheus"},
-    {"GET", "/openapi.json", Access::open, true, describe_api, "This description", "", "", kObject},
-    {"GET", "/", Access::open, false, console_page, "The console, a page for people"},
-    {"GET", "/console/{file}", Access::open, false, console_file, "A file of the console"},
+    {"GET", "/", Access::open, Pace::quick, console_page, "The console, a page for people"},
+    {"GET", "/console/{file}", Access::open, Pace::quick, console_file, "A file of the console"},
 };
 
 int hex_digit(char c) {
@@ -205,9 +213,9 @@ Json operation_of(const Route& route) {
   }
   Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
   if (!route.reply.empty()) answer["content"] = json_content(route.reply);
-  const char* status = route.method == "DELETE"        ? "204"
-                       : route.access == Access::admin ? "202"
-                                                       : "200";
+  const char* status = route.method == "DELETE"       ? "204"
+                       : route.handle == reload_model ? "202"
+                                                      : "200";
   operation["responses"] = {
       {status, answer},
       {"default",

@@ -19,9 +19,9 @@ struct Route {
   std::string_view method;
   std::string_view path;  ///< "/v1/users/{user}": braces name a segment
   Access access = Access::read;
-  /// Whether it may take long or wait for a disk, and must not hold up the thread that serves
+  /// Whether it may take long or wait for the store, and must not hold up the thread that serves
   /// others.
-  bool slow = false;
+  enum class Pace { quick, slow, slow_for_user } pace = Pace::quick;
   Response (*handle)(Call&) = nullptr;
   std::string_view summary;
   std::string_view query = {};  ///< names of its query parameters, with blanks between

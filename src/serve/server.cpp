@@ -307,7 +307,7 @@ asio::awaitable<bool> Server::State::answer(Thread& thread, Stream& stream,
                            .origin = view(http_request[http::field::origin])};
   const Plan plan = service.plan(request);
   Response response;
-  if (plan.slow() && !plan.answer) {
+  if (plan.slow(request)) {
     response = co_await asio::co_spawn(
         slow_context,
         [&]() -> asio::awaitable<Response> {

@@ -53,8 +53,13 @@ std::size_t Call::number(std::string_view name, std::size_t standard, std::size_
   return value;
 }
 
-Service::Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log)
-    : bundle_(std::move(bundle)), store_(store), tokens_(std::move(tokens)), log_(log) {
+Service::Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log,
+                 fs::path backups)
+    : bundle_(std::move(bundle)),
+      backups_(std::move(backups)),
+      store_(store),
+      tokens_(std::move(tokens)),
+      log_(log) {
   model_ = load();
   generation_ = 1;
   count_items();

@@ -52,7 +52,13 @@ struct Plan {
 
   std::string_view route() const { return match.route != nullptr ? match.route->path : "none"; }
   std::string_view method() const { return match.route != nullptr ? match.route->method : "none"; }
-  bool slow() const { return match.route != nullptr && match.route->slow; }
+  /// Whether the answer may take long; a stored user's history comes from a store that may be far.
+  bool slow(const Request& request) const {
+    if (answer || match.route == nullptr) return false;
+    return match.route->pace == Route::Pace::slow ||
+           (match.route->pace == Route::Pace::slow_for_user &&
+            request.body.find("\"user\"") != std::string_view::npos);
+  }
 };
 
 /// The service without its sockets: requests in, responses out. The model in use is swapped as a
@@ -61,8 +67,9 @@ struct Plan {
 class Service {
  public:
   /// Loads the bundle and puts the store's items; throws Error. `store` and `log` must outlive the
-  /// service.
-  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log);
+  /// service. `backups`: where the store is backed up to on request; empty: nowhere.
+  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log,
+          fs::path backups = {});
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -103,6 +110,7 @@ class Service {
     }
   }
 
+  const fs::path& backups() const { return backups_; }
   Metrics& metrics() { return metrics_; }
   const RequestLimits& limits() const { return limits_; }
 
@@ -113,7 +121,7 @@ class Service {
   [[noreturn]] void refuse_for_store(const Error& error);
   void count_items();
 
-  const fs::path bundle_;
+  const fs::path bundle_, backups_;
   Store& store_;
   const AccessTokens tokens_;
   const Log& log_;

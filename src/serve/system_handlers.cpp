@@ -43,6 +43,20 @@ Response reload_model(Call& call) {
   return reply({{"status", "reloading"}, {"generation", call.service.generation()}}, 202);
 }
 
+Response backup_store(Call& call) {
+  const fs::path& directory = call.service.backups();
+  if (directory.empty()) {
+    throw Refusal(409, "no_backup_directory", "the service was started without --backups");
+  }
+  call.service.with_store([&](Store& store) { store.backup(directory); });
+  return reply({{"status", "done"}});
+}
+
+Response purge_store(Call& call) {
+  call.service.with_store([](Store& store) { store.purge_erased(); });
+  return reply({{"status", "done"}});
+}
+
 Response console_page(Call& /*call*/) {
   const ConsoleFile* page = find_console_file("index.html");
   return {.body = std::string(page->content), .content_type = std::string(page->content_type)};

@@ -15,6 +15,7 @@ namespace tessera {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using testing::Answer;
 using testing::Connection;
 using testing::Parsed;
@@ -122,9 +123,8 @@ TEST_F(RunningServer, AnswersMalformedHttpWith400) {
   for (const std::string& bytes :
        {std::string("nonsense\r\n\r\n"), std::string("GET\r\n\r\n"),
         std::string("GET / HTTP/9.9\r\n\r\n"), std::string("GET / HTTP/1.1\r\nno colon\r\n\r\n"),
-        std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n", 24),
-        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        std::string("GET / HTTP/1.1\r\n\0: x\r\n\r\n", 22),
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"s,
+        std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "GET / HTTP/1.1\r\n\0: x\r\n\r\n"s,
         std::string("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
         std::string("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
         std::string("POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"),

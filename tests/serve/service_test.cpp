@@ -210,6 +210,27 @@ TEST(ServiceStore, FailuresAreAnsweredWith503AndChangeNothing) {
   EXPECT_EQ(status("PUT", "/v1/items/new", R"({"title":"oak"})"), 200);
 }
 
+TEST(ServiceStore, IsBackedUpWhileItIsInUse) {
+  testing::TempDirectory directory;
+  testing::write_small_bundle(directory.path() / "bundle");
+  const Log log{fs::path()};
+  const fs::path backups = directory.path() / "backups", copy = directory.path() / "copy";
+  const std::unique_ptr<Store> store = open_store((directory.path() / "state").string());
+  Service service(directory.path() / "bundle", *store, {}, log, backups);
+  Scratch scratch;
+  const auto status = [&](const char* target, const char* body = "") {
+    return service.answer({.method = "POST", .target = target, .body = body}, scratch).status;
+  };
+  EXPECT_EQ(status("/v1/users/u/events", R"({"items":[1]})"), 200);
+  EXPECT_EQ(status("/v1/admin/backup"), 200);
+  EXPECT_EQ(status("/v1/users/u/events", R"({"items":[2]})"), 200);
+  EXPECT_EQ(status("/v1/admin/purge"), 200);
+  restore_backup(backups, copy);
+  EXPECT_EQ(open_store(copy.string())->history("u"), std::vector<std::string>{"1"});
+  SmallService without;
+  without.refused(409, "no_backup_directory", "POST", "/v1/admin/backup");
+}
+
 TEST(ServiceStart, PutsTheStoredItems) {
   SmallService small;
   const std::unique_ptr<Store> store = open_store("");
