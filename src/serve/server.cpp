@@ -1,6 +1,11 @@
 // The only translation unit that includes Beast: it takes half a minute to compile.
 #include "serve/server.h"
 
+#ifdef __clang__  // Asio 1.74 does not know that clang has coroutines by now
+#define BOOST_ASIO_HAS_CO_AWAIT 1
+#define BOOST_ASIO_HAS_STD_COROUTINE 1
+#endif
+
 #include <utility>  // before Asio, which forgets it
 
 #include <boost/asio.hpp>
