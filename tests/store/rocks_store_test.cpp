@@ -1,7 +1,6 @@
 // What only the embedded store promises: it survives, grows no worse, and says what is wrong.
 #include <fmt/format.h>
 #include <rocksdb/db.h>
-#include <sys/mount.h>
 
 #include <algorithm>
 #include <fstream>
@@ -9,6 +8,7 @@
 #include "stores.h"
 #include "testing/errors.h"
 #include "testing/process.h"
+#include "testing/small_disk.h"
 
 namespace tessera::testing {
 namespace {
@@ -148,25 +148,6 @@ TEST_F(RocksStore, RefusesABrokenBackup) {
   expect_error([&] { restore_backup(backup, path("again")); }, {backup});
   EXPECT_FALSE(fs::exists(path("again")));
 }
-
-/// A file system of 8 MiB that is gone with the object.
-class SmallDisk {
- public:
-  explicit SmallDisk(const std::string& at) : at_(at) {
-    fs::create_directories(at);
-    mounted_ = ::mount("tmpfs", at.c_str(), "tmpfs", 0, "size=8m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  bool mounted() const { return mounted_; }
-
- private:
-  std::string at_;
-  bool mounted_ = false;
-};
 
 TEST_F(RocksStore, GoesOnByItselfWhenTheDiskHasRoomAgain) {
   for (const char* policy : {"always", "none"}) {
