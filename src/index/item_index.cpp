@@ -108,10 +108,11 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
     }
   }
   for (const Part& part : version->parts) {
-    const auto admits = [&](std::int32_t item) {
-      return part.shows(item) && version->changes.find(item) == nullptr && admission.passes(item);
-    };
-    part.segment->search(query, admits, scan, best, statistics);
+    const Admission shown{filter.allowed, [&](std::int32_t item) {
+                            return part.shows(item) && version->changes.find(item) == nullptr &&
+                                   admission.passes(item);
+                          }};
+    part.segment->search(query, shown, scan, best, statistics);
   }
   return best.take();
 }

@@ -247,7 +247,7 @@ double Segment::score(const IndexQuery& query, std::size_t block, std::size_t of
 }
 
 void Segment::search_block(const IndexQuery& query, std::size_t block, double slack,
-                           const Admission& admits, ScanFunction scan, TopK& best,
+                           const Admission& admission, ScanFunction scan, TopK& best,
                            SearchStatistics& statistics) const {
   // score ≤ base + code_unit · Σ bytes + id_unit · <weights, bytes of the ID vector> + error
   const float* low = arrays_.boxes.data() + 2 * block * padded();
@@ -282,18 +282,28 @@ void Segment::search_block(const IndexQuery& query, std::size_t block, double sl
                         arrays_.id_bytes.data() + block * kScanBlock * padded(), corners,
                         corners + padded() * kGroups};
   std::uint16_t found[kScanBlock];
-  const std::size_t count = scan(bytes, scanned, found);
+  std::size_t count = scan(bytes, scanned, found);
   ++statistics.blocks;
+  // ID vectors come from far memory: ask for all of them, but for none that may not be returned.
+  const std::int32_t* items = arrays_.items.data() + block * kScanBlock;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int32_t item = items[found[i]];
+    if (item == kNoItem) continue;
+    if (admission.allowed != nullptr && !admission.allowed->contains(item)) continue;
+    __builtin_prefetch(arrays_.ids.data() + (block * kScanBlock + found[i]) * dims_);
+    found[kept++] = found[i];
+  }
+  count = kept;
   statistics.rescored += count;
   for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t item = arrays_.items[block * kScanBlock + found[i]];
-    if (item == kNoItem) continue;
+    const std::int32_t item = items[found[i]];
     const double exact = score(query, block, found[i]);
-    if (best.admits(exact, item) && admits(item)) best.add(exact, item);
+    if (best.admits(exact, item) && admission.admits(item)) best.add(exact, item);
   }
 }
 
-void Segment::search(const IndexQuery& query, const Admission& admits, ScanFunction scan,
+void Segment::search(const IndexQuery& query, const Admission& admission, ScanFunction scan,
                      TopK& best, SearchStatistics& statistics) const {
   const auto bounds = std::make_unique_for_overwrite<float[]>(blocks_);
   const std::span<float> all(bounds.get(), blocks_);
@@ -328,11 +338,11 @@ void Segment::search(const IndexQuery& query, const Admission& admits, ScanFunct
   });
   for (const std::uint32_t b : leaders) {
     if (!worth(all[b])) break;
-    search_block(query, b, slack, admits, scan, best, statistics);
+    search_block(query, b, slack, admission, scan, best, statistics);
   }
   for (std::size_t b = 0; b < blocks_; ++b) {
     if (all[b] < least_leader && worth(all[b])) {
-      search_block(query, b, slack, admits, scan, best, statistics);
+      search_block(query, b, slack, admission, scan, best, statistics);
     }
   }
 }

@@ -23,8 +23,12 @@ struct IndexQuery {
 /// Throws Error as score_tokens.
 IndexQuery index_query(const ScoringTables& tables, std::span<const float> state);
 
-/// Whether an item may be returned. Asked only for items that would be among the best.
-using Admission = std::function<bool(std::int32_t item)>;
+/// Which items may be returned: those in `allowed` (if given) for which `admits` is true. The
+/// second is asked only for items that would be among the best.
+struct Admission {
+  const ItemSet* allowed = nullptr;
+  std::function<bool(std::int32_t item)> admits;
+};
 
 /// What a search looked at.
 struct SearchStatistics {
@@ -48,7 +52,7 @@ class Segment {
   Segment(const ScoringTables& tables, std::shared_ptr<const SafeTensors> file);
 
   /// Offers every admitted item of the segment that is good enough to `best`.
-  void search(const IndexQuery& query, const Admission& admits, ScanFunction scan, TopK& best,
+  void search(const IndexQuery& query, const Admission& admission, ScanFunction scan, TopK& best,
               SearchStatistics& statistics) const;
 
   std::size_t size() const { return size_; }
@@ -84,7 +88,7 @@ class Segment {
                       std::span<const std::uint32_t> rows, std::size_t block, std::size_t d,
                       Owned& owned) const;
   void search_block(const IndexQuery& query, std::size_t block, double slack,
-                    const Admission& admits, ScanFunction scan, TopK& best,
+                    const Admission& admission, ScanFunction scan, TopK& best,
                     SearchStatistics& statistics) const;
 
   std::size_t size_ = 0;

@@ -41,6 +41,7 @@ class Browser:
         eventually(self._is_up)
         options = {"binary": chromium,
                    "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                            "--remote-debugging-pipe",  # sockets want more of a machine than it may have
                             "--window-size=1400,900", "--force-device-scale-factor=1", "--hide-scrollbars"]}
         session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}})

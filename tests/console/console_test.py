@@ -4,7 +4,7 @@
     console_test.py TESSERA SCREENSHOTS
 
 TESSERA is the program, SCREENSHOTS a directory for pictures. Ends with 77 (skipped) where Chromium or
-ChromeDriver is not installed.
+ChromeDriver is not installed or Chromium cannot start at all, as in some containers.
 """
 import json
 import os
@@ -315,6 +315,11 @@ if __name__ == "__main__":
     PROGRAM, SCREENSHOTS = sys.argv[1:3]
     if not all(programs()):
         print("skipped: install chromium and chromium-driver to test the console")
+        sys.exit(77)
+    try:
+        Browser(*programs(), subprocess.DEVNULL).close()
+    except AssertionError as error:
+        print(f"skipped: Chromium does not start on this machine: {error}")
         sys.exit(77)
     os.makedirs(SCREENSHOTS, exist_ok=True)
     unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)

@@ -95,9 +95,8 @@ TEST(Segment, AnItemAtTheThresholdIsFound) {
           TopK best(1);
           best.add(score, std::numeric_limits<std::int32_t>::max());
           SearchStatistics statistics;
-          segment.search(
-              query, [&](std::int32_t other) { return other == item; }, target.scan, best,
-              statistics);
+          segment.search(query, {nullptr, [&](std::int32_t other) { return other == item; }},
+                         target.scan, best, statistics);
           ASSERT_EQ(best.take().front().item, item) << target.name;
         }
       }
