@@ -27,7 +27,7 @@ std::vector<double> deviations(const Catalogue& catalogue, std::size_t first, st
 }  // namespace
 
 GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalogue,
-                              std::size_t items, std::uint64_t seed) {
+                              std::size_t items, double spread, std::uint64_t seed) {
   const std::size_t real = catalogue.items();
   const std::size_t levels = catalogue.levels;
   const std::size_t dims = model.settings.id_width();
@@ -49,7 +49,7 @@ GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalog
       }
       const float* vector = catalogue.vectors[static_cast<std::size_t>(catalogue.rows[id])];
       for (std::size_t d = 0; d < dims; ++d) {
-        const double moved = is_real ? 0.0 : 0.1 * deviation[d] * random.normal();
+        const double moved = is_real ? 0.0 : spread * deviation[d] * random.normal();
         grown.ids[i][d] = vector[semantic + d] + static_cast<float>(moved);
       }
     }

@@ -11,9 +11,10 @@ struct GrownCatalogue {
 
 /// The first items are the real ones, as many as fit. Each further item has the codes of a real one
 /// drawn at random, but for the last code, which half of the time is another real item's; and the
-/// ID vector of a third one, each component moved by a tenth of that dimension's standard deviation
-/// times a normal deviate. So the marginal distributions stay those of the trained model.
+/// ID vector of a third one, each component moved by `spread` standard deviations of that dimension
+/// times a normal deviate. With a small spread the marginal distributions stay those of the trained
+/// model; with a large one ID vectors gather around no real ones.
 GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalogue,
-                              std::size_t items, std::uint64_t seed);
+                              std::size_t items, double spread, std::uint64_t seed);
 
 }  // namespace tessera

@@ -73,7 +73,8 @@ class IndexBenchmark {
 
   void run(std::size_t items) {
     name_ = fmt::format("{} items: ", items);
-    const GrownCatalogue grown = grow_catalogue(model_, catalogue_, items, options_.seed);
+    const GrownCatalogue grown =
+        grow_catalogue(model_, catalogue_, items, options_.spread, options_.seed);
     ScoringTables tables = scoring_tables(model_, catalogue_);
     std::vector<std::int32_t> numbers(items);
     std::iota(numbers.begin(), numbers.end(), 0);

@@ -93,6 +93,12 @@ void add_bench(CLI::App& app) {
       ->add_option("--hnsw-items", arguments->options.hnsw_items,
                    "No HNSW over more items: it takes minutes to build")
       ->capture_default_str();
+  index
+      ->add_option("--spread", arguments->options.spread,
+                   "How far grown ID vectors lie from real ones, in standard deviations: pruning\n"
+                   "has the harder work the larger it is")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
   index->add_flag("--no-peers", arguments->no_peers, "Without faiss");
   index->add_option("--seed", arguments->options.seed, "Seed of the growth")
       ->check(kSeed)

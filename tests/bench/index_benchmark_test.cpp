@@ -26,7 +26,7 @@ class GrownCatalogueTest : public ::testing::Test {
 };
 
 TEST_F(GrownCatalogueTest, BeginsWithTheRealItemsAndGoesOnWithTheirTokens) {
-  const GrownCatalogue grown = grow_catalogue(model, catalogue, 3000, 1);
+  const GrownCatalogue grown = grow_catalogue(model, catalogue, 3000, 0.1, 1);
   ASSERT_EQ(grown.codes.size(), 3000U * 3U);
   for (std::size_t i = 0; i < 50 * 3; ++i) EXPECT_EQ(grown.codes[i], catalogue.codes[i]);
   for (std::size_t i = 0; i < 50; ++i) {
@@ -47,10 +47,10 @@ TEST_F(GrownCatalogueTest, BeginsWithTheRealItemsAndGoesOnWithTheirTokens) {
 }
 
 TEST_F(GrownCatalogueTest, IsTheSameForASeedAndCutShortForFewerItems) {
-  const GrownCatalogue large = grow_catalogue(model, catalogue, 500, 1);
-  const GrownCatalogue small = grow_catalogue(model, catalogue, 20, 1);
+  const GrownCatalogue large = grow_catalogue(model, catalogue, 500, 0.1, 1);
+  const GrownCatalogue small = grow_catalogue(model, catalogue, 20, 0.1, 1);
   for (std::size_t i = 0; i < 20 * 3; ++i) EXPECT_EQ(small.codes[i], large.codes[i]);
-  EXPECT_NE(grow_catalogue(model, catalogue, 500, 2).codes, large.codes);
+  EXPECT_NE(grow_catalogue(model, catalogue, 500, 0.1, 2).codes, large.codes);
 }
 
 TEST(Quantile, IsTheNearestRank) {
