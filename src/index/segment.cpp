@@ -324,7 +324,10 @@ void Segment::search(const IndexQuery& query, const Admission& admission, ScanFu
   if (dims_ > 0 && blocks_ > kBoundSample) {
     std::vector<float> sample;
     const std::size_t stride = blocks_ / kBoundSample;
-    for (std::size_t b = stride / 2; b < blocks_; b += stride) sample.push_back(all[b]);
+    for (std::size_t b = stride / 2; b < blocks_; b += stride) {
+      if (!std::isnan(all[b])) sample.push_back(all[b]);  // as a damaged file may make it
+    }
+    if (sample.empty()) return;
     const std::size_t rank = kLeaders * sample.size() / blocks_;
     std::ranges::nth_element(sample, sample.begin() + static_cast<std::ptrdiff_t>(rank),
                              std::ranges::greater());

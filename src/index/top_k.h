@@ -14,9 +14,10 @@ class TopK {
 
   /// What a score must reach to have a chance: the k-th best so far.
   double threshold() const { return threshold_; }
-  /// Whether the item would be among the k best now.
+  /// Whether the item would be among the k best now; never with a score that is not a number.
   bool admits(double score, std::int32_t item) const {
-    return heap_.size() < k_ || (k_ > 0 && better({score, item}, heap_.front()));
+    if (heap_.size() < k_) return score >= threshold_;
+    return k_ > 0 && better({score, item}, heap_.front());
   }
   /// Only after admits.
   void add(double score, std::int32_t item) {

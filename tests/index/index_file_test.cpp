@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 
 #include "testing/errors.h"
@@ -113,6 +114,15 @@ TEST_P(IndexFile, ItemsOrCodesOutOfRangeAreRefused) {
     std::fill_n(bad.begin() + static_cast<long>(body + offset), 4, byte);
     write_file(file(), bad);
   };
+  // Numbers that are none spoil the scores of their items alone.
+  if (model.settings.has_ids()) {
+    for (const char* name : {"boxes", "low", "ids"}) {
+      damage(name, '\xFF');
+      for (const auto& list : lists(*open_index(directory.path(), model, catalogue))) {
+        for (const ScoredItem& found : list) EXPECT_FALSE(std::isnan(found.score));
+      }
+    }
+  }
   damage("items", '\xF0');
   testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
                         {kIndexFile, "negative"});
