@@ -20,6 +20,8 @@
 #include "base/parallel.h"
 #include "serve/service.h"
 
+// NOLINTBEGIN(bugprone-unused-return-value): Asio also returns the error that it puts into its
+// argument.
 namespace tessera {
 namespace {
 
@@ -462,3 +464,4 @@ void Server::run(bool on_signals) {
 }
 
 }  // namespace tessera
+// NOLINTEND(bugprone-unused-return-value)
