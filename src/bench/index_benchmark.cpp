@@ -83,7 +83,11 @@ class IndexBenchmark {
     ItemIndex index(std::move(tables), std::move(segment));
     add("build, all threads", "s", {watch.seconds()});
     add("memory", "B/item", {static_cast<double>(index.bytes()) / static_cast<double>(items)});
-    check(index, grown, items);
+    {
+      const Matrix all = vectors(grown, items);
+      check(index, all);
+      if (options_.peers && FaissPeer::available()) add_peers(index, all);
+    }
 
     for (const std::size_t k : options_.k) {
       for (const ScanTarget& target : scan_targets()) {
@@ -110,7 +114,6 @@ class IndexBenchmark {
       }
       add(fmt::format("throughput of {} threads, k = {}", thread_count(), k), "1/s", throughput);
     }
-    if (options_.peers && FaissPeer::available()) add_peers(index, grown, items);
     add_changes(index, grown, items);
   }
 
@@ -151,19 +154,16 @@ class IndexBenchmark {
 
   // Item vectors in full precision, as anybody would store them.
   Matrix vectors(const GrownCatalogue& grown, std::size_t items) const {
-    const std::size_t semantic = model_.settings.semantic_width();
     Matrix all(items, model_.settings.width());
     for (std::size_t i = 0; i < items; ++i) {
-      if (semantic > 0) {
-        model_.item_encoder.quantizer.decode(grown.codes.data() + i * catalogue_.levels, all[i]);
-      }
-      std::copy_n(grown.ids[i], grown.ids.cols(), all[i] + semantic);
+      const auto codes = std::span(grown.codes).subspan(i * catalogue_.levels, catalogue_.levels);
+      std::ranges::copy(item_vector(model_, codes, grown.ids.view().row(i)), all[i]);
     }
     return all;
   }
 
-  void check(const ItemIndex& index, const GrownCatalogue& grown, std::size_t items) {
-    const Matrix all = vectors(grown, items);
+  void check(const ItemIndex& index, const Matrix& all) {
+    const std::size_t items = all.rows();
     const std::size_t k = *std::ranges::max_element(options_.k);
     double largest_difference = 0.0;
     for (std::size_t i = 0; i < std::min(kChecked, states_.rows); ++i) {
@@ -188,8 +188,7 @@ class IndexBenchmark {
     }
   }
 
-  void add_peers(const ItemIndex& index, const GrownCatalogue& grown, std::size_t items) {
-    const Matrix all = vectors(grown, items);
+  void add_peers(const ItemIndex& index, const Matrix& all) {
     const auto search_by = [](const FaissPeer& peer) {
       return [&peer](std::span<const float> state, std::size_t k) { (void)peer.search(state, k); };
     };
@@ -201,7 +200,7 @@ class IndexBenchmark {
       }
       set_threads(threads_);
     }
-    if (items > options_.hnsw_items) return;
+    if (all.rows() > options_.hnsw_items) return;
     const Stopwatch watch;
     FaissPeer hnsw(FaissPeer::Kind::hnsw, all);
     add("faiss HNSW, build, all threads", "s", {watch.seconds()});

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "index/index_file.h"
+#include "kernels/codes.h"
 #include "model/bundle.h"
 
 namespace tessera {
@@ -30,10 +31,7 @@ struct ExportArguments {
 
 void export_vectors(const Bundle& bundle, const fs::path& out) {
   Matrix vectors(bundle.items.size(), bundle.model.settings.width());
-  for (std::size_t i = 0; i < vectors.rows(); ++i) {
-    const auto row = static_cast<std::size_t>(bundle.catalogue.rows[i]);
-    std::copy_n(bundle.catalogue.vectors[row], vectors.cols(), vectors[i]);
-  }
+  gather_rows(bundle.catalogue.vectors, bundle.catalogue.rows, vectors);
   write_npy(out, vectors);
   fmt::print("{}: {} item vectors of {} floats, in the order of items.jsonl\n", out.string(),
              grouped(vectors.rows()), vectors.cols());

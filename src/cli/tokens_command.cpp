@@ -49,11 +49,6 @@ void print_items(const Json& items) {
   }
 }
 
-double cosine(std::span<const float> a, std::span<const float> b) {
-  const double norms = std::sqrt(double{dot(a, a)} * dot(b, b));
-  return norms > 0 ? dot(a, b) / norms : 0.0;
-}
-
 // The best of 0 … count-1 by value, best first, without `self`.
 template <class Value>
 std::vector<std::size_t> nearest(std::size_t count, std::size_t self, const Value& value) {

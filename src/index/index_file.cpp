@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "kernels/codes.h"
 
 namespace tessera {
 namespace {
@@ -16,10 +17,7 @@ Segment segment_of(const ScoringTables& tables, const Recommender& model,
                    const Catalogue& catalogue) {
   const std::size_t semantic = model.settings.semantic_width();
   Matrix ids(catalogue.items(), model.settings.id_width());
-  for (std::size_t i = 0; i < ids.rows(); ++i) {
-    const float* vector = catalogue.vectors[static_cast<std::size_t>(catalogue.rows[i])];
-    std::copy_n(vector + semantic, ids.cols(), ids[i]);
-  }
+  gather_rows(catalogue.vectors.view().col_block(semantic, ids.cols()), catalogue.rows, ids);
   std::vector<std::int32_t> numbers(catalogue.items());
   std::iota(numbers.begin(), numbers.end(), 0);
   return {tables, numbers, catalogue.codes, ids};

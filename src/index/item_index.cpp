@@ -1,11 +1,10 @@
 #include "index/item_index.h"
 
-#include <omp.h>
-
 #include <exception>
 #include <numeric>
 
 #include "base/error.h"
+#include "base/parallel.h"
 
 namespace tessera {
 namespace {
@@ -15,7 +14,7 @@ constexpr std::size_t kManyChanges = 2048;
 // A segment is merged with what is newer once that holds a quarter as many items.
 constexpr std::size_t kMergeRatio = 4;
 
-// The filter of one search, with the excluded items in order.
+// What a filter asks beside its bitmap, with the excluded items in order.
 class Filter {
  public:
   explicit Filter(const SearchFilter& filter)
@@ -23,8 +22,7 @@ class Filter {
     std::ranges::sort(excluded_);
   }
   bool passes(std::int32_t item) const {
-    return (filter_.allowed == nullptr || filter_.allowed->contains(item)) &&
-           !std::ranges::binary_search(excluded_, item) &&
+    return !std::ranges::binary_search(excluded_, item) &&
            (!filter_.accepts || filter_.accepts(item));
   }
 
@@ -102,6 +100,7 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
   if (k == 0) return {};
   for (const auto& entry : version->changes.entries()) {
     if (entry->removed) continue;
+    if (filter.allowed != nullptr && !filter.allowed->contains(entry->item)) continue;
     const double score = token_score(tables_, query.scores, entry->codes, entry->id);
     if (best.admits(score, entry->item) && admission.passes(entry->item)) {
       best.add(score, entry->item);
@@ -222,7 +221,7 @@ void ItemIndex::compact() {
 }
 
 void ItemIndex::compact_in_background(const std::stop_token& stop) {
-  omp_set_num_threads(1);  // of this thread: searches keep the others
+  work_alone();  // searches keep the other threads
   std::mutex mutex;
   std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {

@@ -1,5 +1,7 @@
 #include "kernels/elementwise.h"
 
+#include <cmath>
+
 #include "base/parallel.h"
 #include "base/random.h"
 
@@ -178,6 +180,11 @@ void column_sums(MatrixView<const float> x, std::span<float> sums) {
 
 float dot(std::span<const float> a, std::span<const float> b) {
   return HWY_DYNAMIC_DISPATCH(Dot)(a.data(), b.data(), a.size());
+}
+
+double cosine(std::span<const float> a, std::span<const float> b) {
+  const double norms = std::sqrt(double{dot(a, a)} * dot(b, b));
+  return norms > 0 ? dot(a, b) / norms : 0.0;
 }
 
 void row_dots(MatrixView<const float> a, MatrixView<const float> b, std::span<float> out) {

@@ -27,6 +27,8 @@ void add_scaled(float alpha, MatrixView<const float> x, MatrixView<float> y);
 
 /// <a, b>.
 float dot(std::span<const float> a, std::span<const float> b);
+/// <a, b> / (‖a‖ ‖b‖), or 0 if one of them has no length.
+double cosine(std::span<const float> a, std::span<const float> b);
 /// out[i] = <a[i], b[i]>.
 void row_dots(MatrixView<const float> a, MatrixView<const float> b, std::span<float> out);
 

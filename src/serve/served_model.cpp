@@ -1,7 +1,6 @@
 #include "serve/served_model.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
 #include <numeric>
 
@@ -18,11 +17,6 @@ std::optional<TextEncoder> encoder_of(const fs::path& bundle) {
   const fs::path file = bundle / kTextEncoderFile;
   if (!fs::exists(file)) return std::nullopt;
   return TextEncoder::load(file);
-}
-
-float cosine(std::span<const float> a, float length_a, std::span<const float> b) {
-  const float lengths = length_a * std::sqrt(dot(b, b));
-  return lengths > 0.0F ? dot(a, b) / lengths : 0.0F;
 }
 
 /// The best `count` of them, best first; equal ones by number.
@@ -133,11 +127,11 @@ std::vector<std::pair<std::int32_t, float>> ServedModel::nearest_codes(std::size
                                                                        std::size_t count) const {
   const Matrix& codebook = bundle_.model.item_encoder.quantizer.levels[level].codebook;
   const auto own = codebook.view().row(static_cast<std::size_t>(code));
-  const float length = std::sqrt(dot(own, own));
   std::vector<std::pair<std::int32_t, float>> nearest;
   for (std::size_t c = 0; c < codebook.rows(); ++c) {
     if (c == static_cast<std::size_t>(code)) continue;
-    nearest.emplace_back(static_cast<std::int32_t>(c), cosine(own, length, codebook.view().row(c)));
+    nearest.emplace_back(static_cast<std::int32_t>(c),
+                         static_cast<float>(cosine(own, codebook.view().row(c))));
   }
   keep_best(nearest, count, [](const auto& a) { return std::pair(-a.second, a.first); });
   return nearest;
@@ -170,11 +164,10 @@ std::vector<ScoredItem> ServedModel::similar(std::int32_t item, std::size_t k) c
   const std::shared_lock lock(mutex_);
   all.reserve(items_.size());
   const std::span<const float> own = vector(item);
-  const float length = std::sqrt(dot(own, own));
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const auto other = static_cast<std::int32_t>(i);
     if (other != item && items_[i].known) {
-      all.push_back({other, cosine(own, length, vector(other))});
+      all.push_back({other, static_cast<float>(cosine(own, vector(other)))});
     }
   }
   keep_best(all, k, [](const ScoredItem& a) { return std::pair(-a.score, a.item); });

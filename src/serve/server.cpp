@@ -59,22 +59,17 @@ void close(PlainStream& stream) {
 
 /// The answer to a request that cannot be read; nothing for a connection that just ended.
 std::optional<Response> answer_to(const error_code& error) {
-  const auto response = [](int status, const char* code, const char* message) {
-    return Response{
-        .status = status,
-        .body = fmt::format(R"({{"error":{{"code":"{}","message":"{}"}}}})", code, message)};
-  };
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return response(431, "header_too_large", "the header is too large");
+    return error_response(431, "header_too_large", "the header is too large");
   }
   if (error == http::error::body_limit) {
-    return response(413, "body_too_large", "the body is too large");
+    return error_response(413, "body_too_large", "the body is too large");
   }
   if (error == http::error::end_of_stream || error == http::error::partial_message) {
     return std::nullopt;
   }
   if (error.category() == make_error_code(http::error::bad_method).category()) {
-    return response(400, "malformed_request", "this is not HTTP/1.1");
+    return error_response(400, "malformed_request", "this is not HTTP/1.1");
   }
   return std::nullopt;
 }

@@ -4,14 +4,10 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "serve/answers.h"
 
 namespace tessera {
 namespace {
-
-Response error_response(int status, std::string_view code, std::string_view message) {
-  const Json body = {{"error", {{"code", code}, {"message", message}}}};
-  return {.status = status, .body = body.dump(-1, ' ', false, Json::error_handler_t::replace)};
-}
 
 /// A page of another site may not write here with the reader's browser as its tool.
 bool from_another_site(const Request& request) {
@@ -32,6 +28,10 @@ const char* name_of(Access access) {
 }
 
 }  // namespace
+
+Response error_response(int status, std::string_view code, std::string_view message) {
+  return reply({{"error", {{"code", code}, {"message", message}}}}, status);
+}
 
 std::string_view Call::parameter(std::string_view name) const {
   for (const auto& [key, value] : match.parameters) {

@@ -27,6 +27,9 @@ struct RequestLimits {
   std::size_t map = 50'000;     ///< points of the map
 };
 
+/// An error's answer: {"error": {"code", "message"}}.
+Response error_response(int status, std::string_view code, std::string_view message);
+
 class Service;
 
 /// What a handler works with.

@@ -18,9 +18,7 @@ class MemoryStore final : public Store {
 
   bool append_events(std::string_view user, std::span<const std::string> items,
                      std::string_view idempotency_key) override {
-    check_id(user);
-    for (const std::string& item : items) check_id(item);
-    check_idempotency_key(idempotency_key);
+    check_append(user, items, idempotency_key);
     if (items.empty()) return true;
     const std::lock_guard lock(mutex_);
     User& known = users_[std::string(user)];

@@ -76,9 +76,12 @@ void check_id(std::string_view id) {
   }
 }
 
-void check_idempotency_key(std::string_view key) {
-  if (key.size() > kMaxIdempotencyKeyBytes) {
-    fail_usage("an idempotency key has {} bytes; give at most {}", key.size(),
+void check_append(std::string_view user, std::span<const std::string> items,
+                  std::string_view idempotency_key) {
+  check_id(user);
+  for (const std::string& item : items) check_id(item);
+  if (idempotency_key.size() > kMaxIdempotencyKeyBytes) {
+    fail_usage("an idempotency key has {} bytes; give at most {}", idempotency_key.size(),
                kMaxIdempotencyKeyBytes);
   }
 }

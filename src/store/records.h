@@ -10,8 +10,9 @@ namespace tessera {
 
 /// Throws UsageError unless the user's or item's id has 1 to kMaxIdBytes bytes.
 void check_id(std::string_view id);
-/// Throws UsageError for an idempotency key that is too long.
-void check_idempotency_key(std::string_view key);
+/// Throws UsageError for an id of a forbidden length or an idempotency key that is too long.
+void check_append(std::string_view user, std::span<const std::string> items,
+                  std::string_view idempotency_key);
 
 /// Events and idempotency keys of one user, oldest first: all of them or some that were added. The
 /// views borrow.

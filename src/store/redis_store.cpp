@@ -43,9 +43,7 @@ class RedisStore final : public Store {
 
   bool append_events(std::string_view user, std::span<const std::string> items,
                      std::string_view idempotency_key) override {
-    check_id(user);
-    for (const std::string& item : items) check_id(item);
-    check_idempotency_key(idempotency_key);
+    check_append(user, items, idempotency_key);
     if (items.empty()) return true;
     const auto kept = items.last(std::min(items.size(), options_.history_limit));
     const std::string history = history_key(user), keys = keys_key(user);

@@ -201,6 +201,13 @@ TEST(AddScaled, AddsAMultiple) {
   });
 }
 
+TEST(Cosine, IsTheInnerProductOfDirections) {
+  const std::vector<float> a = {3.0F, 4.0F}, b = {8.0F, 6.0F}, none = {0.0F, 0.0F};
+  EXPECT_NEAR(cosine(a, b), 0.96, 1e-7);
+  EXPECT_NEAR(cosine(a, a), 1.0, 1e-7);
+  EXPECT_EQ(cosine(a, none), 0.0);
+}
+
 TEST(RowDots, MultiplyMatchingRows) {
   for_odd_shapes([](std::size_t rows, std::size_t cols) {
     Matrix a = random_matrix(rows, cols, 1), b = random_matrix(rows, cols, 2);
