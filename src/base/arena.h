@@ -2,10 +2,12 @@
 #include <vector>
 
 #include "base/matrix.h"
+#include "base/stage_clock.h"
 
 namespace tessera {
 
-/// Scratch memory of one step: bump allocation, everything released at once by `reset`.
+/// Scratch memory of one step: bump allocation, everything released at once by `reset`. It goes
+/// wherever the step goes, and carries the clock of its stages.
 /// After the largest step has been seen no further memory is asked of the system.
 class StepArena {
  public:
@@ -27,6 +29,8 @@ class StepArena {
   std::size_t capacity() const;
   /// How often memory was asked of the system (a steady state asks no more).
   std::size_t system_allocations() const { return system_allocations_; }
+
+  StageClock stages;
 
  private:
   void* take_bytes(std::size_t bytes);

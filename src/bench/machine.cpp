@@ -25,7 +25,9 @@ std::string cpu_name() {
   return name;
 }
 
-double gemm_peak() {
+}  // namespace
+
+double measure_gemm_peak() {
   constexpr std::size_t n = 1024;
   Matrix a(n, n);
   Matrix b(n, n);
@@ -40,6 +42,8 @@ double gemm_peak() {
   }
   return best;
 }
+
+namespace {
 
 double read_bandwidth() {
   const Matrix memory(std::size_t{1} << 14, std::size_t{1} << 12);  // 256 MiB
@@ -58,7 +62,7 @@ double read_bandwidth() {
 
 Machine measure_machine() {
   return {cpu_name(), std::thread::hardware_concurrency(), static_cast<std::size_t>(thread_count()),
-          gemm_peak(), read_bandwidth()};
+          measure_gemm_peak(), read_bandwidth()};
 }
 
 }  // namespace tessera

@@ -16,4 +16,7 @@ struct Machine {
 /// Takes about a second.
 Machine measure_machine();
 
+/// The best GFLOP/s of a large sgemm with the threads set now.
+double measure_gemm_peak();
+
 }  // namespace tessera

@@ -5,10 +5,12 @@
 #include "base/error.h"
 #include "base/parallel.h"
 #include "bench/index_benchmark.h"
+#include "bench/train_benchmark.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "model/bundle.h"
+#include "train/validation.h"
 
 namespace tessera {
 namespace {
@@ -41,34 +43,64 @@ void print_machine(const Machine& machine) {
              machine.read_bandwidth_gbs);
 }
 
+// Prints each figure as it is known, unless standard output is for JSON.
+std::function<void(const std::string&)> line_printer(bool quiet) {
+  if (quiet) return {};
+  return [](const std::string& line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  };
+}
+
+// To the file `json`, "-" being standard output and empty nowhere.
+void write_results(const std::string& json, const Machine& machine,
+                   const std::vector<Measurement>& results) {
+  if (json.empty()) return;
+  if (json == "-") return print_json(to_json(machine, results));
+  write_file(json, dump_json(to_json(machine, results), 2) + "\n");
+}
+
 void bench_index(BenchIndexArguments arguments) {
   const Bundle bundle = read_bundle(arguments.model);
   const Dataset data = read_dataset_of(bundle, arguments.data);
   const Matrix states = test_states(bundle, data, arguments.queries);
   const Machine machine = measure_machine();
-  const bool to_stdout = arguments.json == "-";
-  if (!to_stdout) print_machine(machine);
+  const bool quiet = arguments.json == "-";
+  if (!quiet) print_machine(machine);
   arguments.options.peers = !arguments.no_peers;
-  arguments.options.report = [&](const std::string& line) {
-    if (to_stdout) return;
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
-  };
-  const auto results = benchmark_index(bundle.model, bundle.catalogue, states, arguments.options);
-  if (arguments.json.empty()) return;
-  const nlohmann::json json = to_json(machine, results);
-  if (to_stdout) return print_json(json);
-  write_file(arguments.json, dump_json(json, 2) + "\n");
+  arguments.options.report = line_printer(quiet);
+  write_results(arguments.json, machine,
+                benchmark_index(bundle.model, bundle.catalogue, states, arguments.options));
 }
 
-}  // namespace
+struct BenchTrainArguments {
+  std::string data, negatives, json;
+  std::string recipe = "paper";
+  std::vector<std::string> set;
+  TrainBenchmarkOptions options;
+};
 
-void add_bench(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("bench", "Measure this machine's speed, beside its own peak and peers");
-  command->require_subcommand(1);
+void bench_train(BenchTrainArguments arguments) {
+  arguments.options.settings = recipe(arguments.recipe);
+  for (const std::string& assignment : arguments.set) {
+    apply_setting(arguments.options.settings, assignment);
+  }
+  const Settings& settings = arguments.options.settings;
+  const Dataset data = read_dataset(arguments.data);
+  Matrix text;
+  if (settings.has_semantics()) text = read_embeddings(arguments.data, data.items.size());
+  const Negatives negatives = validation_negatives(settings, data, arguments.negatives);
+  const Machine machine = measure_machine();
+  const bool quiet = arguments.json == "-";
+  if (!quiet) print_machine(machine);
+  arguments.options.report = line_printer(quiet);
+  write_results(arguments.json, machine,
+                benchmark_training(data, text, negatives, arguments.options));
+}
+
+void add_bench_index(CLI::App& bench) {
   auto arguments = std::make_shared<BenchIndexArguments>();
-  CLI::App* index = command->add_subcommand("index", "Exact top-k over catalogues of many sizes");
+  CLI::App* index = bench.add_subcommand("index", "Exact top-k over catalogues of many sizes");
   index->add_option("--model", arguments->model, "Model bundle")->required();
   index->add_option("--data", arguments->data,
                     "Dataset whose test users search (default: the one trained on)");
@@ -110,6 +142,42 @@ void add_bench(CLI::App& app) {
       "Examples:\n  tessera bench index --model shop-model\n"
       "  tessera bench index --model shop-model --items 1000000,10000000 -k 10 --json index.json");
   index->callback([arguments] { bench_index(*arguments); });
+}
+
+void add_bench_train(CLI::App& bench) {
+  auto arguments = std::make_shared<BenchTrainArguments>();
+  CLI::App* command = bench.add_subcommand("train", "Training and validation, stage by stage");
+  command->add_option("--data", arguments->data, "Dataset directory, embedded")->required();
+  command->add_option("--negatives", arguments->negatives,
+                      "Negatives of the sampled protocol, to validate with (default: drawn)");
+  command->add_option("--recipe", arguments->recipe, "Named set of settings")
+      ->capture_default_str();
+  command->add_option("--set", arguments->set, "One setting, key=value; may be repeated");
+  command->add_option("--epochs", arguments->options.epochs, "Epochs for median and range")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command
+      ->add_option("--threads", arguments->options.threads,
+                   "Numbers of threads to measure one after the other (default: all CPUs)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--json", arguments->json, "Write the figures to this file; - prints them");
+  command->footer(
+      "Trains a fresh model and writes nothing. GFLOP/s are counted from the shapes of the matrix\n"
+      "products alone; what else a stage does counts as its time.\n\n"
+      "Examples:\n  tessera bench train --data dataset\n"
+      "  tessera bench train --data dataset --threads 1,2 --json train.json");
+  command->callback([arguments] { bench_train(*arguments); });
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* bench =
+      app.add_subcommand("bench", "Measure this machine's speed, beside its own peak and peers");
+  bench->require_subcommand(1);
+  add_bench_index(*bench);
+  add_bench_train(*bench);
 }
 
 }  // namespace tessera

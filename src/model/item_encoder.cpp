@@ -56,6 +56,7 @@ UnifiedItemEncoder::Cache UnifiedItemEncoder::forward(MatrixView<const float> te
                                                       const StepItems& step,
                                                       StepArena& arena) const {
   Cache cache;
+  arena.stages.enter(Stage::item_encoder);
   cache.step = step;
   const std::size_t distinct = step.items.size();
   const std::size_t semantic = settings.semantic_width();
@@ -64,6 +65,7 @@ UnifiedItemEncoder::Cache UnifiedItemEncoder::forward(MatrixView<const float> te
     cache.text = arena.matrix(distinct, text.cols);
     gather_rows(text, step.items, cache.text);
     cache.encoder = encoder.forward(cache.text, arena);
+    arena.stages.enter(Stage::quantizer);
     cache.quantized = quantizer.forward(cache.encoder.back(), arena);
   }
   for (std::size_t i = 0; i < distinct; ++i) {
@@ -80,6 +82,7 @@ UnifiedItemEncoder::Cache UnifiedItemEncoder::forward(MatrixView<const float> te
 ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const float> dvectors,
                                         StepArena& arena) {
   ItemLosses losses;
+  arena.stages.enter(Stage::item_encoder_backward);
   const std::size_t semantic = settings.semantic_width();
   if (settings.has_ids()) {
     std::fill(ids.grad.span().begin(), ids.grad.span().end(), 0.0F);
@@ -87,6 +90,7 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   }
   if (!settings.has_semantics()) return losses;
 
+  arena.stages.enter(Stage::quantizer);
   const std::span<const float> weights = cache.step.input_weights;
   const std::size_t inputs = weights.size();
   const std::span<float> squares = arena.take<float>(inputs);
@@ -112,6 +116,7 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   }
 
   // Reconstruction: ‖decoder(semantic) − text‖²; straight-through, its gradient goes on to z.
+  arena.stages.enter(Stage::item_decoder);
   const Mlp::Cache decoded = decoder.forward(cache.quantized.semantic.row_block(0, inputs), arena);
   const MatrixView<float> error = decoded.back();
   add_scaled(-1.0F, cache.text.row_block(0, inputs), error);
@@ -125,6 +130,7 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   const MatrixView<float> dsemantic = arena.matrix(inputs, semantic);
   decoder.backward(decoded, error, dsemantic, arena);
   add_scaled(1.0F, dsemantic, dz.row_block(0, inputs));
+  arena.stages.enter(Stage::item_encoder_backward);
   encoder.backward(cache.encoder, dz, {}, arena);
   return losses;
 }

@@ -55,6 +55,7 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
     return rows;
   };
   result.sequence = model.transformer.forward(gather(batch.inputs), batch.offsets, dropout, arena);
+  arena.stages.enter(Stage::objective);
   const MatrixView<float> states = result.sequence.output;
   const MatrixView<float> positives = gather(batch.positives);
   const MatrixView<float> negatives = gather(batch.negatives);
@@ -89,6 +90,7 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
   add_scaled(1.0F, negatives, dstates);
   const MatrixView<float> dinputs = model.transformer.backward(result.sequence, dstates, arena);
 
+  arena.stages.enter(Stage::objective);
   const MatrixView<float> dvectors = arena.zeros(batch.items.items.size(), width);
   scatter_add_rows(dinputs, batch.inputs, dvectors);
   scatter_add_rows(dpositives, batch.positives, dvectors);

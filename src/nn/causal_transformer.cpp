@@ -82,6 +82,7 @@ CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
   cache.layers = arena.take<LayerCache>(layers.size());
   const float p = dropout_step.probability;
 
+  arena.stages.enter(Stage::attention);
   MatrixView<float> state = arena.matrix(rows, shape.width);
   for_positions(offsets, shape.max_length, [&](std::size_t row, std::size_t position) {
     for (std::size_t c = 0; c < shape.width; ++c) {
@@ -94,6 +95,7 @@ CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Layer& layer = layers[i];
     LayerCache& c = cache.layers[i];
+    arena.stages.enter(Stage::attention);
     c = LayerCache{};
     c.input = state;
     c.seed = mix_bits(dropout_step.seed + i + 1);
@@ -114,6 +116,7 @@ CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
     add_scaled(1.0F, state, c.middle);
     c.attention_norm = layer.attention_norm.forward(c.middle, c.middle, arena);
 
+    arena.stages.enter(Stage::feed_forward);
     c.expanded = arena.matrix(rows, shape.feed_forward);
     c.activated = arena.matrix(rows, shape.feed_forward);
     layer.expand.multiply(c.middle, c.expanded);
@@ -147,6 +150,7 @@ MatrixView<float> CausalTransformer::backward(const Cache& cache, MatrixView<flo
   for (std::size_t i = layers.size(); i-- > 0;) {
     Layer& layer = layers[i];
     const LayerCache& c = cache.layers[i];
+    arena.stages.enter(Stage::feed_forward_backward);
     // x = LN(middle + dropout(contract(gelu(expand(middle))))); dy stays the residual's gradient.
     layer.feed_forward_norm.backward(c.feed_forward_norm, dy, dy);
     copy_to_branch();
@@ -155,6 +159,7 @@ MatrixView<float> CausalTransformer::backward(const Cache& cache, MatrixView<flo
     gelu_backward(c.expanded, dexpanded);
     layer.expand.backward(c.middle, dexpanded, dy, true);
 
+    arena.stages.enter(Stage::attention_backward);
     // middle = LN(input + dropout(output(attention(input)))).
     layer.attention_norm.backward(c.attention_norm, dy, dy);
     copy_to_branch();

@@ -74,6 +74,13 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
   write_safetensors(file, tensors, {{"state", dump_json(json)}});
 }
 
+TrainingState initial_state(const Settings& settings, std::size_t items, std::size_t text_dims) {
+  TrainingState state;
+  state.model = Recommender(settings, items, text_dims);
+  state.model.initialise();
+  return state;
+}
+
 TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint) {
   if (!fs::exists(file)) {
     fail("{}: no checkpoint to resume from: train without --resume", file.string());

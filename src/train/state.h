@@ -22,6 +22,9 @@ struct TrainingState {
   std::string negatives;         ///< the file that validation reads them from; empty: drawn
 };
 
+/// A model at its start: initialised by settings.seed, no step taken.
+TrainingState initial_state(const Settings& settings, std::size_t items, std::size_t text_dims);
+
 /// One file, written atomically.
 void write_checkpoint(const fs::path& file, TrainingState& state);
 /// Throws Error if the file is missing or damaged, or belongs to other data.

@@ -9,7 +9,7 @@ namespace tessera {
 namespace {
 
 // Purposes of random streams. A stream is named by seed, purpose, epoch and step.
-enum Purpose : std::uint64_t { kOrder = 1, kNegatives, kDropout, kCodebooks, kValidation };
+enum Purpose : std::uint64_t { kOrder = 1, kNegatives, kDropout, kCodebooks };
 
 Random stream(const TrainingState& state, Purpose purpose) {
   return Random(state.model.settings.seed, {purpose, state.epoch, state.step});
@@ -29,8 +29,6 @@ void add_losses(const StepLosses& losses, std::vector<double>& sums) {
 }
 
 }  // namespace
-
-std::uint64_t validation_seed(std::uint64_t seed) { return mix_bits(seed ^ kValidation); }
 
 Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text)
     : state_(state),
@@ -54,6 +52,7 @@ void Stepper::initialise_codebooks(const TrainingBatch& batch) {
 
 void Stepper::step(std::span<const std::int32_t> users) {
   arena_.reset();
+  arena_.stages.enter(Stage::batch);
   Recommender& model = state_.model;
   const Settings& settings = model.settings;
   Random negatives = stream(state_, kNegatives);
@@ -67,10 +66,12 @@ void Stepper::step(std::span<const std::int32_t> users) {
         state_.epoch + 1, state_.step + 1);
   }
   if (settings.has_semantics()) {
+    arena_.stages.enter(Stage::quantizer);
     Random random = stream(state_, kCodebooks);
     model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_);
   }
   ++state_.updates;
+  arena_.stages.enter(Stage::optimizer);
   const AdamSettings adam{.learning_rate = static_cast<float>(settings.learning_rate)};
   for (Parameter* parameter : parameters_) {
     adam_update(adam, state_.updates, parameter->grad.span(), parameter->m.span(),
@@ -78,6 +79,7 @@ void Stepper::step(std::span<const std::int32_t> users) {
   }
   add_losses(result.losses, state_.loss_sums);
   ++state_.step;
+  arena_.stages.enter(Stage::other);
 }
 
 }  // namespace tessera

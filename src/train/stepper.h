@@ -20,6 +20,7 @@ class Stepper {
   /// finite.
   void step(std::span<const std::int32_t> users);
 
+  /// Memory held, and the clock of the stages of all steps.
   const StepArena& arena() const { return arena_; }
 
  private:
@@ -31,8 +32,5 @@ class Stepper {
   ParameterList parameters_;
   StepArena arena_;
 };
-
-/// Seed of the negatives that validation draws.
-std::uint64_t validation_seed(std::uint64_t seed);
 
 }  // namespace tessera

@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "eval/model_scorer.h"
 #include "text/text_encoder.h"
 #include "train/state.h"
 #include "train/stepper.h"
+#include "train/validation.h"
 
 namespace tessera {
 namespace {
@@ -71,13 +71,6 @@ double selected(const Settings& settings, const Metrics& metrics) {
   return to_json(metrics).at(settings.select).get<double>();
 }
 
-Metrics validate(Run& run, const Catalogue& catalogue) {
-  const Scorer scorer = model_scorer(run.state.model, catalogue, run.data);
-  const bool sampled = run.settings().selection_protocol == "sampled";
-  return metrics_of(sampled ? rank_sampled(run.data, Split::validation, run.negatives, scorer)
-                            : rank_full(run.data, Split::validation, scorer));
-}
-
 // The encoder that made the embeddings goes with the first model of a run: until then the bundle
 // may hold an earlier one with its own.
 void keep_text_encoder(const Run& run) {
@@ -100,7 +93,7 @@ void close_epoch(Run& run, std::size_t steps) {
   report.epoch = state.epoch + 1;
   report.epochs = run.settings().epochs;
   report.loss = state.loss_sums[0] / static_cast<double>(steps);
-  report.validation = validate(run, catalogue);
+  report.validation = validate(state.model, catalogue, run.data, run.negatives);
   report.train_seconds = state.epoch_seconds;
   report.validation_seconds = watch.seconds();
   report.best = state.best.users == 0 ||
@@ -134,21 +127,6 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch) run.options.on_epoch(report);
 }
 
-Negatives validation_negatives(const TrainingState& state, const Dataset& data) {
-  const Settings& settings = state.model.settings;
-  if (settings.selection_protocol != "sampled") return {};
-  return state.negatives.empty()
-             ? draw_negatives(data, validation_seed(settings.seed), drawable_negatives(data))
-             : read_negatives(state.negatives, data);
-}
-
-TrainingState fresh_state(const TrainOptions& options, std::size_t items, std::size_t text_dims) {
-  TrainingState state;
-  state.model = Recommender(options.settings, items, text_dims);
-  state.model.initialise();
-  return state;
-}
-
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
@@ -167,12 +145,12 @@ TrainResult train(const TrainOptions& options) {
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state =
-      resumed ? std::move(*resumed) : fresh_state(options, data.items.size(), text.cols());
+  TrainingState state = resumed ? std::move(*resumed)
+                                : initial_state(options.settings, data.items.size(), text.cols());
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
-  const Negatives negatives = validation_negatives(state, data);
+  const Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
 
   Run run{options, data, text, negatives, state, Stepper(state, data, text)};
   make_directory(options.bundle);
