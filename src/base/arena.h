@@ -18,8 +18,9 @@ class StepArena {
     return {static_cast<T*>(take_bytes(count * sizeof(T))), count};
   }
   /// As `take`, as a matrix.
-  MatrixView<float> matrix(std::size_t rows, std::size_t cols) {
-    return {take<float>(rows * cols).data(), rows, cols};
+  template <class T = float>
+  MatrixView<T> matrix(std::size_t rows, std::size_t cols) {
+    return {take<T>(rows * cols).data(), rows, cols};
   }
   /// As `matrix`, filled with zeros.
   MatrixView<float> zeros(std::size_t rows, std::size_t cols);

@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "index/index_file.h"
-#include "kernels/codes.h"
+#include "kernels/rows.h"
 #include "model/bundle.h"
 
 namespace tessera {

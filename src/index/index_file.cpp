@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "base/random.h"
-#include "kernels/codes.h"
+#include "kernels/rows.h"
 
 namespace tessera {
 namespace {

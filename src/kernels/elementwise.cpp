@@ -167,6 +167,12 @@ void add_scaled(float alpha, MatrixView<const float> x, MatrixView<float> y) {
            [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(AddScaled)(alpha, x[i], y[i], x.cols); });
 }
 
+void add_scaled_rows(std::span<const float> scales, MatrixView<const float> x,
+                     MatrixView<float> y) {
+  for_rows(x.rows, x.cols,
+           [&](std::size_t i) { HWY_DYNAMIC_DISPATCH(AddScaled)(scales[i], x[i], y[i], x.cols); });
+}
+
 void column_sums(MatrixView<const float> x, std::span<float> sums) {
   // Threads share the columns in whole cache lines, so that every sum has one fixed order.
   constexpr std::size_t kLine = 16;

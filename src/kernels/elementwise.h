@@ -25,6 +25,9 @@ void column_sums(MatrixView<const float> x, std::span<float> sums);
 /// y += alpha · x.
 void add_scaled(float alpha, MatrixView<const float> x, MatrixView<float> y);
 
+/// y[i] += scales[i] · x[i].
+void add_scaled_rows(std::span<const float> scales, MatrixView<const float> x, MatrixView<float> y);
+
 /// <a, b>.
 float dot(std::span<const float> a, std::span<const float> b);
 /// <a, b> / (‖a‖ ‖b‖), or 0 if one of them has no length.

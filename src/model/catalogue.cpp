@@ -6,15 +6,21 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
-#include "kernels/codes.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 
 namespace tessera {
 namespace {
 
 constexpr std::size_t kItemBlock = 2048;
 constexpr std::size_t kHistoryBlock = 512;
+
+// In full precision whatever the training used: codes do not depend on the CPU's instructions.
+MatrixView<float> encode_text(const UnifiedItemEncoder& encoder, MatrixView<float> text,
+                              StepArena& arena) {
+  return encoder.encoder.forward(text, arena).output;
+}
 
 }  // namespace
 
@@ -30,8 +36,7 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
       const std::size_t count = std::min(kItemBlock, items - first);
       const MatrixView<float> block = arena.matrix(count, text.cols);
       for (std::size_t i = 0; i < count; ++i) std::copy_n(text[first + i], text.cols, block[i]);
-      const auto found =
-          encoder.quantizer.forward(encoder.encoder.forward(block, arena).back(), arena);
+      const auto found = encoder.quantizer.forward(encode_text(encoder, block, arena), arena);
       codes.insert(codes.end(), found.codes.begin(), found.codes.end());
     }
   }
@@ -83,7 +88,7 @@ std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const 
   }
   const MatrixView<float> row = arena.matrix(1, text.size());
   std::ranges::copy(text, row.data);
-  const auto found = encoder.quantizer.forward(encoder.encoder.forward(row, arena).back(), arena);
+  const auto found = encoder.quantizer.forward(encode_text(encoder, row, arena), arena);
   return {found.codes.begin(), found.codes.end()};
 }
 

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/parallel.h"
-#include "kernels/codes.h"
 #include "kernels/elementwise.h"
+#include "kernels/rows.h"
 
 namespace tessera {
 namespace {
@@ -15,13 +14,19 @@ std::vector<std::size_t> encoder_widths(std::size_t text_dims, std::size_t seman
   return {text_dims, 512, 256, semantic_dims};
 }
 
-// Σ_i weights[i] · ‖rows[i]‖² by way of `squares`, whose order of summing is fixed.
-double weighted_squares(MatrixView<const float> rows, std::span<const float> weights,
-                        std::span<float> squares) {
-  row_dots(rows, rows, squares);
+double weighted_sum(std::span<const float> weights, std::span<const float> values) {
   double sum = 0.0;
-  for (std::size_t i = 0; i < weights.size(); ++i) sum += double{weights[i]} * squares[i];
+  for (std::size_t i = 0; i < weights.size(); ++i) sum += double{weights[i]} * values[i];
   return sum;
+}
+
+// scale · weights[i]
+std::span<float> scaled(std::span<const float> weights, double scale, StepArena& arena) {
+  const std::span<float> result = arena.take<float>(weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    result[i] = static_cast<float>(scale) * weights[i];
+  }
+  return result;
 }
 
 }  // namespace
@@ -52,37 +57,45 @@ void UnifiedItemEncoder::collect(ParameterList& list) {
   decoder.collect(list);
 }
 
+Mlp::Cache UnifiedItemEncoder::encode_text(MatrixView<const float> text,
+                                           std::span<const std::int32_t> items,
+                                           StepArena& arena) const {
+  if (settings.training_precision() == Precision::bf16) {
+    const MatrixView<Bf16> rows = arena.matrix<Bf16>(items.size(), text.cols);
+    gather_rows(text, items, rows);
+    return encoder.forward(rows, arena);
+  }
+  const MatrixView<float> rows = arena.matrix(items.size(), text.cols);
+  gather_rows(text, items, rows);
+  return encoder.forward(rows, arena);
+}
+
 UnifiedItemEncoder::Cache UnifiedItemEncoder::forward(MatrixView<const float> text,
                                                       const StepItems& step,
                                                       StepArena& arena) const {
-  Cache cache;
   arena.stages.enter(Stage::item_encoder);
+  Cache cache;
   cache.step = step;
+  cache.text = text;
   const std::size_t distinct = step.items.size();
   const std::size_t semantic = settings.semantic_width();
   cache.vectors = arena.matrix(distinct, settings.width());
   if (settings.has_semantics()) {
-    cache.text = arena.matrix(distinct, text.cols);
-    gather_rows(text, step.items, cache.text);
-    cache.encoder = encoder.forward(cache.text, arena);
+    cache.encoder = encode_text(text, step.items, arena);
     arena.stages.enter(Stage::quantizer);
-    cache.quantized = quantizer.forward(cache.encoder.back(), arena);
+    cache.quantized = quantizer.forward(cache.encoder.output, arena);
+    copy_rows(cache.quantized.semantic, cache.vectors.col_block(0, semantic));
   }
-  for (std::size_t i = 0; i < distinct; ++i) {
-    float* vector = cache.vectors[i];
-    if (semantic > 0) std::copy_n(cache.quantized.semantic[i], semantic, vector);
-    if (settings.has_ids()) {
-      std::copy_n(ids.value[static_cast<std::size_t>(step.items[i])], settings.id_width(),
-                  vector + semantic);
-    }
+  if (settings.has_ids()) {
+    gather_rows(ids.value, step.items, cache.vectors.col_block(semantic, settings.id_width()));
   }
   return cache;
 }
 
 ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const float> dvectors,
                                         StepArena& arena) {
-  ItemLosses losses;
   arena.stages.enter(Stage::item_encoder_backward);
+  ItemLosses losses;
   const std::size_t semantic = settings.semantic_width();
   if (settings.has_ids()) {
     std::fill(ids.grad.span().begin(), ids.grad.span().end(), 0.0F);
@@ -90,49 +103,58 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   }
   if (!settings.has_semantics()) return losses;
 
-  arena.stages.enter(Stage::quantizer);
-  const std::span<const float> weights = cache.step.input_weights;
-  const std::size_t inputs = weights.size();
-  const std::span<float> squares = arena.take<float>(inputs);
   const MatrixView<float> dz = arena.matrix(dvectors.rows, semantic);
-  for (std::size_t i = 0; i < dz.rows; ++i) std::copy_n(dvectors[i], semantic, dz[i]);
-
-  losses.commitment = arena.take<double>(quantizer.levels.size());
-  losses.residual_norm = arena.take<double>(quantizer.levels.size());
-  // Commitment: mean_dims (r_l − sg(c))² at each level; r_l = z − const, so all of it reaches z.
-  for (std::size_t l = 0; l < quantizer.levels.size(); ++l) {
-    const MatrixView<float> residual = cache.quantized.residuals[l].row_block(0, inputs);
-    row_dots(residual, residual, squares);
-    double norm = 0.0;
-    for (std::size_t i = 0; i < inputs; ++i) norm += double{weights[i]} * std::sqrt(squares[i]);
-    losses.residual_norm[l] = norm;
-    const MatrixView<float> rest = cache.quantized.residuals[l + 1].row_block(0, inputs);
-    losses.commitment[l] = weighted_squares(rest, weights, squares) / static_cast<double>(semantic);
-    const auto scale =
-        static_cast<float>(2.0 * settings.commitment_weight / static_cast<double>(semantic));
-    for (std::size_t i = 0; i < inputs; ++i) {
-      for (std::size_t c = 0; c < semantic; ++c) dz[i][c] += scale * weights[i] * rest[i][c];
-    }
-  }
-
-  // Reconstruction: ‖decoder(semantic) − text‖²; straight-through, its gradient goes on to z.
-  arena.stages.enter(Stage::item_decoder);
-  const Mlp::Cache decoded = decoder.forward(cache.quantized.semantic.row_block(0, inputs), arena);
-  const MatrixView<float> error = decoded.back();
-  add_scaled(-1.0F, cache.text.row_block(0, inputs), error);
-  losses.reconstruction = weighted_squares(error, weights, squares);
-  parallel_for(inputs, 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      const float scale = static_cast<float>(2.0 * settings.reconstruction_weight) * weights[i];
-      for (float& e : error.row(i)) e *= scale;
-    }
-  });
-  const MatrixView<float> dsemantic = arena.matrix(inputs, semantic);
-  decoder.backward(decoded, error, dsemantic, arena);
-  add_scaled(1.0F, dsemantic, dz.row_block(0, inputs));
+  copy_rows(dvectors.col_block(0, semantic), dz);
+  add_commitment(cache, dz, losses, arena);
+  add_reconstruction(cache, dz, losses, arena);
   arena.stages.enter(Stage::item_encoder_backward);
   encoder.backward(cache.encoder, dz, {}, arena);
   return losses;
+}
+
+void UnifiedItemEncoder::add_commitment(const Cache& cache, MatrixView<float> dz,
+                                        ItemLosses& losses, StepArena& arena) const {
+  arena.stages.enter(Stage::quantizer);
+  const std::span<const float> weights = cache.step.input_weights;
+  const std::size_t levels = quantizer.levels.size();
+  const auto dims = static_cast<double>(dz.cols);
+  losses.commitment = arena.take<double>(levels);
+  losses.residual_norm = arena.take<double>(levels);
+  const std::span<float> squares = arena.take<float>(weights.size());
+  const std::span<float> scales = scaled(weights, 2.0 * settings.commitment_weight / dims, arena);
+  // What level l leaves over, r_l − sg(c), is the next level's residual. r_l = z − const, so all of
+  // its gradient reaches z.
+  for (std::size_t l = 0; l <= levels; ++l) {
+    const MatrixView<float> residual = cache.quantized.residuals[l].row_block(0, weights.size());
+    row_dots(residual, residual, squares);
+    if (l > 0) {
+      losses.commitment[l - 1] = weighted_sum(weights, squares) / dims;
+      add_scaled_rows(scales, residual, dz.row_block(0, weights.size()));
+    }
+    if (l == levels) break;
+    for (float& square : squares) square = std::sqrt(square);
+    losses.residual_norm[l] = weighted_sum(weights, squares);
+  }
+}
+
+void UnifiedItemEncoder::add_reconstruction(const Cache& cache, MatrixView<float> dz,
+                                            ItemLosses& losses, StepArena& arena) {
+  arena.stages.enter(Stage::item_decoder);
+  const std::span<const float> weights = cache.step.input_weights;
+  const std::size_t inputs = weights.size();
+  const MatrixView<float> semantic = cache.quantized.semantic.row_block(0, inputs);
+  const Mlp::Cache decoded = settings.training_precision() == Precision::bf16
+                                 ? decoder.forward(rounded(semantic, arena), arena)
+                                 : decoder.forward(semantic, arena);
+  const std::span<float> squares = arena.take<float>(inputs);
+  squared_errors(cache.text, cache.step.items.first(inputs),
+                 scaled(weights, 2.0 * settings.reconstruction_weight, arena), decoded.output,
+                 squares);
+  losses.reconstruction = weighted_sum(weights, squares);
+  // Straight-through: the gradient of what was decoded goes on to z.
+  const MatrixView<float> dsemantic = arena.matrix(inputs, dz.cols);
+  decoder.backward(decoded, decoded.output, dsemantic, arena);
+  add_scaled(1.0F, dsemantic, dz.row_block(0, inputs));
 }
 
 }  // namespace tessera

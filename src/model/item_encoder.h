@@ -29,7 +29,7 @@ struct UnifiedItemEncoder {
 
   struct Cache {
     StepItems step;
-    MatrixView<float> text;  ///< [distinct, text width]
+    MatrixView<const float> text;  ///< of the whole catalogue
     Mlp::Cache encoder;
     ResidualQuantizer::Cache quantized;
     MatrixView<float> vectors;  ///< [distinct, width]
@@ -42,11 +42,21 @@ struct UnifiedItemEncoder {
   std::size_t text_dims() const { return encoder.layers.empty() ? 0 : encoder.layers[0].in(); }
 
   /// `text` [catalogue, text dims] holds the embeddings of all items; empty without semantic
-  /// tokens.
+  /// tokens. In the settings' training precision, as the backward pass.
   Cache forward(MatrixView<const float> text, const StepItems& step, StepArena& arena) const;
   /// From dvectors [distinct, width]: sets every gradient, those of the weighted reconstruction and
   /// commitment losses included, and returns these losses (unweighted).
   ItemLosses backward(const Cache& cache, MatrixView<const float> dvectors, StepArena& arena);
+
+ private:
+  Mlp::Cache encode_text(MatrixView<const float> text, std::span<const std::int32_t> items,
+                         StepArena& arena) const;
+  // ‖r_l − sg(c)‖² / dims at every level, and its gradient added to dz.
+  void add_commitment(const Cache& cache, MatrixView<float> dz, ItemLosses& losses,
+                      StepArena& arena) const;
+  // ‖decoder(semantic) − text‖², the decoder's gradients, and what passes on added to dz.
+  void add_reconstruction(const Cache& cache, MatrixView<float> dz, ItemLosses& losses,
+                          StepArena& arena);
 };
 
 }  // namespace tessera

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "kernels/gemm_bf16.h"
 
 namespace tessera {
 namespace {
@@ -31,6 +32,7 @@ void check(const Settings& s) {
   check_choice("recipe", s.recipe, {"paper"});
   check_choice("tokens", s.tokens, {"id", "semantic", "unified"});
   check_choice("distance", s.distance, {"cosine", "euclidean", "unified"});
+  check_choice("precision", s.precision, {"fp32", "bf16", "auto"});
   check_choice("select", s.select, {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"});
   check_choice("selection_protocol", s.selection_protocol, {"sampled", "full"});
   const auto at_least_one = [](const char* key, std::size_t value) {
@@ -67,6 +69,15 @@ std::vector<Distance> Settings::level_distances() const {
   return distances;
 }
 
+Precision Settings::training_precision() const {
+  if (precision == "fp32") return Precision::fp32;
+  if (has_bf16()) return Precision::bf16;
+  if (precision == "bf16") {
+    fail("precision = bf16: this CPU does not multiply brain floats; train with precision=fp32");
+  }
+  return Precision::fp32;
+}
+
 TransformerShape Settings::transformer() const {
   return {width(), hidden, heads, feed_forward, layers, max_length};
 }
@@ -89,6 +100,7 @@ Json to_json(const Settings& s) {
           {"commitment_weight", s.commitment_weight},
           {"reconstruction_weight", s.reconstruction_weight},
           {"learning_rate", s.learning_rate},
+          {"precision", s.precision},
           {"batch_users", s.batch_users},
           {"epochs", s.epochs},
           {"patience", s.patience},
@@ -142,6 +154,7 @@ Settings settings_from_json(const Json& json) {
   take("commitment_weight", s.commitment_weight);
   take("reconstruction_weight", s.reconstruction_weight);
   take("learning_rate", s.learning_rate);
+  take("precision", s.precision);
   take("batch_users", s.batch_users);
   take("epochs", s.epochs);
   take("patience", s.patience);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nn/causal_transformer.h"
+#include "nn/mlp.h"
 #include "nn/residual_quantizer.h"
 
 namespace tessera {
@@ -32,6 +33,8 @@ struct Settings {
   double commitment_weight = 1.0;
   double reconstruction_weight = 1.0;
   double learning_rate = 1e-3;
+  std::string precision = "fp32";  ///< of training: fp32 | bf16 (of the item encoder's products) |
+                                   ///< auto (bf16 where the CPU has it)
   std::size_t batch_users = 256;
   std::size_t epochs = 200;
   std::size_t patience = 10;   ///< epochs without a better validation value before stopping
@@ -49,6 +52,8 @@ struct Settings {
   std::size_t width() const { return semantic_width() + id_width(); }
   std::vector<Distance> level_distances() const;
   TransformerShape transformer() const;
+  /// Throws Error for bf16 on a CPU without it.
+  Precision training_precision() const;
 };
 
 nlohmann::json to_json(const Settings& settings);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/parallel.h"
 #include "kernels/elementwise.h"
 
 namespace tessera {
@@ -111,10 +110,9 @@ CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
     causal_attention({offsets, shape.heads, p, stream_of(c.seed, Place::probabilities)}, c.q, c.k,
                      c.v, c.probabilities, c.starts, c.attended);
     c.middle = arena.matrix(rows, shape.width);
-    layer.output.forward(c.attended, c.middle);
-    dropout(c.middle, p, stream_of(c.seed, Place::attention));
-    add_scaled(1.0F, state, c.middle);
-    c.attention_norm = layer.attention_norm.forward(c.middle, c.middle, arena);
+    layer.output.multiply(c.attended, c.middle);
+    c.attention_norm = layer.attention_norm.forward_residual(
+        state, layer.output.bias, {p, stream_of(c.seed, Place::attention)}, c.middle, arena);
 
     arena.stages.enter(Stage::feed_forward);
     c.expanded = arena.matrix(rows, shape.feed_forward);
@@ -122,10 +120,9 @@ CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
     layer.expand.multiply(c.middle, c.expanded);
     bias_gelu(c.expanded, layer.expand.bias.value.span(), c.activated);
     state = arena.matrix(rows, shape.width);
-    layer.contract.forward(c.activated, state);
-    dropout(state, p, stream_of(c.seed, Place::feed_forward));
-    add_scaled(1.0F, c.middle, state);
-    c.feed_forward_norm = layer.feed_forward_norm.forward(state, state, arena);
+    layer.contract.multiply(c.activated, state);
+    c.feed_forward_norm = layer.feed_forward_norm.forward_residual(
+        c.middle, layer.contract.bias, {p, stream_of(c.seed, Place::feed_forward)}, state, arena);
   }
   cache.output = state;
   return cache;
@@ -141,29 +138,22 @@ MatrixView<float> CausalTransformer::backward(const Cache& cache, MatrixView<flo
   const MatrixView<float> dq = arena.matrix(rows, shape.hidden);
   const MatrixView<float> dk = arena.matrix(rows, shape.hidden);
   const MatrixView<float> dv = arena.matrix(rows, shape.hidden);
-  const auto copy_to_branch = [&] {
-    parallel_for(rows, 256, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) std::copy_n(dy[i], shape.width, branch[i]);
-    });
-  };
 
   for (std::size_t i = layers.size(); i-- > 0;) {
     Layer& layer = layers[i];
     const LayerCache& c = cache.layers[i];
     arena.stages.enter(Stage::feed_forward_backward);
     // x = LN(middle + dropout(contract(gelu(expand(middle))))); dy stays the residual's gradient.
-    layer.feed_forward_norm.backward(c.feed_forward_norm, dy, dy);
-    copy_to_branch();
-    dropout(branch, p, stream_of(c.seed, Place::feed_forward));
+    layer.feed_forward_norm.backward_residual(
+        c.feed_forward_norm, {p, stream_of(c.seed, Place::feed_forward)}, dy, branch);
     layer.contract.backward(c.activated, branch, dexpanded);
     gelu_backward(c.expanded, dexpanded);
     layer.expand.backward(c.middle, dexpanded, dy, true);
 
     arena.stages.enter(Stage::attention_backward);
     // middle = LN(input + dropout(output(attention(input)))).
-    layer.attention_norm.backward(c.attention_norm, dy, dy);
-    copy_to_branch();
-    dropout(branch, p, stream_of(c.seed, Place::attention));
+    layer.attention_norm.backward_residual(c.attention_norm,
+                                           {p, stream_of(c.seed, Place::attention)}, dy, branch);
     layer.output.backward(c.attended, branch, dattended);
     causal_attention_backward(
         {cache.offsets, shape.heads, p, stream_of(c.seed, Place::probabilities)}, c.q, c.k, c.v,

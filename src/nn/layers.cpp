@@ -4,7 +4,6 @@
 
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
-#include "kernels/layer_norm.h"
 
 namespace tessera {
 
@@ -53,43 +52,19 @@ void LayerNorm::backward(const Cache& cache, MatrixView<const float> dy, MatrixV
                       gamma.grad.span(), beta.grad.span());
 }
 
-Mlp::Mlp(const std::string& name, std::span<const std::size_t> widths) {
-  for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
-    layers.emplace_back(fmt::format("{}.{}", name, i), widths[i], widths[i + 1]);
-  }
-}
-
-void Mlp::initialise(Random& random) {
-  for (Linear& layer : layers) layer.initialise(random);
-}
-
-void Mlp::collect(ParameterList& list) {
-  for (Linear& layer : layers) layer.collect(list);
-}
-
-Mlp::Cache Mlp::forward(MatrixView<float> x, StepArena& arena) const {
-  const Cache cache = arena.take<MatrixView<float>>(layers.size() + 1);
-  cache[0] = x;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const Linear& layer = layers[i];
-    cache[i + 1] = arena.matrix(x.rows, layer.out());
-    layer.multiply(cache[i], cache[i + 1]);
-    if (i + 1 < layers.size()) {
-      bias_relu(cache[i + 1], layer.bias.value.span());
-    } else {
-      add_bias(cache[i + 1], layer.bias.value.span());
-    }
-  }
+LayerNorm::Cache LayerNorm::forward_residual(MatrixView<const float> residual,
+                                             const Parameter& bias, const DropoutMask& mask,
+                                             MatrixView<float> y, StepArena& arena) const {
+  Cache cache{arena.matrix(y.rows, y.cols), arena.take<float>(y.rows)};
+  residual_layer_norm(residual, bias.value.span(), mask, gamma.value.span(), beta.value.span(),
+                      kEpsilon, y, cache.normalized, cache.inverse_std);
   return cache;
 }
 
-void Mlp::backward(Cache cache, MatrixView<float> dy, MatrixView<float> dx, StepArena& arena) {
-  for (std::size_t i = layers.size(); i-- > 0;) {
-    const MatrixView<float> dinput = i == 0 ? dx : arena.matrix(dy.rows, layers[i].in());
-    layers[i].backward(cache[i], dy, dinput);
-    if (i > 0) relu_backward(cache[i], dinput);
-    dy = dinput;
-  }
+void LayerNorm::backward_residual(const Cache& cache, const DropoutMask& mask, MatrixView<float> dy,
+                                  MatrixView<float> dbranch) {
+  residual_layer_norm_backward(cache.normalized, cache.inverse_std, gamma.value.span(), mask, dy,
+                               dbranch, gamma.grad.span(), beta.grad.span());
 }
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/arena.h"
+#include "kernels/layer_norm.h"
 #include "nn/parameter.h"
 
 namespace tessera {
@@ -39,21 +40,13 @@ struct LayerNorm {
   Cache forward(MatrixView<const float> x, MatrixView<float> y, StepArena& arena) const;
   /// dx may be dy.
   void backward(const Cache& cache, MatrixView<const float> dy, MatrixView<float> dx);
-};
 
-/// Linear layers with ReLU between them (none after the last).
-struct Mlp {
-  std::vector<Linear> layers;
-  /// Input, then the output of every layer.
-  using Cache = std::span<MatrixView<float>>;
-
-  Mlp() = default;
-  Mlp(const std::string& name, std::span<const std::size_t> widths);
-  void initialise(Random& random);
-  void collect(ParameterList& list);
-  Cache forward(MatrixView<float> x, StepArena& arena) const;
-  /// Sets the gradients; dx is set unless empty. dy is overwritten.
-  void backward(Cache cache, MatrixView<float> dy, MatrixView<float> dx, StepArena& arena);
+  /// y = LN(residual + dropout(y + bias)), in place.
+  Cache forward_residual(MatrixView<const float> residual, const Parameter& bias,
+                         const DropoutMask& mask, MatrixView<float> y, StepArena& arena) const;
+  /// dy becomes the gradient of the residual; sets `dbranch`, that of y + bias.
+  void backward_residual(const Cache& cache, const DropoutMask& mask, MatrixView<float> dy,
+                         MatrixView<float> dbranch);
 };
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 #include "kernels/codes.h"
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 
 namespace tessera {
 namespace {
@@ -46,23 +47,22 @@ double sum_of(std::span<const float> weights) {
 MatrixView<float> counted_residuals(const ResidualQuantizer::Level& level,
                                     MatrixView<const float> residual, StepArena& arena) {
   const MatrixView<float> copy = arena.matrix(residual.rows, residual.cols);
-  for (std::size_t i = 0; i < residual.rows; ++i) {
-    std::copy_n(residual[i], residual.cols, copy[i]);
-    if (level.distance == Distance::cosine) normalise(copy.row(i));
-  }
+  parallel_for(residual.rows, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      std::copy_n(residual[i], residual.cols, copy[i]);
+      if (level.distance == Distance::cosine) normalise(copy.row(i));
+    }
+  });
   return copy;
 }
 
-// Σ weight and Σ weight · row per code.
+// Adds Σ weight and Σ weight · row per code.
 void accumulate(MatrixView<const float> rows, std::span<const float> weights,
-                const std::int32_t* codes, std::size_t code_stride, MatrixView<float> sums,
+                std::span<const std::int32_t> codes, MatrixView<float> sums,
                 std::span<float> counts) {
+  scatter_add_rows(rows, codes, sums, weights);
   for (std::size_t i = 0; i < rows.rows; ++i) {
-    if (weights[i] <= 0.0F) continue;
-    const auto code = static_cast<std::size_t>(codes[i * code_stride]);
-    counts[code] += weights[i];
-    float* sum = sums[code];
-    for (std::size_t c = 0; c < rows.cols; ++c) sum[c] += weights[i] * rows[i][c];
+    counts[static_cast<std::size_t>(codes[i])] += weights[i];
   }
 }
 
@@ -150,7 +150,7 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
       assign(level, rows, codes.data(), 1, round_arena);
       std::fill(level.sums.span().begin(), level.sums.span().end(), 0.0F);
       std::fill(level.counts.span().begin(), level.counts.span().end(), 0.0F);
-      accumulate(rows, weights, codes.data(), 1, level.sums, level.counts.span());
+      accumulate(rows, weights, codes, level.sums, level.counts.span());
       for (std::size_t c = 0; c < k; ++c) {
         const float count = level.counts[0][c];
         if (count == 0.0F) continue;  // an empty cluster keeps its centre
@@ -181,7 +181,9 @@ void ResidualQuantizer::update(const Cache& cache, std::span<const float> weight
         counted_residuals(level, cache.residuals[l].row_block(0, weights.size()), arena);
     const MatrixView<float> sums = arena.zeros(k, dims);
     const MatrixView<float> counts = arena.zeros(1, k);
-    accumulate(rows, weights, cache.codes.data() + l, levels.size(), sums, counts.row(0));
+    const std::span<std::int32_t> codes = arena.take<std::int32_t>(weights.size());
+    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = cache.codes[i * levels.size() + l];
+    accumulate(rows, weights, codes, sums, counts.row(0));
 
     float all = 0.0F;
     for (std::size_t c = 0; c < k; ++c) {

@@ -34,7 +34,9 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
     : state_(state),
       text_(text),
       batcher_(data, state.model.settings.max_length),
-      parameters_(state.model.parameters()) {}
+      parameters_(state.model.parameters()) {
+  state.model.settings.training_precision();  // refuses early what this CPU cannot do
+}
 
 std::vector<std::int32_t> Stepper::epoch_order() const {
   std::vector<std::int32_t> order = batcher_.users();
@@ -47,7 +49,7 @@ void Stepper::initialise_codebooks(const TrainingBatch& batch) {
   const StepItems inputs{batch.step.items.items.first(batch.input_counts.size()), {}};
   const auto cache = encoder.forward(text_, inputs, arena_);
   Random random = stream(state_, kCodebooks);
-  encoder.quantizer.initialise(cache.encoder.back(), batch.input_counts, random, arena_);
+  encoder.quantizer.initialise(cache.encoder.output, batch.input_counts, random, arena_);
 }
 
 void Stepper::step(std::span<const std::int32_t> users) {

@@ -1,5 +1,6 @@
 // Choosing a code by its score; moving rows between tables.
 #include "kernels/codes.h"
+#include "kernels/rows.h"
 
 #include <gtest/gtest.h>
 

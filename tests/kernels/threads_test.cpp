@@ -12,6 +12,7 @@
 #include "kernels/codes.h"
 #include "kernels/elementwise.h"
 #include "kernels/layer_norm.h"
+#include "kernels/rows.h"
 #include "testing/matrices.h"
 
 namespace tessera {

@@ -47,11 +47,9 @@ TEST(Settings, DecideTheDistanceOfEachLevel) {
 
 TEST(Settings, GoToJsonAndBack) {
   Json json = to_json(Settings{});
-  const std::map<std::string, Json> words = {{"recipe", "paper"},
-                                             {"tokens", "semantic"},
-                                             {"distance", "cosine"},
-                                             {"select", "NDCG@10"},
-                                             {"selection_protocol", "full"}};
+  const std::map<std::string, Json> words = {
+      {"recipe", "paper"},   {"tokens", "semantic"}, {"distance", "cosine"},
+      {"precision", "bf16"}, {"select", "NDCG@10"},  {"selection_protocol", "full"}};
   std::size_t changed = 0;
   for (auto& [key, value] : json.items()) {
     if (value.is_string()) {
