@@ -19,10 +19,10 @@ const dnnl::engine& cpu() {
 dnnl::memory::dim dim(std::size_t n) { return static_cast<dnnl::memory::dim>(n); }
 
 template <class T>
-Desc describe(Dims shape, Transpose transpose, MatrixView<T> stored, Type type) {
+Desc describe(const Dims& shape, Transpose transpose, MatrixView<T> stored, Type type) {
   const Dims strides =
       transpose == Transpose::no ? Dims{dim(stored.stride), 1} : Dims{1, dim(stored.stride)};
-  return {std::move(shape), type, strides};
+  return {shape, type, strides};
 }
 
 template <class T>
