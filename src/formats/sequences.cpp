@@ -64,10 +64,12 @@ void read_sequences(LineReader& lines, LineReader* times, std::int64_t largest, 
   std::size_t count = 0;
   for (; lines.next(); ++count) {
     if (times != nullptr && !times->next()) {
+      std::size_t users = count + 1;
+      while (lines.next()) ++users;
       fail(
-          "{}: {} lines for {} users or more: the file is cut short, or not the one made with the "
+          "{}: {} lines for {} users: the file is cut short, or not the one made with the "
           "interactions",
-          times->name(), count, count + 1);
+          times->name(), count, users);
     }
     bool good = false;
     bad.guard(lines, [&] {

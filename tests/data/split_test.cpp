@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "data/embed.h"
 #include "data/preparing.h"
 #include "data/withhold.h"
 #include "testing/datasets.h"
@@ -219,6 +220,19 @@ TEST_F(SplitDirectory, TimesOutOfOrderAreRefused) {
   Dataset data = timed();
   std::swap(data.times[0], data.times[3]);
   expect_error([&] { write_dataset(temp.path() / "out", data); }, {"times.npy", "order"});
+}
+
+TEST_F(SplitDirectory, TheTextEncoderIsFitToTextsOfItemsThatTrainingSees) {
+  Dataset data = dataset_of({{0, 1, 2, 3}}, 4);
+  const char* texts[] = {"green tea", "black tea", "tea cup", "zebra tea"};
+  for (std::size_t i = 0; i < 4; ++i) data.items[i].text = texts[i];
+  data.items[3].withheld = true;
+  write_dataset(temp.path() / "out", data);
+  embed_by_text(temp.path() / "out", {.dims = 2, .min_df = 1});
+  const auto terms = TextEncoder::load(temp.path() / "out" / kTextEncoderFile).vocabulary.terms;
+  EXPECT_NE(std::ranges::find(terms, "tea"), terms.end());
+  EXPECT_EQ(std::ranges::find(terms, "zebra"), terms.end());
+  EXPECT_EQ(read_embeddings(temp.path() / "out", 4).rows(), 4U) << "it is embedded all the same";
 }
 
 }  // namespace
