@@ -4,6 +4,7 @@
 // follow.
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include "base/error.h"

@@ -169,7 +169,7 @@ std::size_t ByteStream::read(std::span<char> into) {
   if (state.packing != Packing::none) return state.unpack(into);
   if (state.raw.empty()) return state.take(into);
   const std::size_t count = std::min(into.size(), state.raw.size());
-  std::copy_n(state.raw.data(), count, into.data());
+  std::ranges::copy(state.raw.substr(0, count), into.begin());
   state.raw.remove_prefix(count);
   return count;
 }

@@ -1,9 +1,11 @@
 #include "data/histories.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <utility>
 
+#include "base/error.h"
 #include "base/parallel.h"
 
 namespace tessera {
@@ -101,6 +103,9 @@ Histories group_by_user(EventLog& log) {
     h.times = std::move(log.time);
     h.weights = std::move(log.weight);
   } else {
+    if (log.user.size() > std::numeric_limits<std::uint32_t>::max()) {
+      fail("more than 2^32 events: prepare a part of them");
+    }
     std::vector<std::int64_t> next(h.offsets.begin(), h.offsets.end() - 1);
     std::vector<std::uint32_t> places(log.user.size());
     for (std::size_t e = 0; e < places.size(); ++e) {

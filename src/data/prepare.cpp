@@ -17,19 +17,32 @@ struct Sources {
   ItemTexts items;
 };
 
+std::uint64_t size_of(const fs::path& file) {
+  std::error_code unknown;
+  const std::uintmax_t size = fs::is_regular_file(file, unknown) ? fs::file_size(file, unknown) : 0;
+  return unknown ? 0 : size;
+}
+
 Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   Sources sources;
   EventLog& log = sources.log;
   BadRecords bad{options.max_errors};
+  const std::uint64_t before = size_of(options.items);
+  const std::uint64_t total = before + size_of(options.interactions);
+  const auto watcher_from = [&](std::uint64_t start) -> ByteStream::Watcher {
+    return [&options, start, total](std::uint64_t done, std::uint64_t) {
+      if (options.watcher) options.watcher(start + done, total);
+    };
+  };
   std::int64_t largest = std::numeric_limits<std::int32_t>::max();
   if (!options.item_text.empty()) {
     largest = read_item_texts(options.item_text.string(), log.items, sources.items);
   } else if (!options.items.empty()) {
-    ByteStream stream(options.items, options.watcher);
+    ByteStream stream(options.items, watcher_from(0));
     sources.items =
         read_items(stream, options.items_shape, options.item_fields, log.items, bad, log.choices);
   }
-  ByteStream stream(options.interactions, options.watcher);
+  ByteStream stream(options.interactions, watcher_from(before));
   if (options.shape) {
     read_events(stream, *options.shape, options.fields, bad, log);
   } else {

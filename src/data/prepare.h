@@ -37,9 +37,9 @@ struct PrepareOptions {
   double cold_share = 0;      ///< of the items with events, to be withheld
   bool cold_by_time = false;  ///< those that appeared last, in place of drawn ones
 
-  std::string name;        ///< empty: the folder's that holds the interactions
-  std::uint64_t seed = 1;  ///< of the item numbers and of drawn cold items
-  ByteStream::Watcher watcher;
+  std::string name;             ///< empty: the folder's that holds the interactions
+  std::uint64_t seed = 1;       ///< of the item numbers and of drawn cold items
+  ByteStream::Watcher watcher;  ///< told about items and interactions as if they were one file
 };
 
 /// What a filter dropped.
