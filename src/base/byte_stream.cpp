@@ -16,7 +16,7 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kPiece = 256U << 10;
+constexpr std::size_t kPiece = 64U << 10;
 
 enum class Packing { none, gzip, zstd };
 

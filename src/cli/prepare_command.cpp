@@ -1,10 +1,10 @@
 // prepare: from files of events and items to a dataset directory.
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
@@ -56,14 +56,11 @@ std::map<std::string, double, std::less<>> parse_weights(const std::string& text
     const std::size_t end = std::min(text.find(',', at), text.size());
     const std::string part = text.substr(at, end - at);
     const std::size_t equals = part.rfind('=');
-    double weight = 1;
-    if (equals != std::string::npos) {
-      const char* last = part.data() + part.size();
-      const auto read = std::from_chars(part.data() + equals + 1, last, weight);
-      if (read.ec != std::errc() || read.ptr != last || !(weight > 0)) weight = -1;
-    }
+    const double weight = equals == std::string::npos
+                              ? 1.0
+                              : parse_number<double>(part.substr(equals + 1)).value_or(-1.0);
     const std::string type = part.substr(0, equals);
-    if (type.empty() || weight < 0 || !weights.emplace(type, weight).second) {
+    if (type.empty() || !(weight > 0) || !weights.emplace(type, weight).second) {
       fail_usage("--event-types '{}': give types with weights above 0, as 'view=1,purchase=3'",
                  text);
     }

@@ -1,9 +1,10 @@
 #include "data/event_log.h"
 
 #include <array>
-#include <charconv>
+#include <limits>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "data/item_texts.h"
 #include "formats/sequences.h"
 
@@ -96,13 +97,9 @@ class Collector {
 
   static double rating_of(const Value& value) {
     if (value.empty()) return -std::numeric_limits<double>::infinity();
-    double rating = 0;
-    const char* end = value.text.data() + value.text.size();
-    const auto read = std::from_chars(value.text.data(), end, rating);
-    if (read.ec != std::errc() || read.ptr != end) {
-      fail("rating '{}' is no number; correct it, or leave it empty", value.text);
-    }
-    return rating;
+    const auto rating = parse_number<double>(value.text);
+    if (!rating) fail("rating '{}' is no number; correct it, or leave it empty", value.text);
+    return *rating;
   }
 
   const EventFields& fields_;

@@ -1,11 +1,11 @@
 #include "data/withhold.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "base/random.h"
 #include "formats/times.h"
 
@@ -27,19 +27,17 @@ std::vector<std::int64_t> first_seen(const Dataset& data) {
 }
 
 std::int64_t cut_of(const Dataset& data, const std::string& text, const char* option) {
-  double share = 0;
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, share);
-  if (read.ec == std::errc() && read.ptr == end && share > 0 && share < 1) {
+  const auto number = parse_number<double>(text);
+  if (number && *number > 0 && *number < 1) {
     std::vector<std::int64_t> times(data.times);
     const auto place =
-        times.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(times.size()));
+        times.begin() + static_cast<std::ptrdiff_t>(*number * static_cast<double>(times.size()));
     std::ranges::nth_element(times, place);
     return *place;
   }
   try {
     const std::int64_t time = parse_time(text, guess_time_unit(text));
-    const bool whole = read.ptr != end || text.find('.') == std::string::npos;  // "1.5" is no cut
+    const bool whole = !number || text.find('.') == std::string::npos;  // "1.5" is no cut
     if (time != kUnknownTime && whole) return time / 1000;
   } catch (const Error&) {  // said below, with the option's name
   }

@@ -7,10 +7,10 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kBuffer = 1U << 20;
+constexpr std::size_t kBuffer = 256U << 10;
 
 std::unique_ptr<char[]> padded(std::size_t capacity) {
-  return std::make_unique<char[]>(capacity + LineReader::kPadding);
+  return std::make_unique_for_overwrite<char[]>(capacity + LineReader::kPadding);
 }
 
 }  // namespace

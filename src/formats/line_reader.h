@@ -25,7 +25,7 @@ class LineReader {
   std::string_view line() const { return line_; }
   /// Number of the current line, the first of those joined; from 1.
   std::size_t number() const { return number_; }
-  /// What follows, as much as lies in the buffer: a megabyte unless the file is shorter.
+  /// What follows, as much as lies in the buffer: 256 KiB unless the file is shorter.
   std::string_view ahead();
   const std::string& name() const { return stream_.name(); }
 

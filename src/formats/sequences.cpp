@@ -8,19 +8,17 @@
 #include <unordered_set>
 
 #include "base/files.h"
+#include "base/numbers.h"
 #include "formats/fields.h"
 
 namespace tessera {
 namespace {
 
 std::int64_t parse_id(std::string_view text, std::string_view what) {
-  std::int64_t value = 0;
-  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) {
-    fail("{} '{}' is not a whole number; correct it, or use another format", what, text);
-  }
-  if (value < 1) fail("{} id {}: ids count from 1; correct it", what, value);
-  return value;
+  const auto id = parse_number<std::int64_t>(text);
+  if (!id) fail("{} '{}' is not a whole number; correct it, or use another format", what, text);
+  if (*id < 1) fail("{} id {}: ids count from 1; correct it", what, *id);
+  return *id;
 }
 
 // The ids of a line's items.

@@ -1,10 +1,11 @@
 #include "formats/times.h"
 
-#include <charconv>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "base/error.h"
+#include "base/numbers.h"
 
 namespace tessera {
 namespace {
@@ -13,11 +14,11 @@ constexpr std::int64_t kEndSeconds = 1LL << 32;  // in the year 2106
 
 // Reads exactly `digits` digits from the front.
 bool take_number(std::string_view& text, std::size_t digits, int& value) {
-  if (text.size() < digits) return false;
-  const auto end = std::from_chars(text.data(), text.data() + digits, value);
-  if (end.ec != std::errc() || end.ptr != text.data() + digits || text[0] == '-') return false;
+  if (text.size() < digits || text[0] == '-') return false;
+  const auto number = parse_number<int>(text.substr(0, digits));
+  value = number.value_or(0);
   text.remove_prefix(digits);
-  return true;
+  return number.has_value();
 }
 
 bool take(std::string_view& text, std::string_view any_of) {
@@ -82,21 +83,19 @@ bool parse_iso(std::string_view text, std::int64_t& milliseconds) {
   return text.empty();
 }
 
-bool parse_number(std::string_view text, std::int64_t scale, std::int64_t& milliseconds) {
-  const char* end = text.data() + text.size();
-  std::int64_t whole = 0;
-  const auto read = std::from_chars(text.data(), end, whole);
-  if (read.ec == std::errc() && read.ptr == end) {
-    const bool huge = whole > kEndSeconds * 1000 || whole < -kEndSeconds * 1000;
-    milliseconds = huge ? whole : whole * scale;  // refused below, whatever its unit
+// Of a whole or decimal number of units of `scale` milliseconds; what is far beyond any time keeps
+// its sign and is refused later.
+bool parse_count(std::string_view text, std::int64_t scale, std::int64_t& milliseconds) {
+  constexpr std::int64_t kFar = 2000 * kEndSeconds;
+  if (const auto whole = parse_number<std::int64_t>(text)) {
+    milliseconds = std::clamp(*whole, -kFar, kFar) * scale;
     return true;
   }
-  double value = 0;
-  const auto decimal = std::from_chars(text.data(), end, value);
-  if (decimal.ec != std::errc() || decimal.ptr != end || !std::isfinite(value)) return false;
-  const double scaled = std::floor(value * static_cast<double>(scale) + 1e-6);
-  milliseconds = std::abs(scaled) < 9e18 ? static_cast<std::int64_t>(scaled)
-                                         : std::numeric_limits<std::int64_t>::max();
+  const auto decimal = parse_number<double>(text);
+  if (!decimal || !std::isfinite(*decimal)) return false;
+  const auto far = static_cast<double>(kFar);
+  milliseconds = static_cast<std::int64_t>(
+      std::floor(std::clamp(*decimal, -far, far) * static_cast<double>(scale) + 1e-6));
   return true;
 }
 
@@ -107,7 +106,7 @@ std::int64_t parse_time(std::string_view text, TimeUnit unit) {
   std::int64_t milliseconds = 0;
   const bool iso = unit == TimeUnit::iso8601;
   const std::int64_t scale = unit == TimeUnit::seconds ? 1000 : 1;
-  if (!(iso ? parse_iso(text, milliseconds) : parse_number(text, scale, milliseconds))) {
+  if (!(iso ? parse_iso(text, milliseconds) : parse_count(text, scale, milliseconds))) {
     fail("time '{}' is no {}; correct it, leave it empty if unknown, or give --time-unit", text,
          iso ? "ISO 8601 date such as 2014-07-23T10:00:00Z" : "number");
   }
@@ -123,8 +122,7 @@ std::int64_t parse_time(std::string_view text, TimeUnit unit) {
 
 TimeUnit guess_time_unit(std::string_view text) {
   if (text.size() > 4 && text[4] == '-') return TimeUnit::iso8601;
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
+  const double value = parse_number<double>(text).value_or(0);
   return value >= 1e11 ? TimeUnit::milliseconds : TimeUnit::seconds;  // seconds up to the year 5138
 }
 
