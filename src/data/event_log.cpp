@@ -1,5 +1,6 @@
 #include "data/event_log.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -52,7 +53,7 @@ class Collector {
 
   void add(std::span<const Value> row) {
     // All is parsed before any of it is kept: a bad record leaves nothing behind.
-    const std::int64_t time = row.size() > kTime ? parse(row[kTime]) : kUnknownTime;
+    const std::int64_t time = parse(row[kTime]);
     if (fields_.min_rating && !(rating_of(row[kRating]) >= *fields_.min_rating)) {
       ++log_.read;
       ++log_.below_rating;
@@ -68,8 +69,8 @@ class Collector {
       }
       weight = static_cast<float>(found->second);
     }
-    check_id(row[kUser], "user");
-    check_id(row[kItem], "item");
+    check_id(row[kUser], IdOf::user);
+    check_id(row[kItem], IdOf::item);
     users_.push_back(row[kUser].text);
     items_.push_back(row[kItem].text);
     if (time != kUnknownTime && log_.time.empty()) log_.time.assign(kept_, kUnknownTime);
@@ -137,8 +138,11 @@ void read_sequence_events(ByteStream& stream, ByteStream* times, std::int64_t la
   std::optional<LineReader> clock;
   if (times != nullptr) clock.emplace(*times);
   Collector collector(fields, log);
-  read_sequences(lines, clock ? &*clock : nullptr, largest, bad,
-                 [&](std::span<const Value> row) { collector.add(row); });
+  std::array<Value, kRoles> roles{};  // neither rating nor type
+  read_sequences(lines, clock ? &*clock : nullptr, largest, bad, [&](std::span<const Value> row) {
+    std::ranges::copy(row, roles.begin());
+    collector.add(roles);
+  });
   collector.flush();
 }
 

@@ -95,7 +95,8 @@ void ItemTexts::set(std::size_t item, std::string title, std::string text) {
   texts[item] = std::move(text);
 }
 
-void check_id(const Value& id, std::string_view what) {
+void check_id(const Value& id, IdOf whose) {
+  const char* what = whose == IdOf::user ? "user" : "item";
   if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
     fail("the {} id '{}' is neither a string nor a whole number; correct it", what, id.text);
   }
@@ -106,7 +107,7 @@ void check_id(const Value& id, std::string_view what) {
   if (id.text.find_first_of(kNoId) != std::string_view::npos) {
     fail("the {} id '{}' holds a line end or NUL byte; correct it", what, id.text);
   }
-  if (!is_utf8(id.text)) {
+  if (whose == IdOf::item && !is_utf8(id.text)) {
     fail("the {} id '{}' is not UTF-8; convert the file, as by iconv", what, id.text);
   }
 }
@@ -130,7 +131,7 @@ ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFie
   }
   ItemTexts items;
   reader.read(wanted, bad, [&](std::span<const Value> row) {
-    check_id(row[0], "item");
+    check_id(row[0], IdOf::item);
     const auto item = static_cast<std::size_t>(ids.intern(row[0].text));
     items.set(item, clean_text(row[1].text), clean_text(text.fill(row.subspan(2))));
   });

@@ -59,8 +59,10 @@ std::int64_t read_item_texts(const std::string& file, IdTable& ids, ItemTexts& t
 /// one, otherwise the whole text.
 void title_by_text(ItemTexts& items);
 
-/// Throws Error, without a place, for an id of the item or user (`what`) that no file can give
-/// back: empty, not UTF-8, or with a line end or NUL in it; or that is no string or whole number.
-void check_id(const Value& id, std::string_view what);
+enum class IdOf { user, item };
+/// Throws Error, without a place, for an id that no file can give back: empty, with a line end or
+/// NUL in it, or of an item and not UTF-8 (items are kept as JSON); or that is no string or whole
+/// number.
+void check_id(const Value& id, IdOf whose);
 
 }  // namespace tessera

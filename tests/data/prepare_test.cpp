@@ -204,6 +204,23 @@ TEST_F(Prepare, ALineOfSequencesIsSkippedWhole) {
   EXPECT_EQ(lines_of(prepared(options)), (Lines{"a: 1 2", "c: 2"}));
 }
 
+TEST_F(Prepare, SequencesHaveNoRatingsOrTypes) {
+  PrepareOptions options;
+  options.interactions = put("in.txt", "a 1 2\n");
+  options.fields.min_rating = 1;
+  expect_refused(options, {"no user is left"});
+  EXPECT_EQ(dropped("not rated"), 2U);
+  options.fields.min_rating.reset();
+  options.fields.weights = {{"view", 1}};
+  expect_refused(options, {"no user is left"});
+}
+
+TEST_F(Prepare, AUserMayHaveAnIdOfAnyBytes) {
+  const Dataset data = prepared(csv("Ren\xE9\x1B,p,1\n"));
+  write_dataset(temp.path() / "out", data);
+  EXPECT_EQ(read_dataset(temp.path() / "out").user_ids, Lines{"Ren\xE9\x1B"});
+}
+
 TEST_F(Prepare, SummaryHoldsCountsLengthsDensityAndTimes) {
   PrepareOptions options = with_items("id,title\np,Tea\nz,Cup\n");
   const Dataset data = prepared(options);
