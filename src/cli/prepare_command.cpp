@@ -210,7 +210,7 @@ void add_files(CLI::App& command, PrepareArguments& arguments) {
                   "Format of --items (default: as --format; jsonl beside sequences)")
       ->check(CLI::IsMember({"csv", "tsv", "jsonl", "amazon", "recbole"}));
   command.add_option("--item-text", options.item_text,
-                     "In place of --items: one JSON object, item id → text; ids are whole numbers");
+                     "In place of --items: one JSON object, item id → text");
   command.add_option("--timestamps", options.timestamps,
                      "With sequences: the same lines with unix seconds in place of items, -1 "
                      "unknown");

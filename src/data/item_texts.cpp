@@ -138,10 +138,11 @@ ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFie
   return items;
 }
 
-std::int64_t read_item_texts(const std::string& file, IdTable& ids, ItemTexts& texts) {
-  return read_item_texts(read_file(file), file, [&](std::span<const Value> row) {
-    const auto item = static_cast<std::size_t>(ids.intern(row[0].text));
-    texts.set(item, "", clean_text(row[1].text));
+std::int64_t read_item_texts(const std::string& file, bool numbered, IdTable& ids,
+                             ItemTexts& texts) {
+  return read_item_texts(read_file(file), file, numbered, [&](std::span<const Value> row) {
+    check_id(row[0], IdOf::item);
+    texts.set(static_cast<std::size_t>(ids.intern(row[0].text)), "", clean_text(row[1].text));
   });
 }
 

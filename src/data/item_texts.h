@@ -51,8 +51,9 @@ struct ItemFields {
 ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFields& fields,
                      IdTable& ids, BadRecords& bad, std::vector<FieldChoice>& choices);
 
-/// Reads one JSON object id → text; returns the largest id.
-std::int64_t read_item_texts(const std::string& file, IdTable& ids, ItemTexts& texts);
+/// Reads one JSON object id → text (see the function of this name in formats/sequences.h).
+std::int64_t read_item_texts(const std::string& file, bool numbered, IdTable& ids,
+                             ItemTexts& texts);
 
 /// The titles of items that have a text but no title: where most such texts hold a ';' (they are
 /// lists of fields then, while a title alone rarely does: "Steins;Gate") the part before the first

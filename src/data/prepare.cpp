@@ -36,7 +36,8 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   };
   std::int64_t largest = std::numeric_limits<std::int32_t>::max();
   if (!options.item_text.empty()) {
-    largest = read_item_texts(options.item_text.string(), log.items, sources.items);
+    const std::string file = options.item_text.string();
+    largest = read_item_texts(file, !options.shape.has_value(), log.items, sources.items);
   } else if (!options.items.empty()) {
     ByteStream stream(options.items, watcher_from(0));
     sources.items =

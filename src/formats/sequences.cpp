@@ -102,7 +102,7 @@ void read_sequences(LineReader& lines, LineReader* times, std::int64_t largest, 
   }
 }
 
-std::int64_t read_item_texts(std::string_view content, const std::string& name,
+std::int64_t read_item_texts(std::string_view content, const std::string& name, bool numbered,
                              const RowSink& sink) {
   if (content.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     fail("{}: the file is empty; give one JSON object, id → text", name);
@@ -110,15 +110,15 @@ std::int64_t read_item_texts(std::string_view content, const std::string& name,
   const nlohmann::json json = parse_json(content, name);
   if (!json.is_object()) fail("{}: expected one JSON object, item id → text", name);
   std::int64_t largest = 0;
-  std::unordered_set<std::int64_t> known;
+  std::unordered_set<std::string> known;
   for (const auto& [key, value] : json.items()) {
     try {
       if (!value.is_string()) fail("the text must be a string");
-      const std::int64_t id = parse_id(key, "item");
+      const std::int64_t number = numbered ? parse_id(key, "item") : 0;
+      largest = std::max(largest, number);
+      const std::string id = numbered ? std::to_string(number) : key;
       if (!known.insert(id).second) fail("item {} has a text already; keep one of them", id);
-      largest = std::max(largest, id);
-      const std::string digits = std::to_string(id);
-      sink(std::array<Value, 2>{Value{digits, Value::Kind::word},
+      sink(std::array<Value, 2>{Value{id, Value::Kind::word},
                                 {value.get_ref<const std::string&>(), Value::Kind::word}});
     } catch (const Error& error) {
       fail("{}: key '{}': {}", name, key, error.what());

@@ -12,9 +12,9 @@ namespace tessera {
 void read_sequences(LineReader& lines, LineReader* times, std::int64_t largest, BadRecords& bad,
                     const RowSink& sink);
 
-/// Rows (id, text) of one JSON object, id → text, ids whole numbers from 1. Returns the largest id.
-/// Throws Error that names the key. `content` is the whole file.
-std::int64_t read_item_texts(std::string_view content, const std::string& name,
+/// Rows (id, text) of one JSON object, id → text; `numbered`: ids are whole numbers from 1. Returns
+/// the largest id of these, else 0. Throws Error that names the key. `content` is the whole file.
+std::int64_t read_item_texts(std::string_view content, const std::string& name, bool numbered,
                              const RowSink& sink);
 
 }  // namespace tessera

@@ -81,6 +81,17 @@ TEST_F(Prepare, PutsTextTogetherByATemplate) {
   EXPECT_EQ(prepared(options).items.size(), 2U);
 }
 
+TEST_F(Prepare, TakesOneJsonObjectOfTextsBesideAnyFormat) {
+  PrepareOptions options = csv("a,p,1\na,q,2\n");
+  options.item_text = put("texts.json", R"({"p": "Tea", "z": "Cup"})");
+  const Dataset data = prepared(options);
+  EXPECT_EQ(item(data, "p").title, "Tea");
+  EXPECT_EQ(item(data, "q").text, "");
+  EXPECT_EQ(report.items_without_events, 1U);
+  options.item_text = put("texts.json", R"({"": "Tea"})");
+  expect_refused(options, {"texts.json: key ''", "item id is missing"});
+}
+
 TEST_F(Prepare, RefusesTemplatesThatAreNone) {
   for (const char* pattern : {"title", "{title", "{}", "}"}) {
     PrepareOptions options = with_items("id,title\np,Tea\n");
