@@ -3,9 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/parallel.h"
 #include "data/embed.h"
-#include "data/prepare_sequences.h"
+#include "data/prepare.h"
 #include "data/simulate.h"
 #include "eval/model_scorer.h"
 #include "index/index_file.h"
@@ -30,8 +31,15 @@ void simulate_dataset(const fs::path& dataset, std::size_t users, std::size_t it
 
 void prepare_dataset(const fs::path& dataset, const fs::path& interactions,
                      const fs::path& item_text, const fs::path& timestamps, std::uint64_t seed) {
+  PrepareOptions options;
+  options.interactions = interactions;
+  options.item_text = item_text;
+  options.timestamps = timestamps;
+  options.order_by_time = false;
+  options.seed = seed;
   PrepareReport report;
-  write_dataset(dataset, prepare_sequences({interactions, item_text, timestamps}, seed, report));
+  const Dataset data = prepare(options, report);
+  write_dataset(dataset, data, dump_json(summarise(data, report), 2) + "\n");
 }
 
 void embed_dataset(const fs::path& dataset, std::size_t dims) {

@@ -2,23 +2,10 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+
 namespace tessera {
 namespace {
-
-// Bytes of the UTF-8 character that begins `text`; 0 if none does.
-std::size_t character_length(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  const std::size_t length = lead < 0x80                   ? 1
-                             : lead >= 0xC2 && lead < 0xE0 ? 2
-                             : lead >= 0xE0 && lead < 0xF0 ? 3
-                             : lead >= 0xF0 && lead < 0xF5 ? 4
-                                                           : 0;
-  if (length == 0 || length > text.size()) return 0;
-  const bool whole = std::ranges::all_of(text.substr(1, length - 1), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
-  });
-  return whole ? length : 0;
-}
 
 bool disturbs_a_terminal(std::string_view character) {
   const auto within = [&](std::string_view first, std::string_view last) {
@@ -34,7 +21,7 @@ bool disturbs_a_terminal(std::string_view character) {
 std::string printable(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    const std::size_t length = character_length(text);
+    const std::size_t length = utf8_length(text);
     const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
     if (length == 0) {
       result += "\uFFFD";

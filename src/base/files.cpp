@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <array>
 #include <cerrno>
@@ -13,35 +12,12 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/byte_stream.h"
 #include "base/error.h"
 
 namespace tessera {
 
 namespace {
-
-std::string inflate_gzip(std::string_view packed, const fs::path& path) {
-  z_stream stream{};
-  if (inflateInit2(&stream, 15 + 16) != Z_OK) fail("{}: cannot start zlib", path.string());
-  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
-  std::string text;
-  std::array<char, 1 << 16> chunk{};
-  std::size_t position = 0;
-  int status = Z_OK;
-  while (position < packed.size() || status != Z_STREAM_END) {
-    if (status == Z_STREAM_END) inflateReset(&stream);  // members follow each other
-    const std::size_t part = std::min<std::size_t>(packed.size() - position, 1U << 30);
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + position));
-    stream.avail_in = static_cast<uInt>(part);
-    stream.next_out = reinterpret_cast<Bytef*>(chunk.data());
-    stream.avail_out = static_cast<uInt>(chunk.size());
-    status = inflate(&stream, Z_NO_FLUSH);
-    if (status != Z_OK && status != Z_STREAM_END)
-      fail("{}: the gzip data is cut short or damaged; fetch the file again", path.string());
-    position += part - stream.avail_in;
-    text.append(chunk.data(), chunk.size() - stream.avail_out);
-  }
-  return text;
-}
 
 /// A descriptor that closes itself.
 struct Descriptor {
@@ -56,22 +32,11 @@ std::string why() { return std::strerror(errno); }
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) fail("{}: cannot open: {}", path.string(), why());
-  struct stat info{};
-  if (::fstat(file.fd, &info) == 0 && S_ISDIR(info.st_mode))
-    fail("{}: is a directory, a file is needed", path.string());
+  ByteStream stream(path);
   std::string content;
-  content.reserve(static_cast<std::size_t>(info.st_size) + 1);
-  std::array<char, 1 << 16> chunk{};
-  for (;;) {
-    const ssize_t got = ::read(file.fd, chunk.data(), chunk.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("{}: cannot read: {}", path.string(), why());
-    if (got == 0) break;
-    content.append(chunk.data(), static_cast<std::size_t>(got));
-  }
-  if (content.starts_with("\x1f\x8b")) return inflate_gzip(content, path);
+  content.reserve(static_cast<std::size_t>(stream.file_size()) + 1);
+  std::vector<char> piece(256U << 10);
+  while (const std::size_t got = stream.read(piece)) content.append(piece.data(), got);
   return content;
 }
 

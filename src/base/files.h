@@ -11,7 +11,8 @@ namespace tessera {
 
 namespace fs = std::filesystem;
 
-/// The whole file; gzip is recognised by content and expanded. Throws Error that names the file.
+/// The whole file; gzip and zstd are recognised by content and expanded. Throws Error that names
+/// the file.
 std::string read_file(const fs::path& path);
 
 /// A file in memory, read as its pages are touched.

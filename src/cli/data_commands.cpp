@@ -1,4 +1,4 @@
-// simulate, prepare and embed: from files to a dataset directory with item embeddings.
+// simulate and embed: a dataset directory to try things on, and item embeddings.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -10,7 +10,6 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "data/embed.h"
-#include "data/prepare_sequences.h"
 #include "data/simulate.h"
 
 namespace tessera {
@@ -23,7 +22,7 @@ Json summary_of(const Dataset& data, const fs::path& directory) {
           {"users", data.users()},
           {"items", data.items.size()},
           {"events", data.events.size()},
-          {"evaluated_users", evaluated_users(data).size()}};
+          {"evaluated_users", evaluated_users(data, Split::test).size()}};
 }
 
 void print_summary(const Json& summary) {
@@ -48,34 +47,6 @@ void simulate(const SimulateArguments& arguments) {
   if (arguments.json) return print_json(summary);
   print_summary(summary);
   fmt::print("This shop is simulated: use it to try the program, not to judge a method.\n");
-}
-
-struct PrepareArguments {
-  std::string format = "sequences";
-  std::string interactions, item_text, timestamps, out;
-  std::uint64_t seed = 1;
-  bool json = false;
-};
-
-void prepare(const PrepareArguments& arguments) {
-  PrepareReport report;
-  const Dataset data = prepare_sequences(
-      {arguments.interactions, arguments.item_text, arguments.timestamps}, arguments.seed, report);
-  write_dataset(arguments.out, data);
-  Json summary = summary_of(data, arguments.out);
-  summary["items_without_text"] = report.items_without_text;
-  summary["items_without_events"] = report.items_without_events;
-  summary["unknown_times"] = report.unknown_times;
-  summary["users_out_of_order"] = report.users_out_of_order;
-  if (arguments.json) return print_json(summary);
-  print_summary(summary);
-  const auto note = [](std::size_t count, const char* what) {
-    if (count > 0) fmt::print("  {} {}\n", grouped(count), what);
-  };
-  note(report.items_without_text, "items have no text: their embedding will be zero");
-  note(report.items_without_events, "items have text but no event: they can be recommended cold");
-  note(report.unknown_times, "events have no known time: they keep their place in the file");
-  note(report.users_out_of_order, "users have times that decrease: the file's order was kept");
 }
 
 struct EmbedArguments {
@@ -133,32 +104,6 @@ void add_simulate(CLI::App& app) {
   command->add_flag("--json", arguments->json, "Print a summary for programs");
   command->footer("Example:\n  tessera simulate --out shop --users 2000 --items 500 --seed 7");
   command->callback([arguments] { simulate(*arguments); });
-}
-
-void add_prepare(CLI::App& app) {
-  auto arguments = std::make_shared<PrepareArguments>();
-  CLI::App* command = app.add_subcommand("prepare", "Turn interaction files into a dataset");
-  command->add_option("--format", arguments->format, "Format of the files")
-      ->check(CLI::IsMember({"sequences"}))
-      ->capture_default_str();
-  command
-      ->add_option("--interactions", arguments->interactions,
-                   "One user a line: 'user item item …' in time order; item ids are whole numbers "
-                   "from 1 (plain or gzip)")
-      ->required();
-  command->add_option("--item-text", arguments->item_text,
-                      "One JSON object, item id → text (plain or gzip)");
-  command->add_option("--timestamps", arguments->timestamps,
-                      "The same lines with unix seconds in place of items, -1 unknown");
-  command->add_option("--out", arguments->out, "Dataset directory to write")->required();
-  command->add_option("--seed", arguments->seed, "Seed of the item numbering")
-      ->check(kSeed)
-      ->capture_default_str();
-  command->add_flag("--json", arguments->json, "Print the summary for programs");
-  command->footer(
-      "Example:\n  tessera prepare --format sequences --interactions interactions.txt \\\n"
-      "      --item-text item_text.json --out dataset");
-  command->callback([arguments] { prepare(*arguments); });
 }
 
 void add_embed(CLI::App& app) {

@@ -52,7 +52,7 @@ Evaluation open_evaluation(const EvaluateArguments& arguments) {
   if (!evaluation.sampled && !arguments.negatives.empty()) {
     fail_usage("--negatives belongs to --protocol sampled");
   }
-  if (evaluated_users(evaluation.data).empty()) {
+  if (evaluated_users(evaluation.data, evaluation.split).empty()) {
     fail("{}: no user has {} events, so there is nothing to evaluate", arguments.data,
          kMinEvaluatedEvents);
   }
@@ -65,7 +65,7 @@ Evaluation open_evaluation(const EvaluateArguments& arguments) {
   return evaluation;
 }
 
-// One row a system; metric names as in to_json(Metrics).
+// One row a system or a part of its users; metric names as in to_json(Metrics).
 void print_table(const std::vector<std::pair<std::string, Metrics>>& rows) {
   constexpr std::array kNames = {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"};
   fmt::print("{:22}", "");
@@ -114,6 +114,11 @@ void evaluate(const EvaluateArguments& arguments) {
   std::vector<std::pair<std::string, Metrics>> rows;
   const std::vector<Rank> ranks = evaluation.ranks(bundle);
   rows.emplace_back(arguments.model, metrics_of(ranks));
+  const std::vector<Slice> slices = slice_metrics(evaluation.data, evaluation.split, ranks);
+  for (const Slice& slice : slices) {
+    if (slice.name != "cold" && slice.name != "warm") continue;
+    rows.emplace_back(fmt::format("  {} ({})", slice.name, slice.metrics.users), slice.metrics);
+  }
 
   const CodeStatistics statistics =
       code_statistics(bundle.catalogue.codes, bundle.catalogue.levels, settings.codebook_size);
@@ -125,7 +130,7 @@ void evaluate(const EvaluateArguments& arguments) {
                  {"users", ranks.size()},
                  {"metrics", to_json(rows[0].second)},
                  {"tokens", to_json(statistics, account)},
-                 {"slices", to_json(slice_metrics(evaluation.data, evaluation.split, ranks))},
+                 {"slices", to_json(slices)},
                  {"simulated", evaluation.data.simulated}};
   report["negatives"] = !evaluation.sampled ? Json(nullptr)
                         : arguments.negatives.empty()

@@ -1,21 +1,21 @@
 #include "data/dataset.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/npy.h"
 #include "base/random.h"
+#include "data/id_table.h"
 #include "text/text_encoder.h"
 
 namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;  // 1 knew leave-one-out alone
 
 template <class T>
 T field(const Json& json, const char* name, const std::string& where) {
@@ -33,14 +33,13 @@ T field(const Json& json, const char* name, const std::string& where) {
 /// `id(i)` is the i-th of `count`.
 template <class Id>
 void check_ids(const std::string& where, std::size_t count, const Id& id) {
-  std::unordered_set<std::string_view> known;
-  known.reserve(count);
+  IdTable known;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string_view text = id(i);
     if (text.empty() || text.find_first_of("\r\n") != std::string_view::npos) {
       fail("{}:{}: an id must not be empty or hold a line end; correct the id", where, i + 1);
     }
-    if (!known.insert(text).second) {
+    if (static_cast<std::size_t>(known.intern(text)) != i) {
       fail("{}:{}: the id '{}' stands there twice; make ids distinct", where, i + 1, text);
     }
   }
@@ -88,38 +87,37 @@ void check_events(const Dataset& data, const fs::path& directory) {
   }
 }
 
-/// Where the target of `split` stands in a history of `length` events.
-std::size_t target_position(std::size_t length, Split split) {
-  if (split == Split::train) throw std::logic_error("the train split has no single target");
-  if (length < kMinEvaluatedEvents) throw std::logic_error("the history is too short to evaluate");
-  return length - (split == Split::test ? 1 : 2);
+Json to_json(const SplitRule& split) {
+  if (!split.by_time) return {{"kind", "leave-one-out"}};
+  return {
+      {"kind", "time"}, {"validation_from", split.validation_from}, {"test_from", split.test_from}};
+}
+
+SplitRule split_from_json(const Json& json, const std::string& where) {
+  const auto kind = field<std::string>(json, "kind", where);
+  if (kind == "leave-one-out") return {};
+  if (kind != "time") fail("{}: unknown split '{}'; update tessera", where, kind);
+  return {true, field<std::int64_t>(json, "validation_from", where),
+          field<std::int64_t>(json, "test_from", where)};
+}
+
+// A split by time needs every time, in order.
+void check_split(const Dataset& data, const fs::path& directory) {
+  if (!data.split.by_time) return;
+  bool good = !data.times.empty() || data.events.empty();
+  for (std::size_t u = 0; good && u < data.users(); ++u) {
+    const auto times =
+        std::span(data.times)
+            .subspan(static_cast<std::size_t>(data.offsets[u]), data.history(u).size());
+    good = std::ranges::is_sorted(times) && (times.empty() || times.front() >= 0);
+  }
+  if (!good) {
+    fail("{}: times are missing or not in order, which a split by time needs; prepare it again",
+         (directory / "times.npy").string());
+  }
 }
 
 }  // namespace
-
-std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user) {
-  const auto all = data.history(user);
-  return all.size() < kMinEvaluatedEvents ? all : all.first(all.size() - 2);
-}
-
-std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split) {
-  const auto all = data.history(user);
-  return all.first(target_position(all.size(), split));
-}
-
-std::int32_t target_of(const Dataset& data, std::size_t user, Split split) {
-  const auto all = data.history(user);
-  return all[target_position(all.size(), split)];
-}
-
-std::vector<std::int32_t> evaluated_users(const Dataset& data) {
-  std::vector<std::int32_t> users;
-  for (std::size_t u = 0; u < data.users(); ++u) {
-    if (data.history(u).size() >= kMinEvaluatedEvents)
-      users.push_back(static_cast<std::int32_t>(u));
-  }
-  return users;
-}
 
 ItemNumbers number_by_id(const std::vector<CatalogueItem>& items) {
   ItemNumbers numbers;
@@ -151,15 +149,27 @@ std::string fingerprint(const Dataset& data) {
   for (const std::int32_t item : data.events) {
     digest = mix_bits(digest ^ static_cast<std::uint64_t>(item));
   }
+  for (std::size_t i = 0; i < data.items.size(); ++i) {
+    if (data.items[i].withheld) digest = mix_bits(digest ^ (0x5f00000000U + i));
+  }
+  if (data.split.by_time) {
+    digest = mix_bits(digest ^ static_cast<std::uint64_t>(data.split.validation_from));
+    digest = mix_bits(digest ^ static_cast<std::uint64_t>(data.split.test_from));
+    for (const std::int64_t time : data.times) {
+      digest = mix_bits(digest ^ static_cast<std::uint64_t>(time));
+    }
+  }
   return fmt::format("{:016x}", digest);
 }
 
-void write_dataset(const fs::path& directory, const Dataset& data) {
-  check_ids(data, directory);
-  check_events(data, directory);
+namespace {
+
+void write_files(const fs::path& staging, const Dataset& data, const std::string& summary) {
   std::string items;
   for (const CatalogueItem& item : data.items) {
-    items += dump_json({{"id", item.id}, {"title", item.title}, {"text", item.text}});
+    Json json = {{"id", item.id}, {"title", item.title}, {"text", item.text}};
+    if (item.withheld) json["withheld"] = true;
+    items += dump_json(json);
     items += '\n';
   }
   std::string users;
@@ -167,29 +177,45 @@ void write_dataset(const fs::path& directory, const Dataset& data) {
   const Json json = {{"format_version", kFormatVersion}, {"name", data.name},
                      {"simulated", data.simulated},      {"users", data.users()},
                      {"items", data.items.size()},       {"events", data.events.size()},
-                     {"times", !data.times.empty()},     {"fingerprint", fingerprint(data)}};
-
-  // All is written in a folder inside before any of it takes its place: whoever interrupts the
-  // writing leaves the dataset that was there, and whoever interrupts the moves a fingerprint that
-  // does not match.
-  const fs::path staging = directory / ".writing";
-  std::error_code ignored;
-  fs::remove_all(staging, ignored);  // of an interrupted writing
-  make_directory(directory);
-  make_directory(staging);
+                     {"times", !data.times.empty()},     {"split", to_json(data.split)},
+                     {"fingerprint", fingerprint(data)}};
   write_file(staging / "items.jsonl", items);
   write_file(staging / "users.txt", users);
   write_npy(staging / "offsets.npy", std::span(data.offsets));
   write_npy(staging / "events.npy", std::span(data.events));
   if (!data.times.empty()) write_npy(staging / "times.npy", std::span(data.times));
+  if (!summary.empty()) write_file(staging / "summary.json", summary);
   write_file(staging / "dataset.json", dump_json(json) + "\n");
+}
+
+}  // namespace
+
+void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary) {
+  check_ids(data, directory);
+  check_events(data, directory);
+  check_split(data, directory);
+  // All is written in a folder inside before any of it takes its place: whoever interrupts the
+  // writing leaves the dataset that was there, and whoever interrupts the moves a fingerprint that
+  // does not match.
+  const fs::path staging = directory / ".writing";
+  const bool fresh = !fs::exists(directory);
+  std::error_code ignored;
+  fs::remove_all(staging, ignored);  // of an interrupted writing
+  make_directory(directory);
+  make_directory(staging);
   try {
-    // Times and embeddings of an earlier dataset do not belong to this one.
-    fs::remove(directory / kEmbeddingsFile);
-    fs::remove(directory / kTextEncoderFile);
-    fs::remove(directory / "times.npy");
-    for (const char* file :
-         {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy", "dataset.json"}) {
+    write_files(staging, data, summary);
+  } catch (...) {
+    fs::remove_all(fresh ? directory : staging, ignored);
+    throw;
+  }
+  try {
+    // What belongs to an earlier dataset does not belong to this one.
+    for (const char* file : {kEmbeddingsFile, kTextEncoderFile, "times.npy", "summary.json"}) {
+      fs::remove(directory / file);
+    }
+    for (const char* file : {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy",
+                             "summary.json", "dataset.json"}) {
       if (fs::exists(staging / file)) fs::rename(staging / file, directory / file);
     }
     fs::remove_all(staging);
@@ -221,7 +247,8 @@ Dataset read_dataset(const fs::path& directory) {
     const Json item = parse_json(line, where);
     data.items.push_back({field<std::string>(item, "id", where),
                           field<std::string>(item, "title", where),
-                          field<std::string>(item, "text", where)});
+                          field<std::string>(item, "text", where),
+                          item.contains("withheld") && item.at("withheld") == true});
   });
   for_each_line(read_file(directory / "users.txt"),
                 [&](std::string_view line, std::size_t) { data.user_ids.emplace_back(line); });
@@ -230,11 +257,14 @@ Dataset read_dataset(const fs::path& directory) {
   if (field<bool>(json, "times", file.string())) {
     data.times = read_npy_i64(directory / "times.npy");
   }
+  if (json.contains("split")) data.split = split_from_json(json.at("split"), file.string());
   check_count(json, "items", data.items.size(), directory, "items.jsonl");
   check_count(json, "users", data.users(), directory, "users.txt");
   check_count(json, "events", data.events.size(), directory, "events.npy");
   check_ids(data, directory);
   check_events(data, directory);
+  check_split(data, directory);
+  hide_withheld(data);
   if (field<std::string>(json, "fingerprint", file.string()) != fingerprint(data)) {
     fail("{}: the fingerprint does not match the files beside it; prepare the dataset again",
          file.string());

@@ -14,6 +14,18 @@ struct CatalogueItem {
   std::string id;
   std::string title;
   std::string text;  ///< what the text encoder reads; may be empty
+  /// Held back from training, as a new item would be: no event, no negative, no text to fit to.
+  bool withheld = false;
+};
+
+/// How a dataset is split. By time: training sees the events before `validation_from` alone;
+/// validation predicts each user's first event from then on and before `test_from`, test the first
+/// one from `test_from` on, both from all events before. Otherwise leave-one-out: test is a user's
+/// last event, validation the one before, training all others.
+struct SplitRule {
+  bool by_time = false;
+  std::int64_t validation_from = 0;  ///< unix seconds
+  std::int64_t test_from = 0;        ///< unix seconds, not before validation_from
 };
 
 /// Users' histories as jagged sequences of item numbers, and the catalogue the numbers index.
@@ -27,6 +39,10 @@ struct Dataset {
   std::vector<std::int64_t> offsets{0};  ///< [users + 1] into `events`
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
+  SplitRule split;
+  /// The events that training sees where withheld items make gaps in them: see hide_withheld.
+  std::vector<std::int64_t> train_offsets;
+  std::vector<std::int32_t> train_events;
 
   std::size_t users() const { return user_ids.size(); }
   /// The whole history of a user, oldest first.
@@ -36,22 +52,29 @@ struct Dataset {
   }
 };
 
-/// Which event of a history is predicted, by leave-one-out: test the last, validation the one
-/// before. Training sees neither.
+/// Training sees the targets of neither validation nor test, nor what follows them; see SplitRule.
 enum class Split { train, validation, test };
 
-/// Users with fewer events than this belong to training as a whole and are not evaluated.
+/// By leave-one-out, users with fewer events than this belong to training as a whole and are not
+/// evaluated.
 inline constexpr std::size_t kMinEvaluatedEvents = 3;
 
-/// The events that training may see: all but the last two (all of a history too short to evaluate).
+/// The events that training may see; none of a withheld item.
 std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user);
-/// The events before the target of `split` (validation or test). The user must have at least
-/// kMinEvaluatedEvents; std::logic_error otherwise, as for the train split.
+/// The events before the target of `split` (validation or test), those of withheld items included.
+/// `split` must evaluate the user; std::logic_error otherwise, as for the train split.
 std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split);
 /// The target of `split` (validation or test), under the same conditions.
 std::int32_t target_of(const Dataset& data, std::size_t user, Split split);
-/// Users that `split` (validation or test) evaluates, ascending.
-std::vector<std::int32_t> evaluated_users(const Dataset& data);
+/// Users that `split` (validation or test) evaluates, ascending: those with a target and an event
+/// before it.
+std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split);
+
+/// Fills train_offsets and train_events if an item is withheld. To be called when items, events or
+/// the split have changed; read_dataset does.
+void hide_withheld(Dataset& data);
+/// Items that are not withheld: those training may see, as events or as negatives.
+std::size_t count_trainable(const Dataset& data);
 
 /// External id → number. Built on demand: the ids stay owned by `items`.
 using ItemNumbers = std::unordered_map<std::string_view, std::int32_t>;
@@ -59,13 +82,15 @@ ItemNumbers number_by_id(const std::vector<CatalogueItem>& items);
 /// The number of an item; throws Error that names the id if the catalogue does not have it.
 std::int32_t item_number(const ItemNumbers& numbers, std::string_view id);
 
-/// A digest of the catalogue ids and events: two datasets with equal digests hold the same data.
+/// A digest of the catalogue ids, the events and the split (its times and withheld items included):
+/// two datasets with equal digests train and evaluate on the same data.
 std::string fingerprint(const Dataset& data);
 
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
 /// times are known, times.npy. Both throw Error naming the file and what is wrong. Writing over a
-/// dataset replaces it whole, at the end, and removes its embeddings.
-void write_dataset(const fs::path& directory, const Dataset& data);
+/// dataset replaces it whole, at the end, and removes its embeddings; where it fails, nothing is
+/// left. `summary` becomes summary.json unless it is empty.
+void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary = "");
 Dataset read_dataset(const fs::path& directory);
 
 /// Item embeddings in a dataset directory.

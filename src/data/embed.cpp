@@ -49,7 +49,12 @@ EmbedReport embed_by_text(const fs::path& directory, const TextEncoderOptions& o
     fail("{}: no item has a text: prepare the data with --item-text, or train with tokens=id",
          (directory / "items.jsonl").string());
   }
-  const TextEncoder encoder = TextEncoder::fit(texts, options);
+  // A withheld item is one that nobody knows yet: its words weigh nothing in the fit.
+  std::vector<std::string_view> known;
+  for (const CatalogueItem& item : data.items) {
+    if (!item.withheld) known.emplace_back(item.text);
+  }
+  const TextEncoder encoder = TextEncoder::fit(known, options);
   if (encoder.vocabulary.terms.empty()) {
     fail("{}: no word stands in {} texts or more: lower --min-df",
          (directory / "items.jsonl").string(), options.min_df);

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "data/fields.h"
+#include "formats/fields.h"
 
 namespace tessera {
 

@@ -50,7 +50,7 @@ void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns,
 
 std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
                                const Scorer& scorer, const ProgressFunction& progress) {
-  const std::vector<std::int32_t> users = evaluated_users(data);
+  const std::vector<std::int32_t> users = evaluated_users(data, split);
   std::vector<Rank> ranks(users.size());
   const std::size_t columns = negatives.per_user + 1;
   const std::size_t widest = scorer.candidates ? columns : data.items.size();
@@ -87,7 +87,7 @@ std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives
 
 std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
                             const ProgressFunction& progress) {
-  const std::vector<std::int32_t> users = evaluated_users(data);
+  const std::vector<std::int32_t> users = evaluated_users(data, split);
   std::vector<Rank> ranks(users.size());
   for_user_blocks(
       users, data.items.size(), progress,

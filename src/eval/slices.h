@@ -12,8 +12,9 @@ struct Slice {
   Metrics metrics;
 };
 
-/// Slices by how often the target stands in training (cold items: never) and by the length of the
-/// history before it; slices without users are left out. `ranks` in the order of evaluated_users.
+/// Slices by how often the target stands in training ("cold": never, as a withheld item or one that
+/// no training event names; "warm": all others) and by the length of the history before it; slices
+/// without users are left out. `ranks` in the order of evaluated_users.
 std::vector<Slice> slice_metrics(const Dataset& data, Split split, std::span<const Rank> ranks);
 
 /// Name → metrics with "users".

@@ -11,13 +11,14 @@ Batcher::Batcher(const Dataset& data, std::size_t max_length)
       max_length_(max_length),
       place_(data.items.size()),
       stamp_(data.items.size(), 0) {
+  const std::size_t trainable = count_trainable(data);
   for (std::size_t u = 0; u < data.users(); ++u) {
     const std::size_t length = train_history(data, u).size();
     if (length < 2) continue;
     users_.push_back(static_cast<std::int32_t>(u));
-    if (length >= data.items.size()) {
+    if (length >= trainable) {
       fail("user '{}' has {} events in a catalogue of {} items: no item is left as a negative",
-           data.user_ids[u], length, data.items.size());
+           data.user_ids[u], length, trainable);
     }
   }
   if (users_.empty()) {
@@ -76,7 +77,8 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
       std::int32_t negative = 0;
       do {
         negative = static_cast<std::int32_t>(random.below(data_.items.size()));
-      } while (std::ranges::find(history, negative) != history.end());
+      } while (data_.items[static_cast<std::size_t>(negative)].withheld ||
+               std::ranges::find(history, negative) != history.end());
       negatives[at++] = place(negative);
     }
   }

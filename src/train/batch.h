@@ -20,7 +20,7 @@ class Batcher {
   /// Users with at least two training events, ascending.
   const std::vector<std::int32_t>& users() const { return users_; }
   /// Everything lives in `arena`. Negatives are uniform over items outside the user's training
-  /// history.
+  /// history that are not withheld.
   TrainingBatch build(std::span<const std::int32_t> users, Random& random, StepArena& arena);
 
  private:

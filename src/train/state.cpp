@@ -1,5 +1,7 @@
 #include "train/state.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace tessera {
@@ -74,10 +76,14 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
   write_safetensors(file, tensors, {{"state", dump_json(json)}});
 }
 
-TrainingState initial_state(const Settings& settings, std::size_t items, std::size_t text_dims) {
+TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims) {
   TrainingState state;
-  state.model = Recommender(settings, items, text_dims);
+  state.model = Recommender(settings, data.items.size(), text_dims);
   state.model.initialise();
+  for (std::size_t i = 0; settings.has_ids() && i < data.items.size(); ++i) {
+    if (!data.items[i].withheld) continue;
+    std::ranges::fill(state.model.item_encoder.ids.value.view().row(i), 0.0F);
+  }
   return state;
 }
 

@@ -145,8 +145,8 @@ TrainResult train(const TrainOptions& options) {
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state = resumed ? std::move(*resumed)
-                                : initial_state(options.settings, data.items.size(), text.cols());
+  TrainingState state =
+      resumed ? std::move(*resumed) : initial_state(options.settings, data, text.cols());
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();

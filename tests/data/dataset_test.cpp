@@ -56,7 +56,7 @@ TEST(Split, LeavesTheLastOneOut) {
 
 TEST(Split, GivesShortHistoriesToTrainingAlone) {
   const Dataset data = dataset_of({{1, 2, 3}, {4, 5}, {6}, {}, {1, 2, 3, 4}}, 10);
-  EXPECT_EQ(evaluated_users(data), (Items{0, 4}));
+  EXPECT_EQ(evaluated_users(data, Split::test), (Items{0, 4}));
   EXPECT_EQ(as_items(train_history(data, 1)), (Items{4, 5}));
   EXPECT_EQ(as_items(train_history(data, 2)), (Items{6}));
   EXPECT_TRUE(train_history(data, 3).empty());
@@ -152,8 +152,8 @@ TEST_F(DatasetDirectory, NamesEachFileThatIsCutShort) {
 }
 
 TEST_F(DatasetDirectory, IsRefusedFromANewerVersion) {
-  restore_with_json([](auto& json) { json["format_version"] = 2; });
-  expect_refused({file("dataset.json").string(), "version 2", "update"});
+  restore_with_json([](auto& json) { json["format_version"] = 3; });
+  expect_refused({file("dataset.json").string(), "version 3", "update"});
 }
 
 TEST_F(DatasetDirectory, NamesTheFieldThatIsMissingOrOfTheWrongKind) {

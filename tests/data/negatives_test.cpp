@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "data/prepare_sequences.h"
+#include "data/prepare.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 #include "testing/temp_directory.h"
@@ -66,7 +66,9 @@ TEST_F(ReadNegatives, FitTheBeautyDataset) {
   const fs::path beauty = fs::path(TESSERA_SHARED_DIR) / "data/beauty";
   if (!fs::exists(beauty)) GTEST_SKIP() << "needs " << beauty;
   PrepareReport report;
-  const Dataset prepared = prepare_sequences({beauty / "interactions.txt", {}, {}}, 1, report);
+  PrepareOptions options;
+  options.interactions = beauty / "interactions.txt";
+  const Dataset prepared = prepare(options, report);
   const Negatives negatives = read_negatives(beauty / "negatives.txt.gz", prepared);
   EXPECT_EQ(negatives.per_user, 99U);
   EXPECT_EQ(negatives.items.size(), 22'363U * 99U);

@@ -1,14 +1,12 @@
-#include "data/prepare_sequences.h"
-
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "data/prepare.h"
 #include "testing/errors.h"
-#include "testing/temp_directory.h"
+#include "testing/files.h"
 
 namespace tessera {
 namespace {
@@ -27,16 +25,22 @@ class PrepareSequences : public ::testing::Test {
     write_file(temp.path() / name, content);
     return temp.path() / name;
   }
-  SequenceFiles files(std::string_view interactions, const std::string& texts = kTexts,
-                      const std::string& times = "") const {
-    return {put("interactions.txt", interactions),
-            texts.empty() ? fs::path() : put("item_text.json", texts),
-            times.empty() ? fs::path() : put("timestamps.txt", times)};
+  PrepareOptions files(std::string_view interactions, const std::string& texts = kTexts,
+                       const std::string& times = "") const {
+    PrepareOptions options;
+    options.interactions = put("interactions.txt", interactions);
+    if (!texts.empty()) options.item_text = put("item_text.json", texts);
+    if (!times.empty()) options.timestamps = put("timestamps.txt", times);
+    options.order_by_time = false;
+    options.fields.time_unit = TimeUnit::seconds;
+    return options;
   }
-  Dataset prepare(const SequenceFiles& sources, std::uint64_t seed = 1) {
-    return prepare_sequences(sources, seed, report);
+  Dataset prepare(PrepareOptions sources, std::uint64_t seed = 1) {
+    sources.seed = seed;
+    return tessera::prepare(sources, report);
   }
-  void expect_refused(const SequenceFiles& sources, std::initializer_list<std::string_view> parts) {
+  void expect_refused(const PrepareOptions& sources,
+                      std::initializer_list<std::string_view> parts) {
     expect_error([&] { prepare(sources); }, parts);
   }
   static std::vector<std::string> ids_of(const Dataset& data, std::size_t user) {
@@ -73,18 +77,11 @@ TEST_F(PrepareSequences, ReadsTabsBlanksCrlfAndALastLineWithoutEnd) {
 }
 
 TEST_F(PrepareSequences, ReadsGzip) {
-  const fs::path packed = temp.path() / "interactions.txt.gz";
-  const gzFile out = gzopen(packed.c_str(), "wb");
   std::string lines;
   for (int user = 0; user < 500; ++user) lines += std::to_string(user) + " 1 2 3\n";
-  gzwrite(out, lines.data(), static_cast<unsigned>(lines.size()));
-  gzclose(out);
-  SequenceFiles sources = files("x 1\n");
-  sources.interactions = packed;
-  EXPECT_EQ(prepare(sources).users(), 500U);
-
-  fs::resize_file(packed, fs::file_size(packed) / 2);
-  expect_refused(sources, {packed.string(), "cut short"});
+  const std::string packed = testing::gzipped(lines);
+  EXPECT_EQ(prepare(files(packed)).users(), 500U);
+  expect_refused(files(packed.substr(0, packed.size() / 2)), {"interactions.txt", "cut short"});
 }
 
 TEST_F(PrepareSequences, CountsColdItemsAndItemsWithoutText) {
@@ -141,7 +138,7 @@ TEST_F(PrepareSequences, CountsUsersOutOfOrderAndKeepsFileOrder) {
 TEST_F(PrepareSequences, RenumbersItemsByASeededPermutation) {
   std::string line = "a";
   for (int id = 1; id <= 200; ++id) line += fmt::format(" {}", id);
-  const SequenceFiles sources = files(line + "\n", "");
+  const PrepareOptions sources = files(line + "\n", "");
   const Dataset first = prepare(sources, 1);
   EXPECT_EQ(first.events, prepare(sources, 1).events);
   EXPECT_NE(first.events, prepare(sources, 2).events);
@@ -181,7 +178,7 @@ TEST_F(PrepareSequences, NamesTheLineOfBadInteractions) {
 
 TEST_F(PrepareSequences, NamesInteractionsThatAreMissingOrEmpty) {
   expect_refused(files(""), {(temp.path() / "interactions.txt").string(), "empty"});
-  SequenceFiles sources = files("a 1\n");
+  PrepareOptions sources = files("a 1\n");
   sources.interactions = temp.path() / "nowhere.txt";
   expect_refused(sources, {"nowhere.txt", "cannot open"});
   sources.interactions = temp.path();
@@ -206,7 +203,7 @@ TEST_F(PrepareSequences, NamesWhatIsWrongWithItemText) {
   expect_text(R"({"x1": "one"})", "key 'x1'");
   expect_text(R"({"0": "none"})", "key '0'");
   expect_text(R"({"1": "one", "01": "uno"})", "item 1");
-  SequenceFiles sources = files("a 1\n");
+  PrepareOptions sources = files("a 1\n");
   sources.item_text = temp.path() / "nowhere.json";
   expect_refused(sources, {"nowhere.json", "cannot open"});
 }
@@ -223,8 +220,8 @@ TEST_F(PrepareSequences, NamesTheLineOfTimesThatDoNotMatch) {
   expect_times("a 1 2\nb 1\n", ":2:", "1 times for 2 events");
   expect_times("a 1 2 3\nb 1 2\n", ":1:", "3 times for 2 events");
   expect_times("a 1 x\nb 1 2\n", ":1:", "'x'");
-  expect_times("a 1 2\nb 1 -2\n", ":2:", "time -2");
-  SequenceFiles sources = files("a 1\n");
+  expect_times("a 1 2\nb 1 -2\n", ":2:", "time '-2'");
+  PrepareOptions sources = files("a 1\n");
   sources.timestamps = put("timestamps.txt", "");
   expect_refused(sources, {path, "0 lines for 1 users"});
 }
@@ -232,8 +229,11 @@ TEST_F(PrepareSequences, NamesTheLineOfTimesThatDoNotMatch) {
 TEST_F(PrepareSequences, HidesTheOrderOfAppearanceInBeauty) {
   const fs::path beauty = fs::path(TESSERA_SHARED_DIR) / "data/beauty";
   if (!fs::exists(beauty)) GTEST_SKIP() << "needs " << beauty;
-  const Dataset data =
-      prepare({beauty / "interactions.txt", beauty / "item_text.json", beauty / "timestamps.txt"});
+  PrepareOptions options;
+  options.interactions = beauty / "interactions.txt";
+  options.item_text = beauty / "item_text.json";
+  options.timestamps = beauty / "timestamps.txt";
+  const Dataset data = prepare(options);
   EXPECT_EQ(data.users(), 22'363U);
   EXPECT_EQ(data.items.size(), 12'101U);
   EXPECT_EQ(data.events.size(), 198'502U);

@@ -37,7 +37,7 @@ std::vector<Items> histories() {
 /// plain(history) gives a score for each item.
 template <class Plain>
 void expect_scores(const Dataset& data, const Scorer& scorer, const Plain& plain) {
-  const std::vector<std::int32_t> users = evaluated_users(data);
+  const std::vector<std::int32_t> users = evaluated_users(data, Split::test);
   ASSERT_GT(users.size(), 50U);
   for (const Split split : {Split::validation, Split::test}) {
     Matrix scores(users.size(), data.items.size());
@@ -157,7 +157,7 @@ TEST(Baselines, LearnNothingFromValidationAndTestItems) {
   }
   const Dataset data = dataset_of(histories(), kItems);
   const Dataset other = dataset_of(changed, kItems);
-  const std::vector<std::int32_t> users = evaluated_users(data);
+  const std::vector<std::int32_t> users = evaluated_users(data, Split::test);
   const auto scores_of = [&](const Scorer& scorer) {
     Matrix scores(users.size(), kItems);
     scorer.catalogue(users, Split::validation, scores);
@@ -173,7 +173,7 @@ TEST(Baselines, LearnNothingFromValidationAndTestItems) {
 template <class Make>
 void expect_numbers_do_not_matter(const Make& make) {
   const Dataset data = dataset_of(histories(), kItems);
-  const std::vector<std::int32_t> users = evaluated_users(data);
+  const std::vector<std::int32_t> users = evaluated_users(data, Split::test);
   Matrix scores(users.size(), kItems);
   make(data).catalogue(users, Split::test, scores);
   for (const std::uint64_t seed : {1, 2, 3}) {

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "data/prepare_sequences.h"
+#include "data/prepare.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 
@@ -195,7 +195,7 @@ TEST(RankSampled, EqualsTheDefinition) {
   const Negatives negatives = draw_negatives(dataset_of(std::vector<Items>(60), kItems), 3, 15);
   for (const Split split : {Split::validation, Split::test}) {
     Ranks expected;
-    for (const std::int32_t user : evaluated_users(data)) {
+    for (const std::int32_t user : evaluated_users(data, split)) {
       const auto u = static_cast<std::size_t>(user);
       const auto others = negatives.of(u);
       expected.push_back(rank_of(static_cast<std::size_t>(target_of(data, u, split)),
@@ -234,7 +234,9 @@ void expect_facts(const char* name, std::size_t cold_targets, std::size_t repeat
   const fs::path file = fs::path(TESSERA_SHARED_DIR) / "data" / name / "interactions.txt";
   if (!fs::exists(file)) GTEST_SKIP() << "needs " << file;
   PrepareReport report;
-  const Dataset data = prepare_sequences({file, {}, {}}, 1, report);
+  PrepareOptions options;
+  options.interactions = file;
+  const Dataset data = prepare(options, report);
   std::vector<bool> trained(data.items.size());
   for (std::size_t u = 0; u < data.users(); ++u) {
     for (const std::int32_t item : train_history(data, u))

@@ -109,5 +109,23 @@ TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
   expect_error([&] { Batcher(everything, 50); }, {"'u0'", "no item is left"});
 }
 
+TEST(Batch, NeverHoldsAWithheldItem) {
+  Dataset data = small_data();
+  for (const std::size_t item : {1, 4, 6, 18}) data.items[item].withheld = true;
+  hide_withheld(data);
+  Batcher batcher(data, 50);
+  EXPECT_EQ(batcher.users(), (std::vector<std::int32_t>{0, 3})) << "of user 1 only item 5 is left";
+  StepArena arena;
+  Random random(4);
+  std::set<std::int32_t> met;
+  for (int round = 0; round < 200; ++round) {
+    arena.reset();
+    const auto items = batcher.build(batcher.users(), random, arena).step.items.items;
+    met.insert(items.begin(), items.end());
+  }
+  EXPECT_EQ(met.size(), kItems - 4);
+  for (const std::int32_t item : {1, 4, 6, 18}) EXPECT_FALSE(met.contains(item)) << item;
+}
+
 }  // namespace
 }  // namespace tessera

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/npy.h"
@@ -163,6 +164,25 @@ TEST_F(Trainer, ADivergedRunIsStopped) {
   for (float& value : huge.span()) value *= 1e30F;
   write_npy(directory.path() / "shop" / kEmbeddingsFile, huge);
   expect_error([&] { train(options("wild")); }, {"not finite", "epoch 1", "embeddings"});
+}
+
+TEST_F(Trainer, AWithheldItemHasAZeroIdTokenAndSemanticTokensOfItsText) {
+  const fs::path shop = directory.path() / "shop";
+  Dataset data = read_dataset(shop);
+  for (std::size_t i = 0; i < data.items.size(); i += 7) data.items[i].withheld = true;
+  write_dataset(shop, data);
+  embed_by_text(shop, {.dims = 16});
+  train(options("cold"));
+  const Bundle bundle = read_bundle(directory.path() / "cold");
+  const Catalogue encoded = encode_catalogue(bundle.model, read_embeddings(shop, 80));
+  EXPECT_EQ(bundle.catalogue.codes, encoded.codes);
+  const std::size_t semantic = bundle.model.settings.semantic_width();
+  for (std::size_t i = 0; i < 80; ++i) {
+    const auto vector = bundle.catalogue.vectors.view().row(i);
+    const bool zero = std::ranges::all_of(vector.subspan(semantic), [](float x) { return x == 0; });
+    EXPECT_EQ(zero, data.items[i].withheld) << i;
+    EXPECT_TRUE(std::ranges::any_of(vector.first(semantic), [](float x) { return x != 0; }));
+  }
 }
 
 }  // namespace

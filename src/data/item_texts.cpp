@@ -1,0 +1,169 @@
+#include "data/item_texts.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/utf8.h"
+#include "data/html_entities.h"
+#include "formats/sequences.h"
+
+namespace tessera {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = std::min(text.find_first_not_of(kBlank), text.size());
+  const std::size_t last = text.find_last_not_of(kBlank);
+  return text.substr(first, last == std::string_view::npos ? 0 : last + 1 - first);
+}
+
+// Title; maker; category: those of them that the file has.
+std::string guess_template(const std::string& file, std::span<const std::string> names) {
+  std::string pattern;
+  const auto add = [&](const char* role) {
+    const std::string field = choose_field(file, names, role, "", "", false).field;
+    if (!field.empty()) pattern += (pattern.empty() ? "{" : "; {") + field + "}";
+    return !field.empty();
+  };
+  if (add("text")) return pattern;
+  for (const char* role : {"title", "maker", "category"}) add(role);
+  return pattern;
+}
+
+}  // namespace
+
+TextTemplate TextTemplate::parse(std::string_view pattern) {
+  TextTemplate result;
+  for (;;) {
+    const std::size_t open = pattern.find('{');
+    if (open == std::string_view::npos) break;
+    const std::size_t close = pattern.find('}', open);
+    if (close == std::string_view::npos || close == open + 1) {
+      fail_usage("--text '{}': a field stands in braces, as in '{{title}}; {{brand}}'", pattern);
+    }
+    result.parts.push_back({std::string(pattern.substr(0, open)),
+                            std::string(pattern.substr(open + 1, close - open - 1))});
+    pattern.remove_prefix(close + 1);
+  }
+  if (result.parts.empty()) {
+    fail_usage("--text '{}': name fields in braces, as in '{{title}}; {{brand}}'", pattern);
+  }
+  result.after = pattern;
+  return result;
+}
+
+std::string TextTemplate::fill(std::span<const Value> values) const {
+  if (std::ranges::all_of(values, [](const Value& value) { return trim(value.text).empty(); })) {
+    return "";
+  }
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    text.append(parts[i].before).append(values[i].text);
+  return text + after;
+}
+
+std::string clean_text(std::string_view text) {
+  std::string clean = decode_html_entities(text);
+  for (char& c : clean) {
+    const bool control =
+        static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';
+    if (control || c == '\x7F') c = ' ';
+  }
+  if (is_utf8(clean)) return std::string(trim(clean));
+  std::string repaired;
+  for (std::string_view rest = clean; !rest.empty();) {
+    const std::size_t length = utf8_length(rest);
+    repaired += length == 0 ? std::string_view("\uFFFD") : rest.substr(0, length);
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return std::string(trim(repaired));
+}
+
+void ItemTexts::set(std::size_t item, std::string title, std::string text) {
+  if (item >= listed.size()) {
+    titles.resize(item + 1);
+    texts.resize(item + 1);
+    listed.resize(item + 1);
+  }
+  if (listed[item]) {
+    ++repeated_rows;
+    return;
+  }
+  listed[item] = true;
+  titles[item] = std::move(title);
+  texts[item] = std::move(text);
+}
+
+void check_id(const Value& id, IdOf whose) {
+  const char* what = whose == IdOf::user ? "user" : "item";
+  if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
+    fail("the {} id '{}' is neither a string nor a whole number; correct it", what, id.text);
+  }
+  if (id.text.empty()) fail("the {} id is missing; complete or remove the record", what);
+  const auto plain = [](char c) { return c >= 0x20; };  // of ASCII
+  if (std::ranges::all_of(id.text, plain)) return;
+  constexpr std::string_view kNoId("\r\n\0", 3);
+  if (id.text.find_first_of(kNoId) != std::string_view::npos) {
+    fail("the {} id '{}' holds a line end or NUL byte; correct it", what, id.text);
+  }
+  if (whose == IdOf::item && !is_utf8(id.text)) {
+    fail("the {} id '{}' is not UTF-8; convert the file, as by iconv", what, id.text);
+  }
+}
+
+ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFields& fields,
+                     IdTable& ids, BadRecords& bad, std::vector<FieldChoice>& choices) {
+  RecordReader reader(stream, shape);
+  const std::vector<std::string>& names = reader.names();
+  const std::string& file = stream.name();
+  choices.push_back(choose_field(file, names, "item", fields.id, "--item-id", true));
+  std::vector<std::string> wanted = {choices.back().field};
+  choices.back().role = "item (items file)";
+  choices.push_back(choose_field(file, names, "title", fields.title, "--title", false));
+  wanted.push_back(choices.back().field);
+  const std::string pattern = fields.text.empty() ? guess_template(file, names) : fields.text;
+  choices.push_back({"text", pattern, fields.text.empty()});
+  TextTemplate text;
+  if (!pattern.empty()) text = TextTemplate::parse(pattern);
+  for (const TextTemplate::Part& part : text.parts) {
+    wanted.push_back(known_field(file, names, part.field, "--text"));
+  }
+  ItemTexts items;
+  reader.read(wanted, bad, [&](std::span<const Value> row) {
+    check_id(row[0], IdOf::item);
+    const auto item = static_cast<std::size_t>(ids.intern(row[0].text));
+    items.set(item, clean_text(row[1].text), clean_text(text.fill(row.subspan(2))));
+  });
+  return items;
+}
+
+std::int64_t read_item_texts(const std::string& file, bool numbered, IdTable& ids,
+                             ItemTexts& texts) {
+  return read_item_texts(read_file(file), file, numbered, [&](std::span<const Value> row) {
+    check_id(row[0], IdOf::item);
+    texts.set(static_cast<std::size_t>(ids.intern(row[0].text)), "", clean_text(row[1].text));
+  });
+}
+
+void title_by_text(ItemTexts& items) {
+  std::size_t untitled = 0;
+  std::size_t with_fields = 0;
+  const auto lacks_title = [&](std::size_t i) {
+    return items.titles[i].empty() && !items.texts[i].empty();
+  };
+  for (std::size_t i = 0; i < items.texts.size(); ++i) {
+    if (!lacks_title(i)) continue;
+    ++untitled;
+    with_fields += items.texts[i].find(';') != std::string::npos;
+  }
+  for (std::size_t i = 0; i < items.texts.size(); ++i) {
+    if (!lacks_title(i)) continue;
+    const std::string_view text = items.texts[i];
+    const std::string_view title =
+        trim(2 * with_fields > untitled ? text.substr(0, text.find(';')) : text);
+    items.titles[i] = title.empty() ? text : title;
+  }
+}
+
+}  // namespace tessera

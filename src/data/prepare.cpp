@@ -1,0 +1,197 @@
+#include "data/prepare.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "data/withhold.h"
+
+namespace tessera {
+namespace {
+
+// Interactions and items as they were read.
+struct Sources {
+  EventLog log;
+  ItemTexts items;
+};
+
+std::uint64_t size_of(const fs::path& file) {
+  std::error_code unknown;
+  const std::uintmax_t size = fs::is_regular_file(file, unknown) ? fs::file_size(file, unknown) : 0;
+  return unknown ? 0 : size;
+}
+
+Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
+  Sources sources;
+  EventLog& log = sources.log;
+  BadRecords bad{options.max_errors};
+  const std::uint64_t before = size_of(options.items);
+  const std::uint64_t total = before + size_of(options.interactions);
+  const auto watcher_from = [&](std::uint64_t start) -> ByteStream::Watcher {
+    return [&options, start, total](std::uint64_t done, std::uint64_t) {
+      if (options.watcher) options.watcher(start + done, total);
+    };
+  };
+  std::int64_t largest = std::numeric_limits<std::int32_t>::max();
+  if (!options.item_text.empty()) {
+    const std::string file = options.item_text.string();
+    largest = read_item_texts(file, !options.shape.has_value(), log.items, sources.items);
+  } else if (!options.items.empty()) {
+    ByteStream stream(options.items, watcher_from(0));
+    sources.items =
+        read_items(stream, options.items_shape, options.item_fields, log.items, bad, log.choices);
+  }
+  ByteStream stream(options.interactions, watcher_from(before));
+  if (options.shape) {
+    read_events(stream, *options.shape, options.fields, bad, log);
+  } else {
+    std::optional<ByteStream> times;
+    if (!options.timestamps.empty()) times.emplace(options.timestamps);
+    read_sequence_events(stream, times ? &*times : nullptr, largest, options.fields, bad, log);
+  }
+  report.choices = std::move(log.choices);
+  report.events_read = log.read;
+  report.bad_records = bad.skipped;
+  report.first_bad = bad.first;
+  report.repeated_item_rows = sources.items.repeated_rows;
+  return sources;
+}
+
+std::size_t count_users(const Histories& h) {
+  std::size_t users = 0;
+  for (std::size_t u = 0; u < h.users(); ++u) users += h.begin(u) < h.end(u);
+  return users;
+}
+
+std::size_t count_items(const Histories& h, std::size_t items) {
+  std::vector<bool> met(items);
+  for (const std::int32_t item : h.items) met[static_cast<std::size_t>(item)] = true;
+  return static_cast<std::size_t>(std::ranges::count(met, true));
+}
+
+Histories filtered(const PrepareOptions& options, EventLog& log, PrepareReport& report) {
+  const auto note = [&](const std::string& why, std::size_t events) {
+    if (events > 0) report.dropped.push_back({why, events});
+  };
+  note("rated too low, or not rated", log.below_rating);
+  note("of a type without a weight", log.other_type);
+  Histories h = group_by_user(log);
+  report.users_out_of_order = count_out_of_order(h);
+  const std::size_t items = log.items.size();
+  const std::size_t users_before = count_users(h);
+  const std::size_t items_before = count_items(h, items);
+  const auto check_left = [&](const std::string& filter, const char* remedy) {
+    if (!h.items.empty()) return;
+    fail("{}: no user is left {}, of {} users and {} items with events; {}",
+         options.interactions.string(), filter, users_before, items_before, remedy);
+  };
+  check_left("after reading", "give a file with events, or loosen --min-rating or --event-types");
+  if (options.order_by_time) order_by_time(h);
+  if (options.split_by_time) {
+    if (h.times.empty()) {
+      fail("{}: a split by time needs times; give --time FIELD (or --timestamps)",
+           options.interactions.string());
+    }
+    note("without a known time, which a split by time needs", drop_untimed(h));
+  }
+  if (options.min_weight > 0 && !h.weights.empty()) {
+    note("weights of a user and an item too low", drop_weak(h, options.min_weight));
+    check_left("with --min-weight", "lower it");
+  }
+  h.weights = {};
+  note("duplicates", drop_duplicates(h, options.duplicates));
+  note("outside the core", keep_core(h, items, options.min_user_events, options.min_item_events));
+  check_left(fmt::format("in the core of {} events a user and {} an item", options.min_user_events,
+                         options.min_item_events),
+             "lower --k-core, --min-user-events or --min-item-events");
+  if (options.max_history > 0)
+    note("older than --max-history", cut_histories(h, options.max_history));
+  report.users_dropped = users_before - count_users(h);
+  report.items_dropped = items_before - count_items(h, items);
+  return h;
+}
+
+// Number in the dataset by number in the table, -1 where an item is left out. The numbers are a
+// permutation, so that they say nothing about the items.
+std::vector<std::int32_t> number_items(const PrepareOptions& options, const Sources& sources,
+                                       const Histories& h, std::size_t& count) {
+  const IdTable& ids = sources.log.items;
+  std::vector<bool> in(ids.size());
+  if (options.items_without_events) {
+    std::copy(sources.items.listed.begin(), sources.items.listed.end(), in.begin());
+  }
+  for (const std::int32_t item : h.items) in[static_cast<std::size_t>(item)] = true;
+  std::vector<std::int32_t> catalogue;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (in[i]) catalogue.push_back(static_cast<std::int32_t>(i));
+  }
+  // Whole numbers are then in order of size.
+  std::ranges::sort(catalogue, [&](std::int32_t a, std::int32_t b) {
+    const std::string_view left = ids[static_cast<std::size_t>(a)];
+    const std::string_view right = ids[static_cast<std::size_t>(b)];
+    return left.size() != right.size() ? left.size() < right.size() : left < right;
+  });
+  count = catalogue.size();
+  const std::vector<std::int32_t> order = Random(options.seed, {0x7072}).permutation(count);
+  std::vector<std::int32_t> numbers(ids.size(), -1);
+  for (std::size_t i = 0; i < count; ++i)
+    numbers[static_cast<std::size_t>(catalogue[i])] = order[i];
+  return numbers;
+}
+
+void fill_items(Sources& sources, std::span<const std::int32_t> numbers, Dataset& data,
+                PrepareReport& report) {
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (numbers[i] < 0) continue;
+    CatalogueItem& item = data.items[static_cast<std::size_t>(numbers[i])];
+    item.id = sources.log.items[i];
+    if (i < sources.items.listed.size()) {
+      item.title = std::move(sources.items.titles[i]);
+      item.text = std::move(sources.items.texts[i]);
+    }
+    if (item.title.empty()) item.title = "item " + item.id;
+    report.items_without_text += item.text.empty();
+  }
+}
+
+}  // namespace
+
+Dataset prepare(const PrepareOptions& options, PrepareReport& report) {
+  report = {};
+  Sources sources = read_sources(options, report);
+  title_by_text(sources.items);
+  Histories h = filtered(options, sources.log, report);
+
+  Dataset data;
+  data.name = options.name.empty()
+                  ? fs::absolute(options.interactions).parent_path().filename().string()
+                  : options.name;
+  std::size_t count = 0;
+  const std::vector<std::int32_t> numbers = number_items(options, sources, h, count);
+  data.items.resize(count);
+  fill_items(sources, numbers, data, report);
+  for (std::int32_t& item : h.items) item = numbers[static_cast<std::size_t>(item)];
+  for (std::int64_t& time : h.times) {
+    report.unknown_times += time == kUnknownTime;
+    if (time != kUnknownTime) time /= 1000;
+  }
+  for (std::size_t u = 0; u < h.users(); ++u) {
+    if (h.begin(u) == h.end(u)) continue;
+    data.user_ids.emplace_back(sources.log.users[u]);
+    data.offsets.push_back(h.offsets[u + 1]);
+  }
+  sources = {};
+  data.events = std::move(h.items);
+  data.times = std::move(h.times);
+  report.items_without_events = count - count_with_events(data);
+  if (options.split_by_time) split_by_time(data, options.validation_from, options.test_from);
+  if (options.cold_share > 0) {
+    withhold_items(data, options.cold_share, options.cold_by_time, options.seed);
+  }
+  hide_withheld(data);
+  return data;
+}
+
+}  // namespace tessera

@@ -1,0 +1,88 @@
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+
+#include "data/dataset.h"
+
+namespace tessera {
+namespace {
+
+// How many of the user's events are before a time.
+std::size_t events_before(const Dataset& data, std::size_t user, std::int64_t time) {
+  const auto begin = data.times.begin() + data.offsets[user];
+  const auto end = data.times.begin() + data.offsets[user + 1];
+  return static_cast<std::size_t>(std::lower_bound(begin, end, time) - begin);
+}
+
+// Where training ends in a history, withheld items or not.
+std::size_t train_end(const Dataset& data, std::size_t user) {
+  if (data.split.by_time) return events_before(data, user, data.split.validation_from);
+  const std::size_t length = data.history(user).size();
+  return length < kMinEvaluatedEvents ? length : length - 2;
+}
+
+// Where the target of `split` stands in the history; none if the user is not evaluated.
+std::optional<std::size_t> target_place(const Dataset& data, std::size_t user, Split split) {
+  if (split == Split::train) throw std::logic_error("the train split has no single target");
+  const std::size_t length = data.history(user).size();
+  if (!data.split.by_time) {
+    if (length < kMinEvaluatedEvents) return std::nullopt;
+    return length - (split == Split::test ? 1 : 2);
+  }
+  const std::size_t validation = events_before(data, user, data.split.validation_from);
+  const std::size_t test = events_before(data, user, data.split.test_from);
+  const std::size_t place = split == Split::test ? test : validation;
+  const std::size_t end = split == Split::test ? length : test;
+  if (place == 0 || place >= end) return std::nullopt;
+  return place;
+}
+
+std::size_t known_place(const Dataset& data, std::size_t user, Split split) {
+  const auto place = target_place(data, user, split);
+  if (!place) throw std::logic_error("the split does not evaluate this user");
+  return *place;
+}
+
+}  // namespace
+
+std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user) {
+  if (data.train_offsets.empty()) return data.history(user).first(train_end(data, user));
+  const auto begin = static_cast<std::size_t>(data.train_offsets[user]);
+  const auto end = static_cast<std::size_t>(data.train_offsets[user + 1]);
+  return std::span(data.train_events).subspan(begin, end - begin);
+}
+
+std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split) {
+  return data.history(user).first(known_place(data, user, split));
+}
+
+std::int32_t target_of(const Dataset& data, std::size_t user, Split split) {
+  return data.history(user)[known_place(data, user, split)];
+}
+
+std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split) {
+  std::vector<std::int32_t> users;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    if (target_place(data, u, split)) users.push_back(static_cast<std::int32_t>(u));
+  }
+  return users;
+}
+
+void hide_withheld(Dataset& data) {
+  data.train_offsets.clear();
+  data.train_events.clear();
+  if (count_trainable(data) == data.items.size()) return;
+  data.train_offsets.push_back(0);
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    for (const std::int32_t item : data.history(u).first(train_end(data, u))) {
+      if (!data.items[static_cast<std::size_t>(item)].withheld) data.train_events.push_back(item);
+    }
+    data.train_offsets.push_back(static_cast<std::int64_t>(data.train_events.size()));
+  }
+}
+
+std::size_t count_trainable(const Dataset& data) {
+  return static_cast<std::size_t>(std::ranges::count(data.items, false, &CatalogueItem::withheld));
+}
+
+}  // namespace tessera

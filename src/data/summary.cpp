@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/prepare.h"
+
+namespace tessera {
+
+nlohmann::json summarise(const Dataset& data, const PrepareReport& report) {
+  using Json = nlohmann::json;
+  std::vector<std::size_t> lengths;
+  for (std::size_t u = 0; u < data.users(); ++u) lengths.push_back(data.history(u).size());
+  std::ranges::sort(lengths);
+  const auto users = static_cast<double>(data.users());
+  const auto items = static_cast<double>(data.items.size());
+  const auto events = static_cast<double>(data.events.size());
+  Json dropped = Json::array();
+  for (const Dropped& filter : report.dropped) {
+    dropped.push_back({{"why", filter.why}, {"events", filter.events}});
+  }
+  Json json = {{"users", data.users()},
+               {"items", data.items.size()},
+               {"events", data.events.size()},
+               {"evaluated_users", evaluated_users(data, Split::test).size()},
+               {"validated_users", evaluated_users(data, Split::validation).size()},
+               {"history_length",
+                {{"min", lengths.front()},
+                 {"median", lengths[lengths.size() / 2]},
+                 {"mean", events / users},
+                 {"max", lengths.back()}}},
+               {"density", events / (users * items)},
+               {"text_share", 1.0 - static_cast<double>(report.items_without_text) / items},
+               {"items_without_text", report.items_without_text},
+               {"items_without_events", report.items_without_events},
+               {"withheld_items", data.items.size() - count_trainable(data)},
+               {"events_read", report.events_read},
+               {"bad_records", report.bad_records},
+               {"dropped", dropped},
+               {"users_dropped", report.users_dropped},
+               {"items_dropped", report.items_dropped},
+               {"repeated_item_rows", report.repeated_item_rows},
+               {"unknown_times", report.unknown_times},
+               {"users_out_of_order", report.users_out_of_order}};
+  const auto known = [](std::int64_t time) { return time >= 0; };
+  if (std::ranges::any_of(data.times, known)) {
+    std::int64_t first = *std::ranges::find_if(data.times, known);
+    std::int64_t last = first;
+    for (const std::int64_t time : data.times) {
+      if (!known(time)) continue;
+      first = std::min(first, time);
+      last = std::max(last, time);
+    }
+    json["first_time"] = first;
+    json["last_time"] = last;
+  }
+  if (data.split.by_time) {
+    json["validation_from"] = data.split.validation_from;
+    json["test_from"] = data.split.test_from;
+  }
+  return json;
+}
+
+}  // namespace tessera
