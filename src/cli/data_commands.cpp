@@ -81,7 +81,7 @@ void prepare(const PrepareArguments& arguments) {
 struct EmbedArguments {
   std::string data, file, ids;
   std::string encoder = "tfidf-svd";
-  TextEncoderOptions options;
+  TfidfOptions options;
   bool json = false;
 };
 
@@ -95,7 +95,7 @@ void embed(const EmbedArguments& arguments) {
     if (!arguments.file.empty() || !arguments.ids.empty()) {
       fail_usage("--file and --ids belong to --encoder npy");
     }
-    TextEncoderOptions options = arguments.options;
+    TfidfOptions options = arguments.options;
     options.progress = shown_progress("factorising");
     report = embed_by_text(arguments.data, options);
   }
@@ -164,7 +164,7 @@ void add_prepare(CLI::App& app) {
 void add_embed(CLI::App& app) {
   auto arguments = std::make_shared<EmbedArguments>();
   CLI::App* command = app.add_subcommand("embed", "Give every item an embedding of its text");
-  TextEncoderOptions& options = arguments->options;
+  TfidfOptions& options = arguments->options;
   command->add_option("--data", arguments->data, "Dataset directory")->required();
   command->add_option("--encoder", arguments->encoder, "tfidf-svd: built in; npy: from a file")
       ->check(CLI::IsMember({"tfidf-svd", "npy"}))

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/npy.h"
 #include "base/random.h"
-#include "text/text_encoder.h"
+#include "text/text_encoder_file.h"
 
 namespace tessera {
 namespace {

@@ -41,7 +41,7 @@ std::vector<std::int32_t> read_row_items(const fs::path& file, const Dataset& da
 
 }  // namespace
 
-EmbedReport embed_by_text(const fs::path& directory, const TextEncoderOptions& options) {
+EmbedReport embed_by_text(const fs::path& directory, const TfidfOptions& options) {
   const Dataset data = read_dataset(directory);
   std::vector<std::string_view> texts;
   for (const CatalogueItem& item : data.items) texts.emplace_back(item.text);
@@ -49,7 +49,7 @@ EmbedReport embed_by_text(const fs::path& directory, const TextEncoderOptions& o
     fail("{}: no item has a text: prepare the data with --item-text, or train with tokens=id",
          (directory / "items.jsonl").string());
   }
-  const TextEncoder encoder = TextEncoder::fit(texts, options);
+  const TfidfEncoder encoder = TfidfEncoder::fit(texts, options);
   if (encoder.vocabulary.terms.empty()) {
     fail("{}: no word stands in {} texts or more: lower --min-df",
          (directory / "items.jsonl").string(), options.min_df);

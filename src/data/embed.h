@@ -12,7 +12,7 @@ struct EmbedReport {
 
 /// Fits the built-in encoder to the catalogue's texts and writes embeddings.npy and the encoder
 /// into the dataset directory. Throws Error if no item has a text.
-EmbedReport embed_by_text(const fs::path& directory, const TextEncoderOptions& options);
+EmbedReport embed_by_text(const fs::path& directory, const TfidfOptions& options);
 
 /// Embeddings from a .npy file [items, dims]. Its rows follow items.jsonl, or the ids of the file
 /// `ids`, one a line; rows of unknown items are refused, items without a row get zeros. Throws

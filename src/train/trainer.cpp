@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "eval/model_scorer.h"
-#include "text/text_encoder.h"
+#include "text/text_encoder_file.h"
 #include "train/state.h"
 #include "train/stepper.h"
 

@@ -28,7 +28,7 @@ inline void write_small_bundle(const fs::path& directory, const char* tokens = "
                                std::uint64_t seed = 7) {
   const std::vector<std::string>& titles = small_titles();
   const std::vector<std::string_view> texts(titles.begin(), titles.end());
-  const TextEncoder encoder = TextEncoder::fit(texts, {.dims = kSmallTextDims, .min_df = 1});
+  const TfidfEncoder encoder = TfidfEncoder::fit(texts, {.dims = kSmallTextDims, .min_df = 1});
   const bool reads = std::string_view(tokens) != "id";
   const Recommender model =
       small_model(small_settings(tokens), titles.size(), reads ? kSmallTextDims : 0, seed);
