@@ -50,12 +50,13 @@ void Progress::update(std::size_t done, const std::string& note) {
   shown_ = true;
 }
 
-ProgressFunction shown_progress(std::string title) {
+ProgressFunction shown_progress(std::string title, std::string parts) {
   // The bar starts with the first report, which brings the total.
-  return [title = std::move(title), bar = std::shared_ptr<Progress>()](std::size_t done,
-                                                                       std::size_t total) mutable {
+  return [title = std::move(title), parts = std::move(parts), bar = std::shared_ptr<Progress>(),
+          watch = Stopwatch()](std::size_t done, std::size_t total) mutable {
     if (!bar) bar = std::make_shared<Progress>(title, total);
-    bar->update(done);
+    const double rate = static_cast<double>(done) / std::max(watch.seconds(), 1e-3);
+    bar->update(done, parts.empty() ? "" : fmt::format("{:.0f} {}/s", rate, parts));
   };
 }
 

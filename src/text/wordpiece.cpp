@@ -22,16 +22,11 @@ bool is_space(Code code) {
          category == UTF8PROC_CATEGORY_ZP;
 }
 
+// Codes without a meaning yet are seen: newer emoji are among them.
 bool is_unseen(Code code) {
-  switch (utf8proc_category(code)) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CO:
-      return true;
-    default:
-      return code == 0xfffd;
-  }
+  const utf8proc_category_t category = utf8proc_category(code);
+  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
+         category == UTF8PROC_CATEGORY_CO || code == 0xfffd;
 }
 
 bool is_punctuation(Code code) {
@@ -40,13 +35,14 @@ bool is_punctuation(Code code) {
   return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
 
+// The blocks of Hugging Face's tokenizers, one of which starts late, at 2b920.
 bool is_han(Code code) {
   constexpr std::array<std::pair<Code, Code>, 8> kBlocks = {{{0x4e00, 0x9fff},
                                                              {0x3400, 0x4dbf},
                                                              {0x20000, 0x2a6df},
                                                              {0x2a700, 0x2b73f},
                                                              {0x2b740, 0x2b81f},
-                                                             {0x2b820, 0x2ceaf},
+                                                             {0x2b920, 0x2ceaf},
                                                              {0xf900, 0xfaff},
                                                              {0x2f800, 0x2fa1f}}};
   return std::ranges::any_of(
@@ -57,13 +53,23 @@ bool is_han(Code code) {
 std::vector<Code> normalise(std::string_view text, const WordPieceOptions& options) {
   std::vector<Code> codes;
   codes.reserve(text.size());
-  const auto add = [&](Code code) {
+  const auto add_part = [&](Code code) {
     if (options.strip_accents && utf8proc_category(code) == UTF8PROC_CATEGORY_MN) return;
     // The one character whose small form is two.
-    if (options.lower_case && code == 0x130)
+    if (options.lower_case && code == 0x130) {
       codes.insert(codes.end(), {'i', 0x307});
-    else
+    } else {
       codes.push_back(options.lower_case ? utf8proc_tolower(code) : code);
+    }
+  };
+  const auto add = [&](Code code) {
+    if (!options.strip_accents) return add_part(code);
+    // Canonical decomposition; the order of the marks does not matter as they go.
+    std::array<Code, 8> parts{};
+    int last_class = 0;
+    const auto count =
+        utf8proc_decompose_char(code, parts.data(), parts.size(), UTF8PROC_DECOMPOSE, &last_class);
+    for (utf8proc_ssize_t p = 0; p < count; ++p) add_part(parts[static_cast<std::size_t>(p)]);
   };
   const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   for (std::size_t i = 0; i < text.size();) {
@@ -80,13 +86,6 @@ std::vector<Code> normalise(std::string_view text, const WordPieceOptions& optio
       codes.push_back(' ');
       add(code);
       codes.push_back(' ');
-    } else if (options.strip_accents) {
-      // Canonical decomposition; the order of the marks does not matter as they go.
-      std::array<Code, 8> parts{};
-      int last_class = 0;
-      const auto count = utf8proc_decompose_char(code, parts.data(), parts.size(),
-                                                 UTF8PROC_DECOMPOSE, &last_class);
-      for (utf8proc_ssize_t p = 0; p < count; ++p) add(parts[static_cast<std::size_t>(p)]);
     } else {
       add(code);
     }

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "testing/errors.h"
+#include "testing/matrices.h"
+#include "testing/process.h"
 #include "testing/temp_directory.h"
 #include "text/sentence_fixtures.h"
 
@@ -156,6 +158,51 @@ TEST_F(SentenceFolder, IsRefusedIfItsVocabularyIsNotAsLongAsTheEmbedding) {
   expect_refused({"vocab.txt", "word embeddings"});
   write_file(folder / "vocab.txt", "");
   expect_refused({"vocab.txt", "0 pieces"});
+}
+
+/// scripts/convert-weights at work on the folder.
+testing::Finished convert(const fs::path& folder) {
+  return testing::Process({"/usr/bin/env", "python3",
+                           TESSERA_TESTS_DIR "/../scripts/convert-weights", folder.string()})
+      .wait();
+}
+
+TEST_F(SentenceFolder, IsConvertedFromPytorchWeights) {
+  const SentenceEncoder expected = read_sentence_folder(folder);
+  fs::remove(folder / "model.safetensors");
+  const testing::Finished finished = convert(folder);
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  const std::vector<std::string_view> texts = {"steel teapot", "word"};
+  EXPECT_TRUE(testing::same_bits(read_sentence_folder(folder).encode(texts).span(),
+                                 expected.encode(texts).span()));
+}
+
+TEST_F(SentenceFolder, IsNotConvertedFromAFileThatWouldRunCode) {
+  const auto refused = [&](const std::string& pickle, std::string_view part) {
+    const std::string program =
+        "import os, pickle, sys, zipfile\n"
+        "class Evil:\n"
+        "  def __reduce__(self): return (os.mkdir, (sys.argv[1] + '/ran',))\n"
+        "zipfile.ZipFile(sys.argv[1] + '/pytorch_model.bin', 'w')"
+        ".writestr('a/data.pkl', " +
+        pickle + ")\n";
+    ASSERT_EQ(testing::Process({"/usr/bin/env", "python3", "-c", program, folder.string()})
+                  .wait()
+                  .exit_code,
+              0);
+    const testing::Finished finished = convert(folder);
+    EXPECT_EQ(finished.exit_code, 1);
+    EXPECT_NE(finished.err.find(part), std::string::npos) << finished.err;
+    EXPECT_EQ(std::ranges::count(finished.err, '\n'), 1) << finished.err;
+    EXPECT_FALSE(fs::exists(folder / "ran"));
+  };
+  refused("pickle.dumps({'a': Evil()})", "mkdir");
+  refused("pickle.dumps([1, 2])", "not a dictionary");
+  refused("b'cut'", "pytorch_model.bin");
+  write_file(folder / "pytorch_model.bin", "not a zip archive");
+  const testing::Finished finished = convert(folder);
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_NE(finished.err.find("not a zip archive"), std::string::npos) << finished.err;
 }
 
 }  // namespace
