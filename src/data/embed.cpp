@@ -40,6 +40,7 @@ EmbedReport write_encoded(const fs::path& directory, const TextEncoder& encoder,
                           const ProgressFunction& progress) {
   EmbedReport report{texts.size(), encoder.dims(), 0};
   NpyWriter file(directory / kEmbeddingsFile, texts.size(), encoder.dims());
+  if (progress) progress(0, texts.size());
   for (std::size_t first = 0; first < texts.size(); first += kTextsAtOnce) {
     const auto part = texts.subspan(first, std::min(kTextsAtOnce, texts.size() - first));
     const Matrix rows = encoder.encode(part, [&](std::size_t done, std::size_t) {

@@ -48,9 +48,9 @@ void apply(Matrix& x, const Dense& map) {
 // Orthonormal columns that span x's. They are scaled to unit length first, because the lengths grow
 // as far apart as the squares of the singular values; then by the Cholesky factor of their Gram
 // matrix, or, if they are dependent, by its eigenvectors: those exist for any rank, and columns of
-// no weight become zero.
-void orthonormalise(Matrix& x) {
-  for (int pass = 0; pass < 2; ++pass) {
+// no weight become zero. A second pass removes what rounding left of the first.
+void orthonormalise(Matrix& x, int passes) {
+  for (int pass = 0; pass < passes; ++pass) {
     Dense g = symmetric_product(x, x);
     Eigen::VectorXd scale = g.diagonal();
     const double least = 1e-30 * std::max(scale.maxCoeff(), 1e-30);
@@ -97,7 +97,7 @@ Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint
   Random random(seed, {0x5bd});
   for (float& value : image.span()) value = static_cast<float>(random.normal());
   for (std::size_t round = 0; round <= rounds; ++round) {
-    orthonormalise(image);
+    orthonormalise(image, round < rounds ? 1 : 2);  // on the way it only has to stay in range
     std::swap(basis, image);
     image = Matrix(a.cols, basis.cols());
     sparse_gram(a.offsets, a.columns, a.values, basis, image);
