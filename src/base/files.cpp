@@ -72,33 +72,48 @@ void write_file(const fs::path& path, std::string_view content) {
 }
 
 void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts) {
+  FileWriter file(path);
+  for (const auto part : parts) file.write(part);
+  file.commit();
+}
+
+FileWriter::FileWriter(const fs::path& path) : path_(path) {
   // A device or a pipe, such as /dev/stdout, is written to and never replaced; where a link leads
   // to a file, that file is replaced and the link stays.
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
-  const bool replace =
-      !fs::exists(status) || fs::is_regular_file(status) || fs::is_directory(status);
-  const fs::path place = fs::is_regular_file(status) ? fs::canonical(path, ignored) : path;
-  const fs::path beside = replace ? place.string() + ".part" : place.string();
-  const auto give_up = [&](const char* step) {
-    const std::string reason = why();
-    if (replace) ::unlink(beside.c_str());
-    fail("{}: cannot {}: {}", path.string(), step, reason);
-  };
-  Descriptor file{::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-  if (file.fd < 0) give_up("create");
-  for (auto part : parts) {
-    while (!part.empty()) {
-      const ssize_t put =
-          ::write(file.fd, part.data(), std::min<std::size_t>(part.size(), 1U << 30));
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) give_up("write");
-      part = part.subspan(static_cast<std::size_t>(put));
-    }
+  replace_ = !fs::exists(status) || fs::is_regular_file(status) || fs::is_directory(status);
+  place_ = fs::is_regular_file(status) ? fs::canonical(path, ignored) : path;
+  beside_ = replace_ ? place_.string() + ".part" : place_.string();
+  fd_ = ::open(beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd_ < 0) give_up("create");
+}
+
+FileWriter::~FileWriter() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  if (replace_) ::unlink(beside_.c_str());
+}
+
+void FileWriter::give_up(const char* step) {
+  const std::string reason = why();
+  if (replace_) ::unlink(beside_.c_str());
+  fail("{}: cannot {}: {}", path_.string(), step, reason);
+}
+
+void FileWriter::write(std::span<const std::byte> part) {
+  while (!part.empty()) {
+    const ssize_t put = ::write(fd_, part.data(), std::min<std::size_t>(part.size(), 1U << 30));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) give_up("write");
+    part = part.subspan(static_cast<std::size_t>(put));
   }
-  if (replace && ::fsync(file.fd) != 0) give_up("sync");
-  if (::close(std::exchange(file.fd, -1)) != 0) give_up("close");
-  if (replace && ::rename(beside.c_str(), place.c_str()) != 0) give_up("rename into place");
+}
+
+void FileWriter::commit() {
+  if (replace_ && ::fsync(fd_) != 0) give_up("sync");
+  if (::close(std::exchange(fd_, -1)) != 0) give_up("close");
+  if (replace_ && ::rename(beside_.c_str(), place_.c_str()) != 0) give_up("rename into place");
 }
 
 nlohmann::json parse_json(std::string_view text, const std::string& source) {

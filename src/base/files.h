@@ -28,9 +28,27 @@ MappedFile map_file(const fs::path& path);
 void for_each_line(std::string_view text,
                    const std::function<void(std::string_view, std::size_t)>& line);
 
-/// Writes the file beside its place, syncs it and renames it into place: readers see the old
-/// content or the new, never a part. Devices and pipes are written straight. Throws Error that
-/// names the file.
+/// A file that is written in parts: beside its place, until `commit` syncs it and renames it into
+/// place. Readers see the old content or the new, never a part; without a commit the old one stays.
+/// Devices and pipes are written straight. Every function throws Error that names the file.
+class FileWriter {
+ public:
+  explicit FileWriter(const fs::path& path);
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+  void write(std::span<const std::byte> part);
+  void commit();
+
+ private:
+  [[noreturn]] void give_up(const char* step);
+
+  fs::path path_, place_, beside_;
+  bool replace_ = true;
+  int fd_ = -1;
+};
+
+/// Writes a whole file as a FileWriter does.
 void write_file(const fs::path& path, std::string_view content);
 void write_file(const fs::path& path, std::span<const std::span<const std::byte>> parts);
 

@@ -56,8 +56,7 @@ Header parse(const std::string& content, const fs::path& path) {
   return header;
 }
 
-void write(const fs::path& path, const char* type, const std::string& shape,
-           std::span<const std::byte> body) {
+std::string head_of(const char* type, const std::string& shape) {
   std::string dict =
       fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, shape);
   dict.resize((10 + dict.size() + 1 + 63) / 64 * 64 - 10 - 1, ' ');
@@ -66,6 +65,12 @@ void write(const fs::path& path, const char* type, const std::string& shape,
   head += static_cast<char>(dict.size() & 0xff);
   head += static_cast<char>(dict.size() >> 8);
   head += dict;
+  return head;
+}
+
+void write(const fs::path& path, const char* type, const std::string& shape,
+           std::span<const std::byte> body) {
+  const std::string head = head_of(type, shape);
   const std::span<const std::byte> parts[] = {std::as_bytes(std::span(head)), body};
   write_file(path, parts);
 }
@@ -110,9 +115,28 @@ Matrix read_npy(const fs::path& path) {
 }
 
 void write_npy(const fs::path& path, MatrixView<const float> matrix) {
-  if (!matrix.dense()) throw std::logic_error("write_npy: the rows must be dense");
-  write(path, "<f4", fmt::format("{}, {}", matrix.rows, matrix.cols),
-        std::as_bytes(std::span(matrix.data, matrix.size())));
+  NpyWriter file(path, matrix.rows, matrix.cols);
+  file.append(matrix);
+  file.commit();
+}
+
+NpyWriter::NpyWriter(const fs::path& path, std::size_t rows, std::size_t cols)
+    : file_(path), rows_left_(rows), cols_(cols) {
+  const std::string head = head_of("<f4", fmt::format("{}, {}", rows, cols));
+  file_.write(std::as_bytes(std::span(head)));
+}
+
+void NpyWriter::append(MatrixView<const float> rows) {
+  if (!rows.dense() || rows.cols != cols_ || rows.rows > rows_left_) {
+    throw std::logic_error("NpyWriter: rows must be dense, of the file's width, and not too many");
+  }
+  rows_left_ -= rows.rows;
+  file_.write(std::as_bytes(std::span(rows.data, rows.size())));
+}
+
+void NpyWriter::commit() {
+  if (rows_left_ != 0) throw std::logic_error("NpyWriter: rows are missing");
+  file_.commit();
 }
 
 std::vector<std::int32_t> read_npy_i32(const fs::path& path) {

@@ -50,12 +50,17 @@ void Progress::update(std::size_t done, const std::string& note) {
   shown_ = true;
 }
 
-ProgressFunction shown_progress(std::string title) {
-  // The bar starts with the first report, which brings the total.
-  return [title = std::move(title), bar = std::shared_ptr<Progress>()](std::size_t done,
-                                                                       std::size_t total) mutable {
-    if (!bar) bar = std::make_shared<Progress>(title, total);
-    bar->update(done);
+ProgressFunction shown_progress(std::string title, std::string parts) {
+  // The bar and the clock start with the first report, which brings the total.
+  struct State {
+    Progress bar;
+    Stopwatch watch;
+  };
+  return [title = std::move(title), parts = std::move(parts), state = std::shared_ptr<State>()](
+             std::size_t done, std::size_t total) mutable {
+    if (!state) state.reset(new State{{title, total}, {}});
+    const double rate = static_cast<double>(done) / std::max(state->watch.seconds(), 1e-3);
+    state->bar.update(done, parts.empty() ? "" : fmt::format("{:.0f} {}/s", rate, parts));
   };
 }
 

@@ -30,8 +30,9 @@ class Progress {
 /// Told now and then how much of a task is done; may be empty.
 using ProgressFunction = std::function<void(std::size_t done, std::size_t total)>;
 
-/// One that shows a Progress with this title.
-ProgressFunction shown_progress(std::string title);
+/// One that shows a Progress with this title and, if the parts have a name, how many are done in a
+/// second.
+ProgressFunction shown_progress(std::string title, std::string parts = "");
 
 /// Seconds since construction.
 class Stopwatch {

@@ -1,6 +1,7 @@
 #include "base/safetensors.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -20,6 +21,25 @@ std::size_t width_of(const std::string& dtype) {
       {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
   const auto found = widths.find(dtype);
   return found == widths.end() ? 0 : found->second;
+}
+
+bool is_float(const std::string& dtype) {
+  return dtype == "F32" || dtype == "F16" || dtype == "BF16" || dtype == "F64";
+}
+
+/// The upper half of a float.
+struct BFloat16 {
+  std::uint16_t bits;
+  explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16U); }
+};
+
+template <class Stored>
+void convert(std::span<const std::byte> bytes, std::span<float> out) {
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    Stored value;
+    std::memcpy(&value, bytes.data() + i * sizeof(Stored), sizeof(Stored));
+    out[i] = static_cast<float>(value);
+  }
 }
 
 }  // namespace
@@ -97,14 +117,24 @@ const Tensor& SafeTensors::at(const std::string& name) const {
 
 Matrix SafeTensors::matrix(const std::string& name, std::size_t rows, std::size_t cols) const {
   const Tensor& tensor = at(name);
-  if (tensor.dtype != "F32" || tensor.shape.empty() || tensor.shape.size() > 2)
-    fail("{}: tensor '{}' must be a matrix of F32", path_.string(), name);
-  Matrix matrix(tensor.shape.size() == 2 ? tensor.shape[0] : 1, tensor.shape.back());
-  if ((rows != 0 && matrix.rows() != rows) || (cols != 0 && matrix.cols() != cols))
-    fail("{}: tensor '{}' is {} × {}, but {} × {} is needed", path_.string(), name, matrix.rows(),
-         matrix.cols(), rows, cols);
-  if (!tensor.bytes.empty())
-    std::memcpy(matrix.span().data(), tensor.bytes.data(), tensor.bytes.size());
+  if (!is_float(tensor.dtype) || tensor.shape.empty() || tensor.shape.size() > 2) {
+    fail("{}: tensor '{}' must be a matrix of F32, F16, BF16 or F64", path_.string(), name);
+  }
+  const std::size_t tensor_rows = tensor.shape.size() == 2 ? tensor.shape[0] : 1;
+  if ((rows != 0 && tensor_rows != rows) || (cols != 0 && tensor.shape.back() != cols)) {
+    fail("{}: tensor '{}' is {} × {}, but {} × {} is needed", path_.string(), name, tensor_rows,
+         tensor.shape.back(), rows, cols);
+  }
+  Matrix matrix(tensor_rows, tensor.shape.back());
+  if (tensor.dtype == "F32") {
+    convert<float>(tensor.bytes, matrix.span());
+  } else if (tensor.dtype == "F16") {
+    convert<_Float16>(tensor.bytes, matrix.span());
+  } else if (tensor.dtype == "BF16") {
+    convert<BFloat16>(tensor.bytes, matrix.span());
+  } else {
+    convert<double>(tensor.bytes, matrix.span());
+  }
   return matrix;
 }
 

@@ -31,8 +31,8 @@ class SafeTensors {
   bool contains(const std::string& name) const { return tensors_.contains(name); }
   /// Throws Error that names the file and the tensor, if it is missing.
   const Tensor& at(const std::string& name) const;
-  /// A copy of an F32 tensor as a matrix: one dimension reads as one row. `rows` and `cols`, if not
-  /// 0, are what it must have; throws Error otherwise.
+  /// A copy of a tensor of F32, or of F16, BF16 or F64 converted, as a matrix: one dimension reads
+  /// as one row. `rows` and `cols`, if not 0, are what it must have; throws Error otherwise.
   Matrix matrix(const std::string& name, std::size_t rows = 0, std::size_t cols = 0) const;
   std::vector<std::int64_t> integers(const std::string& name) const;
   /// The values of a tensor of `dtype`, `count` of them, where they lie in the file's memory.

@@ -52,36 +52,59 @@ void simulate(const SimulateArguments& arguments) {
 struct EmbedArguments {
   std::string data, file, ids;
   std::string encoder = "tfidf-svd";
-  TextEncoderOptions options;
+  TfidfOptions options;
   bool json = false;
 };
 
+constexpr const char* kVectorFormats[] = {"npy", "safetensors", "jsonl"};
+
+bool is_vector_format(const std::string& encoder) {
+  return std::ranges::find(kVectorFormats, encoder) != std::end(kVectorFormats);
+}
+
+EmbedReport embed_with(const EmbedArguments& arguments) {
+  const std::string& encoder = arguments.encoder;
+  if (is_vector_format(encoder)) {
+    if (arguments.file.empty()) fail_usage("--encoder {} needs --file FILE", encoder);
+    if (encoder == "jsonl" && !arguments.ids.empty()) {
+      fail_usage("--ids belongs to --encoder npy and safetensors: JSON lines hold ids");
+    }
+    return embed_from_file(arguments.data, encoder, arguments.file, arguments.ids);
+  }
+  if (!arguments.file.empty() || !arguments.ids.empty()) {
+    fail_usage("--file and --ids belong to --encoder npy, safetensors and jsonl");
+  }
+  const ProgressFunction progress = shown_progress("embedding", "texts");
+  if (encoder == "tfidf-svd") {
+    TfidfOptions options = arguments.options;
+    options.progress = shown_progress("factorising");
+    return embed_by_text(arguments.data, options, progress);
+  }
+  if (!fs::is_directory(encoder)) {
+    fail_usage(
+        "--encoder {}: neither tfidf-svd, npy, safetensors or jsonl nor the folder of a sentence "
+        "encoder",
+        encoder);
+  }
+  return embed_by_folder(arguments.data, encoder, progress);
+}
+
 void embed(const EmbedArguments& arguments) {
   const Stopwatch watch;
-  EmbedReport report;
-  if (arguments.encoder == "npy") {
-    if (arguments.file.empty()) fail_usage("--encoder npy needs --file FILE.npy");
-    report = embed_from_npy(arguments.data, arguments.file, arguments.ids);
-  } else {
-    if (!arguments.file.empty() || !arguments.ids.empty()) {
-      fail_usage("--file and --ids belong to --encoder npy");
-    }
-    TextEncoderOptions options = arguments.options;
-    options.progress = shown_progress("factorising");
-    report = embed_by_text(arguments.data, options);
-  }
+  const EmbedReport report = embed_with(arguments);
+  const double rate = static_cast<double>(report.items) / watch.seconds();
   const Json summary = {{"dataset", arguments.data},
                         {"items", report.items},
                         {"dims", report.dims},
                         {"zero_rows", report.zero_rows},
                         {"seconds", watch.seconds()}};
   if (arguments.json) return print_json(summary);
-  fmt::print("{}: {} embeddings of {} dims in {:.1f} s\n",
+  fmt::print("{}: {} embeddings of {} dims in {:.1f} s ({:.0f}/s)\n",
              (fs::path(arguments.data) / "embeddings.npy").string(), grouped(report.items),
-             report.dims, watch.seconds());
+             report.dims, watch.seconds(), rate);
   if (report.zero_rows > 0) {
-    fmt::print("  {} items have no text that the encoder knows: their embedding is zero\n",
-               grouped(report.zero_rows));
+    fmt::print("  {} items have no {}: their embedding is zero\n", grouped(report.zero_rows),
+               is_vector_format(arguments.encoder) ? "vector" : "text that the encoder knows");
   }
 }
 
@@ -109,33 +132,47 @@ void add_simulate(CLI::App& app) {
 void add_embed(CLI::App& app) {
   auto arguments = std::make_shared<EmbedArguments>();
   CLI::App* command = app.add_subcommand("embed", "Give every item an embedding of its text");
-  TextEncoderOptions& options = arguments->options;
+  TfidfOptions& options = arguments->options;
   command->add_option("--data", arguments->data, "Dataset directory")->required();
-  command->add_option("--encoder", arguments->encoder, "tfidf-svd: built in; npy: from a file")
-      ->check(CLI::IsMember({"tfidf-svd", "npy"}))
+  command
+      ->add_option("--encoder", arguments->encoder,
+                   "tfidf-svd: built in, fitted to the items; a folder: a pre-trained sentence "
+                   "encoder (sentence-transformers, of type bert or distilbert); npy, safetensors, "
+                   "jsonl: vectors from --file")
       ->capture_default_str();
-  command->add_option("--dims", options.dims, "Dimensions of the embeddings")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
-  command->add_option("--min-df", options.min_df, "Ignore words in fewer items than this")
-      ->check(count_from(1))
-      ->capture_default_str();
-  command->add_option("--max-terms", options.max_terms, "Largest vocabulary")
-      ->check(CLI::Range(1, 1 << 24))
-      ->capture_default_str();
-  command->add_option("--seed", options.seed, "Seed of the factorisation")
-      ->check(kSeed)
-      ->capture_default_str();
+  std::vector<CLI::Option*> fitted = {
+      command->add_option("--dims", options.dims, "With tfidf-svd: dimensions of the embeddings")
+          ->check(CLI::Range(1, 65536)),
+      command->add_option("--min-df", options.min_df, "With tfidf-svd: ignore words in fewer items")
+          ->check(count_from(1)),
+      command->add_option("--max-terms", options.max_terms, "With tfidf-svd: largest vocabulary")
+          ->check(CLI::Range(1, 1 << 24)),
+      command->add_option("--seed", options.seed, "With tfidf-svd: seed of the factorisation")
+          ->check(kSeed)};
+  for (CLI::Option* option : fitted) option->capture_default_str();
   command->add_option("--file", arguments->file,
-                      "With npy: float array [items, dims] made by numpy.save");
-  command->add_option("--ids", arguments->ids,
-                      "With npy: the item id of each row, one a line (default: the rows follow the "
-                      "dataset's items.jsonl)");
+                      "npy: float array [items, dims] made by numpy.save; safetensors: one such "
+                      "matrix, or a vector for each item, named by its id; jsonl: lines "
+                      "{\"id\": …, \"vector\": […]}");
+  command->add_option(
+      "--ids", arguments->ids,
+      "With npy or a matrix: the item id of each row, one a line (default: the rows "
+      "follow the dataset's items.jsonl)");
   command->add_flag("--json", arguments->json, "Print the summary for programs");
   command->footer(
       "Examples:\n  tessera embed --data dataset\n"
-      "  tessera embed --data dataset --encoder npy --file vectors.npy --ids ids.txt");
-  command->callback([arguments] { embed(*arguments); });
+      "  tessera embed --data dataset --encoder all-MiniLM-L6-v2\n"
+      "  tessera embed --data dataset --encoder npy --file vectors.npy --ids ids.txt\n"
+      "  tessera embed --data dataset --encoder jsonl --file vectors.jsonl\n"
+      "Nothing is downloaded: docs/embeddings.md says how to get a sentence encoder.");
+  command->callback([arguments, fitted] {
+    for (const CLI::Option* option : fitted) {
+      if (option->count() > 0 && arguments->encoder != "tfidf-svd") {
+        fail_usage("{} belongs to --encoder tfidf-svd", option->get_name());
+      }
+    }
+    embed(*arguments);
+  });
 }
 
 }  // namespace tessera

@@ -9,7 +9,7 @@
 #include "base/npy.h"
 #include "base/random.h"
 #include "data/id_table.h"
-#include "text/text_encoder.h"
+#include "text/text_encoder_file.h"
 
 namespace tessera {
 namespace {

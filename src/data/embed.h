@@ -1,22 +1,29 @@
 #pragma once
 #include "data/dataset.h"
-#include "text/text_encoder.h"
+#include "text/tfidf_encoder.h"
 
 namespace tessera {
 
 struct EmbedReport {
   std::size_t items = 0;
   std::size_t dims = 0;
-  std::size_t zero_rows = 0;  ///< items without a text that the encoder knows
+  /// Items whose embedding is zero: without a text that the encoder knows, or without a vector.
+  std::size_t zero_rows = 0;
 };
 
 /// Fits the built-in encoder to the catalogue's texts and writes embeddings.npy and the encoder
-/// into the dataset directory. Throws Error if no item has a text.
-EmbedReport embed_by_text(const fs::path& directory, const TextEncoderOptions& options);
+/// into the dataset directory. `progress` is told of the embeddings. Throws Error if no item has a
+/// text.
+EmbedReport embed_by_text(const fs::path& directory, const TfidfOptions& options,
+                          const ProgressFunction& progress = {});
 
-/// Embeddings from a .npy file [items, dims]. Its rows follow items.jsonl, or the ids of the file
-/// `ids`, one a line; rows of unknown items are refused, items without a row get zeros. Throws
-/// Error for the wrong number of rows, or NaN or Inf, naming the row.
-EmbedReport embed_from_npy(const fs::path& directory, const fs::path& file, const fs::path& ids);
+/// As above by a pre-trained sentence encoder: see read_sentence_folder.
+EmbedReport embed_by_folder(const fs::path& directory, const fs::path& folder,
+                            const ProgressFunction& progress = {});
+
+/// Takes embeddings made elsewhere: format "npy", "safetensors" or "jsonl" (see data/vectors.h).
+/// The dataset keeps no text encoder then.
+EmbedReport embed_from_file(const fs::path& directory, std::string_view format,
+                            const fs::path& file, const fs::path& ids);
 
 }  // namespace tessera

@@ -8,7 +8,7 @@
 namespace tessera {
 
 /// A trained model on disk: config.json, model.safetensors, items.jsonl (id, title, codes),
-/// training.jsonl and, where the built-in encoder made the embeddings, text_encoder.safetensors.
+/// training.jsonl and, where a text encoder made the embeddings, text_encoder.safetensors.
 struct Bundle {
   nlohmann::json config;  ///< all of config.json
   Recommender model;

@@ -41,9 +41,9 @@ ServedModel::ServedModel(const fs::path& bundle)
       plane_(principal_plane(bundle_.catalogue.vectors)),
       index_(open_index(bundle, bundle_.model, bundle_.catalogue)) {
   if (encoder_ && settings().has_semantics() &&
-      encoder_->dims != bundle_.model.item_encoder.text_dims()) {
+      encoder_->dims() != bundle_.model.item_encoder.text_dims()) {
     fail("{}: the text encoder gives {} dims where the model reads {}: the bundle is damaged",
-         bundle.string(), encoder_->dims, bundle_.model.item_encoder.text_dims());
+         bundle.string(), encoder_->dims(), bundle_.model.item_encoder.text_dims());
   }
   items_.reserve(catalogue_items_);
   vectors_.reserve(catalogue_items_ * width_);

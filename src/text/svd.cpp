@@ -9,16 +9,18 @@
 #include "base/random.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "kernels/sparse_gram.h"
 
 namespace tessera {
 namespace {
 
 using Dense = Eigen::MatrixXd;
 
-// xᵀx in double: it is small, and what follows squares the condition number.
-Dense gram(MatrixView<const float> x) {
-  Matrix product(x.cols, x.cols);
-  gemm(Transpose::yes, Transpose::no, 1.0F, x, x, 0.0F, product);
+// xᵀy for a product that is symmetric up to rounding, in double: it is small, and what follows
+// squares the condition number.
+Dense symmetric_product(MatrixView<const float> x, MatrixView<const float> y) {
+  Matrix product(x.cols, y.cols);
+  gemm(Transpose::yes, Transpose::no, 1.0F, x, y, 0.0F, product);
   Dense result(x.cols, x.cols);
   for (std::size_t i = 0; i < x.cols; ++i) {
     for (std::size_t j = 0; j < x.cols; ++j) {
@@ -43,20 +45,26 @@ void apply(Matrix& x, const Dense& map) {
   x = std::move(result);
 }
 
-// Orthonormal columns that span x's, by the eigenvectors of its Gram matrix: unlike a Cholesky
-// factor they exist for any rank, and columns of no weight become zero.
-void orthonormalise(Matrix& x) {
-  for (int pass = 0; pass < 2; ++pass) {
-    const Dense g = gram(x);
+// Orthonormal columns that span x's. They are scaled to unit length first, because the lengths grow
+// as far apart as the squares of the singular values; then by the Cholesky factor of their Gram
+// matrix, or, if they are dependent, by its eigenvectors: those exist for any rank, and columns of
+// no weight become zero. A second pass removes what rounding left of the first.
+void orthonormalise(Matrix& x, int passes) {
+  for (int pass = 0; pass < passes; ++pass) {
+    Dense g = symmetric_product(x, x);
+    Eigen::VectorXd scale = g.diagonal();
+    const double least = 1e-30 * std::max(scale.maxCoeff(), 1e-30);
+    for (double& s : scale) s = s > least ? 1.0 / std::sqrt(s) : 0.0;
+    g = scale.asDiagonal() * g * scale.asDiagonal();
     const Eigen::LLT<Dense> cholesky(g);
     const double smallest = Dense(cholesky.matrixL()).diagonal().array().abs().minCoeff();
-    if (cholesky.info() == Eigen::Success && smallest * smallest > 1e-6 * g.diagonal().maxCoeff()) {
-      apply(x, cholesky.matrixU().solve(Dense::Identity(g.rows(), g.cols())));
+    if (cholesky.info() == Eigen::Success && smallest * smallest > 1e-6) {
+      apply(x, scale.asDiagonal() * cholesky.matrixU().solve(Dense::Identity(g.rows(), g.cols())));
       continue;
     }
     const Eigen::SelfAdjointEigenSolver<Dense> eigen(g);
     const double cut = 1e-7 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
-    Dense map = eigen.eigenvectors();
+    Dense map = scale.asDiagonal() * eigen.eigenvectors();
     for (Eigen::Index c = 0; c < map.cols(); ++c) {
       const double value = eigen.eigenvalues()(c);
       map.col(c) *= value > cut ? 1.0 / std::sqrt(value) : 0.0;
@@ -85,32 +93,28 @@ Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint
   Matrix vectors(a.cols, dims);
   const std::size_t sketch = std::min({dims + dims / 10 + 8, a.rows, a.cols});
   if (sketch == 0) return vectors;
-  const SparseMatrix at = transpose(a);
-  Matrix right(a.cols, sketch);
+  Matrix basis(a.cols, sketch), image(a.cols, sketch);
   Random random(seed, {0x5bd});
-  for (float& value : right.span()) value = static_cast<float>(random.normal());
-  Matrix left(a.rows, sketch);
+  for (float& value : image.span()) value = static_cast<float>(random.normal());
   for (std::size_t round = 0; round <= rounds; ++round) {
-    if (progress) progress(round, rounds + 1);
-    multiply(a, right, left);
-    orthonormalise(left);
-    right = Matrix(a.cols, left.cols());
-    multiply(at, left, right);
-    if (round < rounds) orthonormalise(right);
+    orthonormalise(image, round < rounds ? 1 : 2);  // on the way it only has to stay in range
+    std::swap(basis, image);
+    image = Matrix(a.cols, basis.cols());
+    sparse_gram(a.offsets, a.columns, a.values, basis, image);
+    if (progress) progress(round + 1, rounds + 1);
   }
-  // right = Aᵀ Q = V Σ Wᵀ: V by the eigenvectors W of rightᵀ right.
-  const Eigen::SelfAdjointEigenSolver<Dense> eigen(gram(right));
+  // basisᵀ Aᵀ A basis = W Σ² Wᵀ: the singular vectors are basis · W (Rayleigh and Ritz).
+  const Eigen::SelfAdjointEigenSolver<Dense> eigen(symmetric_product(basis, image));
   const Eigen::Index columns = eigen.eigenvalues().size();
-  const double cut = 1e-7 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
+  const double cut = 1e-6 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
   const Eigen::Index wanted = std::min<Eigen::Index>(static_cast<Eigen::Index>(dims), columns);
   Dense map(columns, wanted);
   for (Eigen::Index c = 0; c < wanted; ++c) {
-    const double value = eigen.eigenvalues()(columns - 1 - c);
-    map.col(c) =
-        eigen.eigenvectors().col(columns - 1 - c) * (value > cut ? 1.0 / std::sqrt(value) : 0.0);
+    const double kept = eigen.eigenvalues()(columns - 1 - c) > cut ? 1.0 : 0.0;
+    map.col(c) = kept * eigen.eigenvectors().col(columns - 1 - c);
   }
-  apply(right, map);
-  for (std::size_t i = 0; i < a.cols; ++i) std::copy_n(right[i], right.cols(), vectors[i]);
+  apply(basis, map);
+  for (std::size_t i = 0; i < a.cols; ++i) std::copy_n(basis[i], basis.cols(), vectors[i]);
   return vectors;
 }
 

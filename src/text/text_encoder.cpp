@@ -1,106 +1,41 @@
 #include "text/text_encoder.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/error.h"
-#include "base/parallel.h"
-#include "base/safetensors.h"
-#include "text/svd.h"
 
 namespace tessera {
-namespace {
 
-using Half = _Float16;
+std::size_t TextEncoder::dims() const {
+  if (const auto* sentence = std::get_if<SentenceEncoder>(&encoder_)) return sentence->dims();
+  return std::get<TfidfEncoder>(encoder_).dims;
+}
 
-/// The rows of the projection that the texts use, in single precision; `weights` is changed to
-/// number these.
-Matrix used_rows(const std::vector<Half>& projection, std::size_t dims, SparseMatrix& weights) {
-  std::vector<std::int32_t> place(weights.cols, -1);
-  for (const std::int32_t term : weights.columns) place[static_cast<std::size_t>(term)] = 0;
-  std::int32_t used = 0;
-  for (std::int32_t& row : place) row = row < 0 ? -1 : used++;
-  Matrix rows(static_cast<std::size_t>(used), dims);
-  for (std::size_t term = 0; term < place.size(); ++term) {
-    if (place[term] < 0) continue;
-    std::copy_n(projection.begin() + static_cast<std::ptrdiff_t>(term * dims), dims,
-                rows[static_cast<std::size_t>(place[term])]);
+Matrix TextEncoder::encode(std::span<const std::string_view> texts,
+                           const ProgressFunction& progress) const {
+  if (const auto* sentence = std::get_if<SentenceEncoder>(&encoder_)) {
+    return sentence->encode(texts, progress);
   }
-  for (std::int32_t& term : weights.columns) term = place[static_cast<std::size_t>(term)];
-  weights.cols = static_cast<std::size_t>(used);
-  return rows;
-}
-
-constexpr const char* kFormatVersion = "1";
-
-}  // namespace
-
-TextEncoder TextEncoder::fit(std::span<const std::string_view> texts,
-                             const TextEncoderOptions& options) {
-  TextEncoder encoder;
-  encoder.vocabulary = fit_vocabulary(texts, options.min_df, options.max_terms);
-  const Matrix vectors = right_singular_vectors(tfidf(encoder.vocabulary, texts), options.dims,
-                                                options.seed, kPowerRounds, options.progress);
-  encoder.dims = vectors.cols();
-  encoder.projection.reserve(vectors.size());
-  for (const float value : vectors.span()) encoder.projection.push_back(static_cast<Half>(value));
-  return encoder;
-}
-
-Matrix TextEncoder::encode(std::span<const std::string_view> texts) const {
-  Matrix embeddings(texts.size(), dims);
-  SparseMatrix weights = tfidf(vocabulary, texts);
-  const Matrix rows = used_rows(projection, dims, weights);
-  multiply(weights, rows, embeddings);
-  parallel_for(texts.size(), 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      double squares = 0.0;
-      for (const float x : embeddings.view().row(i)) squares += double{x} * x;
-      if (squares == 0.0) continue;
-      const auto scale = static_cast<float>(1.0 / std::sqrt(squares));
-      for (float& x : embeddings.view().row(i)) x *= scale;
-    }
-  });
-  return embeddings;
+  return std::get<TfidfEncoder>(encoder_).encode(texts);
 }
 
 void TextEncoder::save(const fs::path& file) const {
-  std::string terms;
-  for (const std::string& term : vocabulary.terms) terms += term + '\n';
-  const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
-  write_safetensors(file,
-                    {{"projection", {"F16", {vocabulary.terms.size(), dims}, bytes(projection)}},
-                     {"idf", {"F32", {vocabulary.idf.size()}, bytes(vocabulary.idf)}},
-                     {"terms", {"U8", {terms.size()}, bytes(terms)}}},
-                    {{"format_version", kFormatVersion}});
+  std::visit([&](const auto& encoder) { encoder.save(file); }, encoder_);
 }
 
 TextEncoder TextEncoder::load(const fs::path& file) {
-  const SafeTensors tensors(file);
-  const auto version = tensors.metadata().find("format_version");
-  if (version == tensors.metadata().end() || version->second != kFormatVersion) {
+  const SafeTensors tensors = SafeTensors::mapped(file);
+  const auto metadata = [&](const char* key) {
+    const auto found = tensors.metadata().find(key);
+    return found == tensors.metadata().end() ? std::string() : found->second;
+  };
+  const std::string kind = metadata("kind");
+  // Version 1 was once without a kind.
+  const bool tfidf = kind.empty() || kind == kTfidfKind;
+  if (metadata("format_version") != kTextEncoderVersion || !(tfidf || kind == kSentenceKind)) {
     fail("{}: not a text encoder of this version ({}): run 'tessera embed' again or update tessera",
-         file.string(), kFormatVersion);
+         file.string(), kTextEncoderVersion);
   }
-  TextEncoder encoder;
-  const Tensor& terms = tensors.at("terms");
-  for_each_line(
-      {reinterpret_cast<const char*>(terms.bytes.data()), terms.bytes.size()},
-      [&](std::string_view term, std::size_t) { encoder.vocabulary.terms.emplace_back(term); });
-  const std::size_t count = encoder.vocabulary.terms.size();
-  const Matrix idf = tensors.matrix("idf");
-  const Tensor& projection = tensors.at("projection");
-  if (idf.size() != count || projection.dtype != "F16" || projection.shape.size() != 2 ||
-      projection.shape[0] != count) {
-    fail("{}: its tensors do not fit each other: run 'tessera embed' again", file.string());
-  }
-  encoder.vocabulary.idf.assign(idf.span().begin(), idf.span().end());
-  encoder.vocabulary.index_terms();
-  encoder.dims = projection.shape[1];
-  encoder.projection.resize(projection.count());
-  std::ranges::copy(projection.bytes,
-                    std::as_writable_bytes(std::span(encoder.projection)).begin());
-  return encoder;
+  if (tfidf) return TfidfEncoder::load(tensors);
+  return SentenceEncoder::load(tensors);
 }
 
 }  // namespace tessera

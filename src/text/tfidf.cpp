@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/parallel.h"
 #include "text/words.h"
 
 namespace tessera {
@@ -21,29 +22,6 @@ void for_terms(std::string_view text, const Body& body) {
 
 }  // namespace
 
-SparseMatrix transpose(const SparseMatrix& matrix) {
-  SparseMatrix result;
-  result.rows = matrix.cols;
-  result.cols = matrix.rows;
-  result.offsets.assign(matrix.cols + 1, 0);
-  result.columns.resize(matrix.columns.size());
-  result.values.resize(matrix.values.size());
-  for (const std::int32_t column : matrix.columns) {
-    ++result.offsets[static_cast<std::size_t>(column) + 1];
-  }
-  for (std::size_t c = 0; c < matrix.cols; ++c) result.offsets[c + 1] += result.offsets[c];
-  std::vector<std::int64_t> next(result.offsets.begin(), result.offsets.end() - 1);
-  for (std::size_t row = 0; row < matrix.rows; ++row) {
-    for (auto e = static_cast<std::size_t>(matrix.offsets[row]);
-         e < static_cast<std::size_t>(matrix.offsets[row + 1]); ++e) {
-      const auto at = static_cast<std::size_t>(next[static_cast<std::size_t>(matrix.columns[e])]++);
-      result.columns[at] = static_cast<std::int32_t>(row);
-      result.values[at] = matrix.values[e];
-    }
-  }
-  return result;
-}
-
 void Vocabulary::index_terms() {
   numbers.clear();
   numbers.reserve(terms.size());
@@ -53,12 +31,13 @@ void Vocabulary::index_terms() {
 }
 
 Vocabulary fit_vocabulary(std::span<const std::string_view> texts, std::size_t min_df,
-                          std::size_t max_terms) {
+                          std::size_t max_terms, std::size_t counted) {
   struct Count {
     std::size_t texts = 0;
     std::size_t last_text = 0;  // from 1
   };
   std::unordered_map<std::string, Count> counts;
+  std::size_t dropped = 1;  // terms with so few texts go next
   for (std::size_t i = 0; i < texts.size(); ++i) {
     for_terms(texts[i], [&](const std::string& term) {
       Count& count = counts[term];
@@ -66,6 +45,10 @@ Vocabulary fit_vocabulary(std::span<const std::string_view> texts, std::size_t m
       count.last_text = i + 1;
       ++count.texts;
     });
+    if (counts.size() <= counted) continue;
+    for (; counts.size() > counted / 2; ++dropped) {
+      std::erase_if(counts, [&](const auto& term) { return term.second.texts <= dropped; });
+    }
   }
   std::vector<std::pair<std::size_t, const std::string*>> kept;
   for (const auto& [term, count] : counts) {
@@ -86,10 +69,11 @@ Vocabulary fit_vocabulary(std::span<const std::string_view> texts, std::size_t m
   return vocabulary;
 }
 
-SparseMatrix tfidf(const Vocabulary& vocabulary, std::span<const std::string_view> texts) {
-  SparseMatrix matrix;
-  matrix.rows = texts.size();
-  matrix.cols = vocabulary.terms.size();
+namespace {
+
+// Appends the rows of the texts.
+void append_rows(const Vocabulary& vocabulary, std::span<const std::string_view> texts,
+                 SparseMatrix& matrix) {
   std::map<std::int32_t, std::size_t> counts;
   for (const std::string_view text : texts) {
     counts.clear();
@@ -111,7 +95,34 @@ SparseMatrix tfidf(const Vocabulary& vocabulary, std::span<const std::string_vie
     }
     matrix.offsets.push_back(static_cast<std::int64_t>(matrix.values.size()));
   }
-  return matrix;
+}
+
+}  // namespace
+
+SparseMatrix tfidf(const Vocabulary& vocabulary, std::span<const std::string_view> texts) {
+  SparseMatrix all;
+  all.rows = texts.size();
+  all.cols = vocabulary.terms.size();
+  const std::size_t parts =
+      std::min(static_cast<std::size_t>(thread_count()), 1 + texts.size() / 64);
+  std::vector<SparseMatrix> rows(parts);
+  parallel_for(parts, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t p = begin; p < end; ++p) {
+      const std::size_t first = texts.size() * p / parts;
+      append_rows(vocabulary, texts.subspan(first, texts.size() * (p + 1) / parts - first),
+                  rows[p]);
+    }
+  });
+  for (SparseMatrix& part : rows) {
+    const auto before = static_cast<std::int64_t>(all.values.size());
+    for (std::size_t r = 1; r < part.offsets.size(); ++r) {
+      all.offsets.push_back(before + part.offsets[r]);
+    }
+    all.columns.insert(all.columns.end(), part.columns.begin(), part.columns.end());
+    all.values.insert(all.values.end(), part.values.begin(), part.values.end());
+    part = SparseMatrix();
+  }
+  return all;
 }
 
 }  // namespace tessera

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
-#include "text/text_encoder.h"
+#include "text/text_encoder_file.h"
 #include "train/state.h"
 #include "train/stepper.h"
 #include "train/validation.h"

@@ -84,6 +84,23 @@ TEST_F(SafeTensorsFile, WhatIsAskedForMustFit) {
   expect_error([&] { read.integers("a"); }, {file.string(), "'a'", "I64"});
 }
 
+TEST_F(SafeTensorsFile, OtherFloatTypesBecomeSinglePrecision) {
+  const _Float16 half[] = {static_cast<_Float16>(1.5F), static_cast<_Float16>(-0.125F)};
+  const std::uint16_t upper[] = {0x3fc0, 0xbe00};  // of 1.5F and -0.125F
+  const double wide[] = {1.5, -0.125};
+  const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };
+  write_safetensors(file, {{"F16", {"F16", {2}, bytes(half)}},
+                           {"BF16", {"BF16", {1, 2}, bytes(upper)}},
+                           {"F64", {"F64", {2, 1}, bytes(wide)}}});
+  const SafeTensors read(file);
+  for (const char* name : {"F16", "BF16", "F64"}) {
+    const Matrix values = read.matrix(name);
+    ASSERT_EQ(values.size(), 2U) << name;
+    EXPECT_EQ(values.span()[0], 1.5F) << name;
+    EXPECT_EQ(values.span()[1], -0.125F) << name;
+  }
+}
+
 TEST_F(SafeTensorsFile, WhatIsCutShortIsRefused) {
   const Matrix a = testing::random_matrix(7, 17, 1);
   write_safetensors(file, {{"a", as_tensor(a)}});

@@ -38,6 +38,10 @@ TEST(Usage, ValuesOfTheWrongKindOrRangeAreRefused) {
   expect_refusal(tessera("embed --data d --dims 0"), 2, {"--dims"});
   expect_refusal(tessera("embed --data d --min-df -1"), 2, {"--min-df", "-1"});
   expect_refusal(tessera("embed --data d --encoder bert"), 2, {"--encoder", "bert", "tfidf-svd"});
+  expect_refusal(tessera("embed --data d --encoder jsonl"), 2, {"jsonl", "--file"});
+  expect_refusal(tessera("embed --data d --encoder jsonl --file f --ids i"), 2, {"--ids", "npy"});
+  expect_refusal(tessera("embed --data d --encoder npy --file f --dims 8"), 2,
+                 {"--dims", "tfidf-svd"});
   expect_refusal(tessera("evaluate --model m --data d --split train"), 2,
                  {"--split", "validation"});
   expect_refusal(tessera("evaluate --model m --data d --protocol best"), 2, {"--protocol", "full"});

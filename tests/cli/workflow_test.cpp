@@ -81,6 +81,33 @@ TEST_F(Workflow, EmbedSummarisesForPrograms) {
   EXPECT_EQ(summary.at("zero_rows"), 0);
 }
 
+TEST_F(Workflow, ASentenceEncoderGoesFromTheDatasetToTheModel) {
+  const std::string data = copy(shop().data, "shop");
+  const std::string folder = TESSERA_TESTS_DIR "/text/fixtures/tiny_bert";
+  const std::string line = output_of("embed --data " + data + " --encoder " + folder);
+  EXPECT_NE(line.find("150 embeddings of 16 dims"), std::string::npos) << line;
+  output_of("train --data " + data + " --out " + path("model") + kTiny);
+  EXPECT_TRUE(content_of(path("model/text_encoder.safetensors")) ==
+              content_of(data + "/text_encoder.safetensors"));
+}
+
+TEST_F(Workflow, EmbeddingsOfJsonLinesLeaveNoEncoder) {
+  const std::string data = copy(shop().data, "shop");
+  std::string lines;
+  for (const std::string& item : lines_of(content_of(data + "/items.jsonl"))) {
+    if (lines.empty()) {
+      lines = "\n";  // an empty line, and the first item is left out
+      continue;
+    }
+    lines += Json{{"id", Json::parse(item).at("id")}, {"vector", {0.5, 1, -2}}}.dump() + "\n";
+  }
+  const std::string words =
+      output_of("embed --data " + data + " --encoder jsonl --file " + file("rows.jsonl", lines));
+  EXPECT_NE(words.find("150 embeddings of 3 dims"), std::string::npos) << words;
+  EXPECT_NE(words.find("1 items have no vector"), std::string::npos) << words;
+  EXPECT_FALSE(fs::exists(data + "/text_encoder.safetensors"));
+}
+
 TEST_F(Workflow, TrainingLogHasOneObjectAnEpoch) {
   const std::vector<std::string> lines = lines_of(content_of(shop().model + "/training.jsonl"));
   ASSERT_EQ(lines.size(), 2U);

@@ -6,6 +6,7 @@
 
 #include "serve/small_service.h"
 #include "testing/errors.h"
+#include "text/sentence_folder.h"
 
 namespace tessera {
 namespace {
@@ -196,6 +197,28 @@ TEST_P(LiveItems, NeedATextTheModelKnows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokens, LiveItems, ::testing::Values("unified", "semantic"));
+
+TEST(ServedModelOfASentenceEncoder, TakesItemsByTheirText) {
+  const testing::TempDirectory directory;
+  testing::write_small_bundle(
+      directory.path(),
+      read_sentence_folder(fs::path(TESSERA_TESTS_DIR) / "text" / "fixtures" / "tiny_bert"),
+      "unified", 7);
+  ServedModel model(directory.path());
+  EXPECT_TRUE(model.reads_text());
+  StepArena arena;
+  const std::vector<std::string>& titles = testing::small_titles();
+  for (std::size_t i = 0; i < titles.size(); ++i) {  // the bundle's encoder is the catalogue's
+    EXPECT_EQ(model.tokens_of(titles[i], arena).codes,
+              model.cards(Numbers{static_cast<std::int32_t>(i)}).front().codes);
+  }
+  model.put("new", "glass teapot", model.tokens_of("glass teapot", arena));
+  const auto number = model.number("new");
+  ASSERT_TRUE(number.has_value());
+  const auto best = model.recommend(Numbers{5, 2}, 17, {}, arena);
+  EXPECT_TRUE(std::ranges::any_of(best, [&](const ScoredItem& a) { return a.item == *number; }));
+  testing::expect_error([&] { model.tokens_of(" \n", arena); }, {"no word"});
+}
 
 TEST(ServedModelOfIdTokens, ReadsNoText) {
   testing::TempDirectory directory;

@@ -23,21 +23,29 @@ inline const std::vector<std::string>& small_titles() {
 
 inline constexpr std::size_t kSmallTextDims = 8;
 
-/// Writes a bundle with a text encoder over the titles.
-inline void write_small_bundle(const fs::path& directory, const char* tokens = "unified",
-                               std::uint64_t seed = 7) {
+/// Writes a bundle with this text encoder.
+inline void write_small_bundle(const fs::path& directory, const TextEncoder& encoder,
+                               const char* tokens, std::uint64_t seed) {
   const std::vector<std::string>& titles = small_titles();
   const std::vector<std::string_view> texts(titles.begin(), titles.end());
-  const TextEncoder encoder = TextEncoder::fit(texts, {.dims = kSmallTextDims, .min_df = 1});
   const bool reads = std::string_view(tokens) != "id";
   const Recommender model =
-      small_model(small_settings(tokens), titles.size(), reads ? kSmallTextDims : 0, seed);
+      small_model(small_settings(tokens), titles.size(), reads ? encoder.dims() : 0, seed);
   std::vector<CatalogueItem> items;
   for (std::size_t i = 0; i < titles.size(); ++i) {
     items.push_back({std::to_string(i + 1), titles[i], ""});
   }
   write_bundle(directory, model, encode_catalogue(model, encoder.encode(texts)), items, {});
   if (reads) encoder.save(directory / kTextEncoderFile);
+}
+
+/// Writes a bundle with a text encoder fitted to the titles.
+inline void write_small_bundle(const fs::path& directory, const char* tokens = "unified",
+                               std::uint64_t seed = 7) {
+  const std::vector<std::string>& titles = small_titles();
+  const std::vector<std::string_view> texts(titles.begin(), titles.end());
+  write_small_bundle(directory, TfidfEncoder::fit(texts, {.dims = kSmallTextDims, .min_df = 1}),
+                     tokens, seed);
 }
 
 /// A service over a small bundle and a store in memory, called without sockets.

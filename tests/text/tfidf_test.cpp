@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "testing/threads.h"
 
 namespace tessera {
 namespace {
@@ -81,34 +82,27 @@ TEST(Tfidf, GivesTextWithoutKnownTermsAnEmptyRow) {
   EXPECT_EQ(matrix.offsets, (std::vector<std::int64_t>{0, 0, 0, 1, 1}));
 }
 
-TEST(Transpose, MovesEveryEntryAndKeepsColumnsAscending) {
-  SparseMatrix matrix{.rows = 3, .cols = 4, .offsets = {0}, .columns = {}, .values = {}};
-  std::vector<float> dense(12);
-  Random random(3);
-  for (std::size_t row = 0; row < 3; ++row) {
-    for (std::size_t column = 0; column < 4; ++column) {
-      if (random.below(2) == 0) continue;
-      dense[row * 4 + column] = static_cast<float>(random.uniform());
-      matrix.columns.push_back(static_cast<std::int32_t>(column));
-      matrix.values.push_back(dense[row * 4 + column]);
-    }
-    matrix.offsets.push_back(static_cast<std::int64_t>(matrix.values.size()));
+TEST(Tfidf, IsTheSameWithAnyNumberOfThreads) {
+  std::vector<std::string> owned;
+  for (int i = 0; i < 300; ++i) owned.push_back("tea " + std::to_string(i % 7) + " pot");
+  const std::vector<std::string_view> texts(owned.begin(), owned.end());
+  const Vocabulary vocabulary = fit_vocabulary(texts, 1, 100);
+  const auto [one, two] =
+      testing::with_one_and_two_threads([&] { return tfidf(vocabulary, texts); });
+  EXPECT_EQ(one.offsets, two.offsets);
+  EXPECT_EQ(one.columns, two.columns);
+  EXPECT_EQ(one.values, two.values);
+  EXPECT_EQ(one.rows, 300U);
+}
+
+TEST(FitVocabulary, KeepsTheFrequentTermsWhenThereAreMoreThanItCounts) {
+  std::vector<std::string> owned;
+  for (int i = 0; i < 500; ++i) {
+    owned.push_back("often, seldom" + std::to_string(i) + (i % 2 == 0 ? ", half" : ""));
   }
-  const SparseMatrix result = transpose(matrix);
-  ASSERT_EQ(result.rows, 4U);
-  ASSERT_EQ(result.cols, 3U);
-  ASSERT_EQ(result.offsets.size(), 5U);
-  std::vector<float> back(12);
-  for (std::size_t row = 0; row < 4; ++row) {
-    for (auto e = result.offsets[row]; e < result.offsets[row + 1]; ++e) {
-      const auto at = static_cast<std::size_t>(e);
-      if (e > result.offsets[row]) {
-        EXPECT_LT(result.columns[at - 1], result.columns[at]);
-      }
-      back[static_cast<std::size_t>(result.columns[at]) * 4 + row] = result.values[at];
-    }
-  }
-  EXPECT_EQ(back, dense);
+  const std::vector<std::string_view> texts(owned.begin(), owned.end());
+  const Vocabulary vocabulary = fit_vocabulary(texts, 2, 2, 50);
+  EXPECT_EQ(vocabulary.terms, (std::vector<std::string>{"often", "half"}));
 }
 
 }  // namespace

@@ -1,0 +1,27 @@
+#pragma once
+#include "data/dataset.h"
+
+namespace tessera {
+
+/// Embeddings made elsewhere, brought to the catalogue's order.
+struct ItemVectors {
+  Matrix rows;  ///< [items, dims]; zeros where an item has no vector
+  std::size_t without_vector = 0;
+};
+
+/// Each reads vectors from a file and throws Error that names it, with the line, row or tensor, for
+/// NaN or Inf, vectors of different lengths, unknown items and items that have a vector already.
+
+/// A .npy array [n, dims]. Row i belongs to the item whose id is line i of the file `ids`, or,
+/// where `ids` is empty, to line i of items.jsonl.
+ItemVectors read_npy_vectors(const fs::path& file, const fs::path& ids,
+                             const std::vector<CatalogueItem>& items);
+/// One matrix, whose rows belong to items as in a .npy file; or, without `ids`, a vector for each
+/// item, the tensor's name being the item's id.
+ItemVectors read_safetensors_vectors(const fs::path& file, const fs::path& ids,
+                                     const std::vector<CatalogueItem>& items);
+/// A JSON object a line: {"id": "…" or a whole number, "vector": [numbers]}; "embedding" serves as
+/// well for "vector", and other fields are passed over.
+ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<CatalogueItem>& items);
+
+}  // namespace tessera
