@@ -5,8 +5,10 @@
 
 #include <vector>
 
+#include "kernels/elementwise.h"
 #include "testing/gradient_check.h"
 #include "testing/matrices.h"
+#include "testing/simd_targets.h"
 
 namespace tessera {
 namespace {
@@ -161,6 +163,48 @@ TEST(LayerNorm, OneColumnGivesBetaAndNoInputGradient) {
   layer_norm_backward(p.normalized, p.inverse_std, p.gamma.span(), p.dy, dx, dgamma.span(),
                       dbeta.span());
   expect_elements(dx, 0.0, [](std::size_t, std::size_t) { return 0.0; });
+}
+
+TEST(ResidualLayerNorm, EqualsItsPartsAndTheirBackwardPasses) {
+  constexpr std::size_t kRows = 33;
+  constexpr std::size_t kCols = 17;
+  for (const float probability : {0.0F, 0.4F}) {
+    for (const std::int64_t target : testing::simd_targets()) {
+      const testing::SimdTarget use(target);
+      const Matrix branch = random_matrix(kRows, kCols, 1), bias = random_matrix(1, kCols, 2);
+      const Matrix gamma = random_matrix(1, kCols, 3), beta = random_matrix(1, kCols, 4);
+      Framed residual(random_matrix(kRows, kCols, 5)), fused(branch), normalized(kRows, kCols);
+      std::vector<float> inverse_std(kRows);
+      residual_layer_norm(residual, bias.span(), {probability, 99}, gamma.span(), beta.span(),
+                          kEpsilon, fused, normalized, inverse_std);
+
+      Matrix parts = branch.clone(), parts_normalized(kRows, kCols), y(kRows, kCols);
+      std::vector<float> parts_inverse_std(kRows);
+      add_bias(parts, bias.span());
+      dropout(parts, probability, 99);
+      add_scaled(1.0F, residual, parts);
+      layer_norm(parts, gamma.span(), beta.span(), kEpsilon, parts_normalized, parts_inverse_std,
+                 y);
+      expect_elements(fused, 1e-5, [&](std::size_t i, std::size_t j) { return y[i][j]; });
+      EXPECT_TRUE(fused.frame_intact());
+
+      const Matrix dy = random_matrix(kRows, kCols, 6);
+      Framed dresidual(dy), dbranch(kRows, kCols);
+      Matrix sums(4, kCols), dparts(kRows, kCols);
+      const MatrixView<float> gradients = sums;
+      residual_layer_norm_backward(normalized, inverse_std, gamma.span(), {probability, 99},
+                                   dresidual, dbranch, gradients.row(0), gradients.row(1));
+      layer_norm_backward(parts_normalized, parts_inverse_std, gamma.span(), dy, dparts,
+                          gradients.row(2), gradients.row(3));
+      expect_elements(dresidual, 1e-5, [&](std::size_t i, std::size_t j) { return dparts[i][j]; });
+      dropout(dparts, probability, 99);
+      expect_elements(dbranch, 1e-5, [&](std::size_t i, std::size_t j) { return dparts[i][j]; });
+      expect_elements(gradients.row_block(0, 2), 1e-4,
+                      [&](std::size_t i, std::size_t j) { return sums[i + 2][j]; });
+      EXPECT_TRUE(dresidual.frame_intact());
+      EXPECT_TRUE(dbranch.frame_intact());
+    }
+  }
 }
 
 }  // namespace

@@ -108,7 +108,27 @@ TEST(Threads, CodesAndRowsDoNotDependOnThem) {
     Matrix table(kCols, kCols), gathered(kRows, kCols);
     scatter_add_rows(x, codes, table);
     gather_rows(table, codes, gathered);
+    gather_add_rows(table, codes, x.span().first(kRows), gathered);
+    Matrix squares(1, kRows);
+    squared_errors(table, codes, x.span().first(kRows), gathered, squares.span());
+    gathered_dots(x, table, codes, gathered.span().first(kRows));
+    gathered.span()[kRows] = squares[0][kRows / 2];
     return gathered;
+  });
+}
+
+TEST(Threads, ResidualLayerNormDoesNotDependOnThem) {
+  const Matrix residual = random_matrix(kRows, kCols, 1), x = random_matrix(kRows, kCols, 2);
+  const Matrix bias = random_matrix(1, kCols, 3), gamma = random_matrix(1, kCols, 4);
+  expect_same_bits([&] {
+    Matrix y = x.clone(), normalized(kRows, kCols), dx(kRows + 2, kCols);
+    std::vector<float> inverse_std(kRows);
+    residual_layer_norm(residual, bias.span(), {0.5F, 7}, gamma.span(), bias.span(), 1e-12F, y,
+                        normalized, inverse_std);
+    const MatrixView<float> all = dx;
+    residual_layer_norm_backward(normalized, inverse_std, gamma.span(), {0.5F, 7}, y,
+                                 all.row_block(0, kRows), all.row(kRows), all.row(kRows + 1));
+    return dx;
   });
 }
 
