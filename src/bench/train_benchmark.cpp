@@ -131,6 +131,7 @@ class TrainBenchmark {
       const Stopwatch watch;
       train_epoch(state, stepper);
       training.push_back(watch.seconds());
+      stepper.settle();
       const Catalogue catalogue = encode_catalogue(state.model, text_);
       validate(state.model, catalogue, data_, negatives_);
       whole.push_back(watch.seconds());

@@ -42,7 +42,7 @@ UnifiedItemEncoder::UnifiedItemEncoder(const Settings& model_settings, std::size
     quantizer = ResidualQuantizer(settings.level_distances(), settings.codebook_size,
                                   settings.semantic_dims);
   }
-  if (settings.has_ids()) ids = Parameter("id_tokens", items, settings.id_width());
+  if (settings.has_ids()) ids = Parameter::table("id_tokens", items, settings.id_width());
 }
 
 void UnifiedItemEncoder::initialise(Random& random) {
@@ -98,7 +98,10 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   ItemLosses losses;
   const std::size_t semantic = settings.semantic_width();
   if (settings.has_ids()) {
-    std::fill(ids.grad.span().begin(), ids.grad.span().end(), 0.0F);
+    for (const std::int32_t row : ids.touched) {
+      std::ranges::fill(ids.grad.view().row(static_cast<std::size_t>(row)), 0.0F);
+    }
+    ids.touched.assign(cache.step.items.begin(), cache.step.items.end());
     scatter_add_rows(dvectors.col_block(semantic, settings.id_width()), cache.step.items, ids.grad);
   }
   if (!settings.has_semantics()) return losses;

@@ -15,6 +15,7 @@ void visit_training_matrices(Recommender& model, const Visit& visit) {
   for (Parameter* parameter : model.parameters()) {
     visit("m." + parameter->name, parameter->m);
     visit("v." + parameter->name, parameter->v);
+    if (parameter->is_table()) visit("done." + parameter->name, parameter->done);
   }
   auto& levels = model.item_encoder.quantizer.levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "kernels/adam.h"
 
 namespace tessera {
 namespace {
@@ -34,7 +33,8 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
     : state_(state),
       text_(text),
       batcher_(data, state.model.settings.max_length),
-      parameters_(state.model.parameters()) {
+      optimizer_(state.model.parameters(),
+                 {.learning_rate = static_cast<float>(state.model.settings.learning_rate)}) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
 }
 
@@ -43,6 +43,8 @@ std::vector<std::int32_t> Stepper::epoch_order() const {
   Random(state_.model.settings.seed, {kOrder, state_.epoch}).shuffle(std::span(order));
   return order;
 }
+
+void Stepper::settle() { optimizer_.catch_up(state_.updates); }
 
 void Stepper::initialise_codebooks(const TrainingBatch& batch) {
   UnifiedItemEncoder& encoder = state_.model.item_encoder;
@@ -59,6 +61,8 @@ void Stepper::step(std::span<const std::int32_t> users) {
   const Settings& settings = model.settings;
   Random negatives = stream(state_, kNegatives);
   const TrainingBatch batch = batcher_.build(users, negatives, arena_);
+  arena_.stages.enter(Stage::optimizer);
+  optimizer_.catch_up(state_.updates, batch.step.items.items);
   if (state_.updates == 0 && settings.has_semantics()) initialise_codebooks(batch);
   const DropoutStep dropout{static_cast<float>(settings.dropout), stream(state_, kDropout).next()};
   const StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
@@ -74,11 +78,7 @@ void Stepper::step(std::span<const std::int32_t> users) {
   }
   ++state_.updates;
   arena_.stages.enter(Stage::optimizer);
-  const AdamSettings adam{.learning_rate = static_cast<float>(settings.learning_rate)};
-  for (Parameter* parameter : parameters_) {
-    adam_update(adam, state_.updates, parameter->grad.span(), parameter->m.span(),
-                parameter->v.span(), parameter->value.span());
-  }
+  optimizer_.update(state_.updates);
   add_losses(result.losses, state_.loss_sums);
   ++state_.step;
   arena_.stages.enter(Stage::other);

@@ -1,5 +1,6 @@
 #pragma once
 #include "train/batch.h"
+#include "train/optimizer.h"
 #include "train/state.h"
 
 namespace tessera {
@@ -20,6 +21,10 @@ class Stepper {
   /// finite.
   void step(std::span<const std::int32_t> users);
 
+  /// Brings the model up to the last step: before it is used, rows of the ID table that no step
+  /// touched of late are behind.
+  void settle();
+
   /// Memory held, and the clock of the stages of all steps.
   const StepArena& arena() const { return arena_; }
 
@@ -29,7 +34,7 @@ class Stepper {
   TrainingState& state_;
   MatrixView<const float> text_;
   Batcher batcher_;
-  ParameterList parameters_;
+  Optimizer optimizer_;
   StepArena arena_;
 };
 

@@ -88,6 +88,7 @@ void keep_text_encoder(const Run& run) {
 void close_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
   const Stopwatch watch;
+  run.stepper.settle();
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
   EpochReport report;
   report.epoch = state.epoch + 1;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "testing/matrices.h"
@@ -71,6 +73,54 @@ TEST(Adam, AZeroGradientAtTheStartChangesNothing) {
   std::vector<float> grad(17, 0.0F), m(17), v(17), value(17, 0.5F);
   adam_update({}, 1, grad, m, v, value);
   testing::expect_values(value, 0.0, [](std::size_t) { return 0.5; });
+}
+
+TEST(AdamRows, EqualDenseAdamThoughMostRowsAreLeftAloneForLong) {
+  constexpr std::size_t kRows = 40;
+  constexpr std::uint64_t kSteps = 900;
+  const AdamSettings settings;
+  std::vector<AdamFactors> factors;
+  for (std::uint64_t step = 1; step <= kSteps; ++step) {
+    factors.push_back(adam_factors(settings, step));
+  }
+  for (const std::size_t cols :
+       {std::size_t{1}, std::size_t{8}, std::size_t{11}, std::size_t{64}}) {
+    Matrix value = random_matrix(kRows, cols, 1), m(kRows, cols), v(kRows, cols), done(1, kRows);
+    Matrix dense = value.clone(), dense_m(kRows, cols), dense_v(kRows, cols);
+    const Matrix before = value.clone();
+    Random random(2);
+    for (std::uint64_t step = 1; step <= kSteps; ++step) {
+      Matrix grad(kRows, cols);
+      // Rows of two kinds: some seen every few steps, others a few times in all.
+      std::vector<std::int32_t> rows = {static_cast<std::int32_t>(random.below(kRows / 2))};
+      if (step % 300 == 1) rows.push_back(static_cast<std::int32_t>(kRows / 2 + step % 19));
+      for (const std::int32_t row : rows) {
+        testing::fill_random(grad.view().row_block(static_cast<std::size_t>(row), 1), step * 64);
+      }
+      adam_update_rows(settings, factors, step - 1, rows, {}, m, v, value, done.span());
+      // What a step reads is where dense Adam has it.
+      for (const std::int32_t row : rows) {
+        for (std::size_t c = 0; c < cols; ++c) {
+          const auto r = static_cast<std::size_t>(row);
+          ASSERT_NEAR(value[r][c], dense[r][c], 2e-6) << step;
+        }
+      }
+      adam_update_rows(settings, factors, step, rows, grad, m, v, value, done.span());
+      adam_update(settings, step, grad.span(), dense_m.span(), dense_v.span(), dense.span());
+    }
+    std::vector<std::int32_t> all(kRows);
+    std::iota(all.begin(), all.end(), 0);
+    adam_update_rows(settings, factors, kSteps, all, {}, m, v, value, done.span());
+    double moved = 0.0;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      EXPECT_NEAR(value.span()[i], dense.span()[i], 2e-6);
+      EXPECT_NEAR(m.span()[i], dense_m.span()[i], 1e-6);
+      EXPECT_NEAR(v.span()[i], dense_v.span()[i], 1e-4 * dense_v.span()[i] + 1e-12);
+      moved = std::max(moved, std::abs(double{value.span()[i]} - before.span()[i]));
+    }
+    EXPECT_GT(moved, 0.01);
+    for (const float last : done.span()) EXPECT_EQ(last, static_cast<float>(kSteps));
+  }
 }
 
 }  // namespace

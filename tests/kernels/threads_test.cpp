@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <vector>
 
 #include "base/parallel.h"
@@ -129,6 +130,19 @@ TEST(Threads, ResidualLayerNormDoesNotDependOnThem) {
     residual_layer_norm_backward(normalized, inverse_std, gamma.span(), {0.5F, 7}, y,
                                  all.row_block(0, kRows), all.row(kRows), all.row(kRows + 1));
     return dx;
+  });
+}
+
+TEST(Threads, AdamOfRowsDoesNotDependOnThem) {
+  const Matrix grad = random_matrix(kRows, kCols, 1);
+  const std::vector<AdamFactors> factors = {adam_factors({}, 1), adam_factors({}, 2)};
+  std::vector<std::int32_t> rows(kRows);
+  std::iota(rows.begin(), rows.end(), 0);
+  expect_same_bits([&] {
+    Matrix m(kRows, kCols), v(kRows, kCols), value(kRows, kCols), done(1, kRows);
+    adam_update_rows({}, factors, 1, rows, grad, m, v, value, done.span());
+    adam_update_rows({}, factors, 2, rows, {}, m, v, value, done.span());
+    return value;
   });
 }
 
