@@ -4,139 +4,22 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
-#include "data/prepare.h"
+#include "data/prepare_request.h"
 
 namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
 
-struct PrepareArguments {
-  std::string format = "sequences";
-  std::string items_format, delimiter, out, event_types, time_unit, order, split, catalogue;
-  std::string duplicates = "keep";
-  std::string cold_by = "seed";
-  std::size_t k_core = 1;
-  bool no_header = false;
+struct PrepareArguments : PrepareRequest {
+  std::string out;
   bool json = false;
-  double min_rating = 0;
-  bool rating_given = false;
-  PrepareOptions options;
 };
-
-RecordShape shape_of(const PrepareArguments& arguments, const std::string& format) {
-  RecordShape shape;
-  if (format == "jsonl" || format == "sequences") shape.format = Format::jsonl;
-  if (format == "amazon") shape.format = Format::amazon;
-  if (format == "recbole") shape.format = Format::recbole;
-  if (format == "tsv") shape.delimiter = '\t';
-  if (arguments.delimiter == "\\t" || arguments.delimiter == "tab") {
-    shape.delimiter = '\t';
-  } else if (!arguments.delimiter.empty()) {
-    if (arguments.delimiter.size() > 1 || arguments.delimiter == "\"") {
-      fail_usage("--delimiter '{}': give one character that is no quote (or 'tab')",
-                 arguments.delimiter);
-    }
-    shape.delimiter = arguments.delimiter[0];
-  }
-  shape.header = !arguments.no_header;
-  return shape;
-}
-
-// "view=1,cart=2": weights by type.
-std::map<std::string, double, std::less<>> parse_weights(const std::string& text) {
-  std::map<std::string, double, std::less<>> weights;
-  for (std::size_t at = 0; at <= text.size() && !text.empty();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string part = text.substr(at, end - at);
-    const std::size_t equals = part.rfind('=');
-    const double weight = equals == std::string::npos
-                              ? 1.0
-                              : parse_number<double>(part.substr(equals + 1)).value_or(-1.0);
-    const std::string type = part.substr(0, equals);
-    if (type.empty() || !(weight > 0) || !weights.emplace(type, weight).second) {
-      fail_usage("--event-types '{}': give types with weights above 0, as 'view=1,purchase=3'",
-                 text);
-    }
-    at = end + 1;
-  }
-  return weights;
-}
-
-// A RecBole dataset is often given as its folder.
-fs::path only_file(const fs::path& given, const char* extension) {
-  if (!fs::is_directory(given)) return given;
-  fs::path found;
-  for (const auto& entry : fs::directory_iterator(given)) {
-    if (entry.path().extension() != extension) continue;
-    if (!found.empty()) {
-      fail("{}: holds several {} files; name one of them", given.string(), extension);
-    }
-    found = entry.path();
-  }
-  return found;
-}
-
-PrepareOptions options_of(const PrepareArguments& arguments) {
-  PrepareOptions options = arguments.options;
-  const bool sequences = arguments.format == "sequences";
-  if (!sequences) options.shape = shape_of(arguments, arguments.format);
-  if (!sequences && !options.timestamps.empty()) {
-    fail_usage("--timestamps belongs to --format sequences; give --time FIELD");
-  }
-  if (!options.items.empty() && !options.item_text.empty()) {
-    fail_usage("give --items or --item-text, not both");
-  }
-  if (arguments.format == "recbole") {
-    const fs::path folder = options.interactions;
-    options.interactions = only_file(folder, ".inter");
-    if (options.interactions.empty()) fail("{}: holds no .inter file", folder.string());
-    if (options.items.empty() && options.item_text.empty() && fs::is_directory(folder)) {
-      options.items = only_file(folder, ".item");
-    }
-  }
-  options.items_shape = shape_of(
-      arguments, arguments.items_format.empty() ? arguments.format : arguments.items_format);
-  if (arguments.time_unit == "s") options.fields.time_unit = TimeUnit::seconds;
-  if (arguments.time_unit == "ms") options.fields.time_unit = TimeUnit::milliseconds;
-  if (arguments.time_unit == "iso") options.fields.time_unit = TimeUnit::iso8601;
-  if (sequences) options.fields.time_unit = TimeUnit::seconds;
-  if (arguments.rating_given) options.fields.min_rating = arguments.min_rating;
-  options.fields.weights = parse_weights(arguments.event_types);
-  if (sequences && (options.fields.min_rating || !options.fields.weights.empty())) {
-    fail_usage("--format sequences has neither ratings nor types of events");
-  }
-  if (options.min_weight > 0 && options.fields.weights.empty()) {
-    fail_usage("--min-weight needs weights: give --event-types");
-  }
-  options.split_by_time = arguments.split == "time";
-  options.order_by_time =
-      arguments.order.empty() ? !sequences || options.split_by_time : arguments.order == "time";
-  if (options.split_by_time && !options.order_by_time) {
-    fail_usage("--split time needs --order time");
-  }
-  const std::map<std::string, Duplicates> policies = {{"keep", Duplicates::keep},
-                                                      {"exact", Duplicates::exact},
-                                                      {"consecutive", Duplicates::consecutive},
-                                                      {"first", Duplicates::first},
-                                                      {"last", Duplicates::last}};
-  options.duplicates = policies.at(arguments.duplicates);
-  options.min_user_events = std::max(options.min_user_events, arguments.k_core);
-  options.min_item_events = std::max(options.min_item_events, arguments.k_core);
-  options.items_without_events = arguments.catalogue != "events";
-  options.cold_by_time = arguments.cold_by == "time";
-  options.watcher = [show = shown_progress("reading")](std::uint64_t done, std::uint64_t total) {
-    if (InterruptGuard::interrupted()) fail("interrupted; nothing was changed");
-    if (total > 0) show(done, total);
-  };
-  return options;
-}
 
 void print_summary(const Json& summary, const PrepareReport& report, const std::string& out) {
   const auto count = [&](const char* name) { return summary.at(name).get<std::size_t>(); };
@@ -179,8 +62,13 @@ void print_summary(const Json& summary, const PrepareReport& report, const std::
 
 void prepare(const PrepareArguments& arguments) {
   const InterruptGuard guard;
+  PrepareOptions options = options_of(arguments);
+  options.watcher = [show = shown_progress("reading")](std::uint64_t done, std::uint64_t total) {
+    if (InterruptGuard::interrupted()) fail("interrupted; nothing was changed");
+    if (total > 0) show(done, total);
+  };
   PrepareReport report;
-  const Dataset data = prepare(options_of(arguments), report);
+  const Dataset data = prepare(options, report);
   Json summary = summarise(data, report);
   if (InterruptGuard::interrupted()) fail("interrupted; nothing was changed");
   write_dataset(arguments.out, data, dump_json(summary, 2) + "\n");
@@ -248,8 +136,9 @@ void add_fields(CLI::App& command, PrepareArguments& arguments) {
 void add_filters(CLI::App& command, PrepareArguments& arguments) {
   PrepareOptions& options = arguments.options;
   constexpr const char* kGroup = "Filters (in the order of docs/data.md)";
-  command.add_option("--min-rating", arguments.min_rating, "Drop events rated lower, or not rated")
-      ->each([&arguments](const std::string&) { arguments.rating_given = true; })
+  command
+      .add_option("--min-rating", options.fields.min_rating,
+                  "Drop events rated lower, or not rated")
       ->group(kGroup);
   command
       .add_option("--event-types", arguments.event_types,

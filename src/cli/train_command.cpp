@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 #include "base/progress.h"
@@ -41,12 +42,18 @@ void train_command(const TrainArguments& arguments) {
   options.settings = recipe(arguments.recipe);
   for (const std::string& assignment : arguments.set) apply_setting(options.settings, assignment);
   options.resume = arguments.resume;
-  options.progress = true;
+  std::optional<Progress> bar;  // of one epoch
+  options.on_step = [&](const StepReport& report) {
+    if (!bar) bar.emplace(fmt::format("epoch {}", report.epoch), report.steps);
+    bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
+    if (report.step == report.steps) bar.reset();
+  };
   if (!arguments.json) options.on_epoch = say_epoch;
   const InterruptGuard guard;
   options.interrupted = InterruptGuard::interrupted;
 
   const TrainResult result = train(options);
+  bar.reset();
   if (!result.finished) {
     fail("interrupted: the state is saved; go on with 'tessera train --data {} --out {} --resume'",
          arguments.data, arguments.out);

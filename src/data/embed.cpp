@@ -55,6 +55,13 @@ EmbedReport write_encoded(const fs::path& directory, const TextEncoder& encoder,
   return report;
 }
 
+EmbedReport write_taken(const fs::path& directory, const ItemVectors& vectors) {
+  std::error_code ignored;
+  fs::remove(directory / kTextEncoderFile, ignored);  // of other embeddings
+  write_npy(directory / kEmbeddingsFile, vectors.rows);
+  return {vectors.rows.rows(), vectors.rows.cols(), vectors.without_vector};
+}
+
 }  // namespace
 
 EmbedReport embed_by_text(const fs::path& directory, const TfidfOptions& options,
@@ -88,10 +95,13 @@ EmbedReport embed_from_file(const fs::path& directory, std::string_view format,
                               : format == "safetensors"
                                   ? read_safetensors_vectors(file, ids, data.items)
                                   : read_jsonl_vectors(file, data.items);
-  std::error_code ignored;
-  fs::remove(directory / kTextEncoderFile, ignored);  // of other embeddings
-  write_npy(directory / kEmbeddingsFile, vectors.rows);
-  return {vectors.rows.rows(), vectors.rows.cols(), vectors.without_vector};
+  return write_taken(directory, vectors);
+}
+
+EmbedReport embed_vectors(const fs::path& directory, MatrixView<const float> rows,
+                          const std::optional<std::vector<std::string>>& ids) {
+  const Dataset data = read_dataset(directory);
+  return write_taken(directory, take_vectors(rows, ids, data.items, "vectors"));
 }
 
 }  // namespace tessera

@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include "data/dataset.h"
 #include "text/tfidf_encoder.h"
 
@@ -25,5 +27,9 @@ EmbedReport embed_by_folder(const fs::path& directory, const fs::path& folder,
 /// The dataset keeps no text encoder then.
 EmbedReport embed_from_file(const fs::path& directory, std::string_view format,
                             const fs::path& file, const fs::path& ids);
+
+/// The same from memory: see take_vectors.
+EmbedReport embed_vectors(const fs::path& directory, MatrixView<const float> rows,
+                          const std::optional<std::vector<std::string>>& ids);
 
 }  // namespace tessera

@@ -112,14 +112,12 @@ class Collector {
 
 }  // namespace
 
-void read_events(ByteStream& stream, const RecordShape& shape, const EventFields& fields,
-                 BadRecords& bad, EventLog& log) {
-  RecordReader reader(stream, shape);
+void read_events(Records& records, const EventFields& fields, BadRecords& bad, EventLog& log) {
   std::array<std::string, kRoles> wanted;
   const auto choose = [&](Role role, const char* name, const std::string& given, const char* option,
                           bool required) {
     log.choices.push_back(
-        choose_field(stream.name(), reader.names(), name, given, option, required));
+        choose_field(records.name(), records.names(), name, given, option, required));
     wanted[role] = log.choices.back().field;
   };
   choose(kUser, "user", fields.user, "--user", true);
@@ -128,7 +126,7 @@ void read_events(ByteStream& stream, const RecordShape& shape, const EventFields
   if (fields.min_rating) choose(kRating, "rating", fields.rating, "--rating", true);
   if (!fields.weights.empty()) choose(kType, "event type", fields.type, "--event-type", true);
   Collector collector(fields, log);
-  reader.read(wanted, bad, [&](std::span<const Value> row) { collector.add(row); });
+  records.read(wanted, bad, [&](std::span<const Value> row) { collector.add(row); });
   collector.flush();
 }
 

@@ -35,10 +35,9 @@ struct EventLog {
   std::vector<FieldChoice> choices;
 };
 
-/// Appends the events of a file in any format of records. `log.items` may hold ids already. Throws
-/// Error with file and line for a bad record beyond those `bad` allows.
-void read_events(ByteStream& stream, const RecordShape& shape, const EventFields& fields,
-                 BadRecords& bad, EventLog& log);
+/// Appends the events among records in any format. `log.items` may hold ids already. Throws Error
+/// with the place of a bad record beyond those `bad` allows.
+void read_events(Records& records, const EventFields& fields, BadRecords& bad, EventLog& log);
 
 /// Appends those of lines `user item item …`, with `times` beside unless it is null (see
 /// read_sequences).

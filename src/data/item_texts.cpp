@@ -97,6 +97,9 @@ void ItemTexts::set(std::size_t item, std::string title, std::string text) {
 
 void check_id(const Value& id, IdOf whose) {
   const char* what = whose == IdOf::user ? "user" : "item";
+  if (id.kind == Value::Kind::negative) {
+    fail("the {} id {} is negative; correct it, or give ids as strings", what, id.text);
+  }
   if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
     fail("the {} id '{}' is neither a string nor a whole number; correct it", what, id.text);
   }
@@ -112,11 +115,10 @@ void check_id(const Value& id, IdOf whose) {
   }
 }
 
-ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFields& fields,
-                     IdTable& ids, BadRecords& bad, std::vector<FieldChoice>& choices) {
-  RecordReader reader(stream, shape);
-  const std::vector<std::string>& names = reader.names();
-  const std::string& file = stream.name();
+ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, BadRecords& bad,
+                     std::vector<FieldChoice>& choices) {
+  const std::vector<std::string>& names = records.names();
+  const std::string& file = records.name();
   choices.push_back(choose_field(file, names, "item", fields.id, "--item-id", true));
   std::vector<std::string> wanted = {choices.back().field};
   choices.back().role = "item (items file)";
@@ -130,7 +132,7 @@ ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFie
     wanted.push_back(known_field(file, names, part.field, "--text"));
   }
   ItemTexts items;
-  reader.read(wanted, bad, [&](std::span<const Value> row) {
+  records.read(wanted, bad, [&](std::span<const Value> row) {
     check_id(row[0], IdOf::item);
     const auto item = static_cast<std::size_t>(ids.intern(row[0].text));
     items.set(item, clean_text(row[1].text), clean_text(text.fill(row.subspan(2))));

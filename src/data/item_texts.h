@@ -48,8 +48,8 @@ struct ItemFields {
 
 /// Reads items, adding their ids to `ids`. Without a template the text is the field "text", or
 /// title; maker; category as far as the file has them. Appends the choices made to `choices`.
-ItemTexts read_items(ByteStream& stream, const RecordShape& shape, const ItemFields& fields,
-                     IdTable& ids, BadRecords& bad, std::vector<FieldChoice>& choices);
+ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, BadRecords& bad,
+                     std::vector<FieldChoice>& choices);
 
 /// Reads one JSON object id → text (see the function of this name in formats/sequences.h).
 std::int64_t read_item_texts(const std::string& file, bool numbered, IdTable& ids,
@@ -63,7 +63,7 @@ void title_by_text(ItemTexts& items);
 enum class IdOf { user, item };
 /// Throws Error, without a place, for an id that no file can give back: empty, with a line end or
 /// NUL in it, or of an item and not UTF-8 (items are kept as JSON); or that is no string or whole
-/// number.
+/// number, or one below 0 where numbers are kept as such.
 void check_id(const Value& id, IdOf whose);
 
 }  // namespace tessera

@@ -37,16 +37,24 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   std::int64_t largest = std::numeric_limits<std::int32_t>::max();
   if (!options.item_text.empty()) {
     const std::string file = options.item_text.string();
-    largest = read_item_texts(file, !options.shape.has_value(), log.items, sources.items);
+    const bool numbered = !options.shape && !options.event_table;
+    largest = read_item_texts(file, numbered, log.items, sources.items);
+  } else if (options.item_table) {
+    sources.items =
+        read_items(*options.item_table, options.item_fields, log.items, bad, log.choices);
   } else if (!options.items.empty()) {
     ByteStream stream(options.items, watcher_from(0));
-    sources.items =
-        read_items(stream, options.items_shape, options.item_fields, log.items, bad, log.choices);
+    RecordReader records(stream, options.items_shape);
+    sources.items = read_items(records, options.item_fields, log.items, bad, log.choices);
   }
-  ByteStream stream(options.interactions, watcher_from(before));
-  if (options.shape) {
-    read_events(stream, *options.shape, options.fields, bad, log);
+  if (options.event_table) {
+    read_events(*options.event_table, options.fields, bad, log);
+  } else if (options.shape) {
+    ByteStream stream(options.interactions, watcher_from(before));
+    RecordReader records(stream, *options.shape);
+    read_events(records, options.fields, bad, log);
   } else {
+    ByteStream stream(options.interactions, watcher_from(before));
     std::optional<ByteStream> times;
     if (!options.timestamps.empty()) times.emplace(options.timestamps);
     read_sequence_events(stream, times ? &*times : nullptr, largest, options.fields, bad, log);
@@ -57,6 +65,10 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   report.first_bad = bad.first;
   report.repeated_item_rows = sources.items.repeated_rows;
   return sources;
+}
+
+std::string name_of_events(const PrepareOptions& options) {
+  return options.event_table ? options.event_table->name() : options.interactions.string();
 }
 
 std::size_t count_users(const Histories& h) {
@@ -82,17 +94,17 @@ Histories filtered(const PrepareOptions& options, EventLog& log, PrepareReport& 
   const std::size_t items = log.items.size();
   const std::size_t users_before = count_users(h);
   const std::size_t items_before = count_items(h, items);
+  const std::string source = name_of_events(options);
   const auto check_left = [&](const std::string& filter, const char* remedy) {
     if (!h.items.empty()) return;
-    fail("{}: no user is left {}, of {} users and {} items with events; {}",
-         options.interactions.string(), filter, users_before, items_before, remedy);
+    fail("{}: no user is left {}, of {} users and {} items with events; {}", source, filter,
+         users_before, items_before, remedy);
   };
   check_left("after reading", "give a file with events, or loosen --min-rating or --event-types");
   if (options.order_by_time) order_by_time(h);
   if (options.split_by_time) {
     if (h.times.empty()) {
-      fail("{}: a split by time needs times; give --time FIELD (or --timestamps)",
-           options.interactions.string());
+      fail("{}: a split by time needs times; give --time FIELD (or --timestamps)", source);
     }
     note("without a known time, which a split by time needs", drop_untimed(h));
   }

@@ -20,6 +20,8 @@ struct PrepareOptions {
   RecordShape items_shape;
   ItemFields item_fields;
   fs::path item_text;
+  /// Tables in memory in place of `interactions` and `items`.
+  std::shared_ptr<Records> event_table, item_table;
   std::size_t max_errors = 0;  ///< bad records to skip
 
   bool order_by_time = true;

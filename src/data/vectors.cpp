@@ -48,8 +48,8 @@ class Collector {
     std::ranges::copy(vector, result_.rows[row]);
   }
 
-  ItemVectors take(const fs::path& file) {
-    if (result_.rows.size() == 0) fail("{}: holds no vectors", file.string());
+  ItemVectors take(const std::string& name) {
+    if (result_.rows.size() == 0) fail("{}: holds no vectors", name);
     result_.without_vector = static_cast<std::size_t>(std::ranges::count(met_, false));
     return std::move(result_);
   }
@@ -60,6 +60,16 @@ class Collector {
   std::vector<bool> met_;
   ItemVectors result_;
 };
+
+/// Rows that belong to the numbers of items, or, without any, to the items in their order.
+ItemVectors collect_rows(Collector& collector, MatrixView<const float> rows,
+                         std::span<const std::int32_t> numbers, const std::string& name) {
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    collector.add(numbers.empty() ? static_cast<std::int32_t>(i) : numbers[i], rows.row(i),
+                  fmt::format("{}: row {}", name, i));
+  }
+  return collector.take(name);
+}
 
 /// Rows that belong to the lines of `ids`, or of items.jsonl.
 ItemVectors collect_rows(const Matrix& rows, const fs::path& file, const fs::path& ids,
@@ -79,14 +89,27 @@ ItemVectors collect_rows(const Matrix& rows, const fs::path& file, const fs::pat
     fail("{}: {} rows for {} items; give a row for each line of items.jsonl, or --ids",
          file.string(), rows.rows(), items.size());
   }
-  for (std::size_t i = 0; i < rows.rows(); ++i) {
-    collector.add(numbers.empty() ? static_cast<std::int32_t>(i) : numbers[i], rows.view().row(i),
-                  fmt::format("{}: row {}", file.string(), i));
-  }
-  return collector.take(file);
+  return collect_rows(collector, rows, numbers, file.string());
 }
 
 }  // namespace
+
+ItemVectors take_vectors(MatrixView<const float> rows,
+                         const std::optional<std::vector<std::string>>& ids,
+                         const std::vector<CatalogueItem>& items, const std::string& name) {
+  if (rows.cols == 0) fail("{}: the embeddings have no columns", name);
+  const std::size_t wanted = ids ? ids->size() : items.size();
+  if (rows.rows != wanted) {
+    fail("{}: {} rows for {} {}; give a row for each", name, rows.rows, wanted,
+         ids ? "ids" : "items of the dataset");
+  }
+  Collector collector(items);
+  std::vector<std::int32_t> numbers;
+  for (std::size_t i = 0; ids && i < ids->size(); ++i) {
+    numbers.push_back(collector.number((*ids)[i], fmt::format("{}: row {}", name, i)));
+  }
+  return collect_rows(collector, rows, numbers, name);
+}
 
 ItemVectors read_npy_vectors(const fs::path& file, const fs::path& ids,
                              const std::vector<CatalogueItem>& items) {
@@ -112,7 +135,7 @@ ItemVectors read_safetensors_vectors(const fs::path& file, const fs::path& ids,
     }
     collector.add(collector.number(name, where), tensors.matrix(name).span(), where);
   }
-  return collector.take(file);
+  return collector.take(file.string());
 }
 
 ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<CatalogueItem>& items) {
@@ -158,7 +181,7 @@ ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<Catalogue
     }
     collector.add(collector.number(name, where), vector, where);
   });
-  return collector.take(file);
+  return collector.take(file.string());
 }
 
 }  // namespace tessera

@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include "data/dataset.h"
 
 namespace tessera {
@@ -8,6 +10,13 @@ struct ItemVectors {
   Matrix rows;  ///< [items, dims]; zeros where an item has no vector
   std::size_t without_vector = 0;
 };
+
+/// Takes vectors [n, dims] of whoever made them, called `name` in messages: row i belongs to the
+/// item whose id is ids[i], or, where `ids` is none, to item i. Throws Error for NaN or Inf,
+/// another number of rows, unknown items and items that are there twice.
+ItemVectors take_vectors(MatrixView<const float> rows,
+                         const std::optional<std::vector<std::string>>& ids,
+                         const std::vector<CatalogueItem>& items, const std::string& name);
 
 /// Each reads vectors from a file and throws Error that names it, with the line, row or tensor, for
 /// NaN or Inf, vectors of different lengths, unknown items and items that have a vector already.

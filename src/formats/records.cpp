@@ -28,8 +28,8 @@ std::vector<std::string> header_names(LineReader& lines, const RecordShape& shap
 
 }  // namespace
 
-void BadRecords::refuse(const LineReader& lines, const Error& error) {
-  const std::string what = fmt::format("{}:{}: {}", lines.name(), lines.number(), error.what());
+void BadRecords::refuse(const std::string& where, const Error& error) {
+  const std::string what = fmt::format("{}: {}", where, error.what());
   if (skipped == 0) first = what;
   if (allowed == 0) fail("{}", what);
   if (skipped == allowed) fail("{} (after {} bad ones that --max-errors let pass)", what, allowed);

@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -14,9 +15,11 @@ namespace tessera {
 /// A field of a record, as text. Numbers of JSON are written out; lists and objects are the texts
 /// of their elements with ", " between.
 struct Value {
-  enum class Kind : std::uint8_t { absent, word, fraction, compound };
+  /// word: a string or whole number; negative: a whole number below 0 in a column of numbers;
+  /// compound: list, object, boolean
+  enum class Kind : std::uint8_t { absent, word, negative, fraction, compound };
   std::string_view text;
-  Kind kind = Kind::absent;  ///< word: a string or whole number; compound: list, object, boolean
+  Kind kind = Kind::absent;
 
   bool empty() const { return kind == Kind::absent || text.empty(); }
 };
@@ -31,18 +34,23 @@ struct BadRecords {
   std::size_t skipped = 0;
   std::string first{};  ///< file, line and what was wrong with the first of them
 
-  /// Calls body(); an Error it throws is that of the record where `lines` stands.
-  template <class Body>
-  void guard(const LineReader& lines, const Body& body) {
+  /// Calls body(); an Error it throws is that of the record whose place where() names.
+  template <std::invocable Where, class Body>
+  void guard(const Where& where, const Body& body) {
     try {
       body();
     } catch (const Error& error) {
-      refuse(lines, error);
+      refuse(where(), error);
     }
+  }
+  /// The record is the one where `lines` stands.
+  template <class Body>
+  void guard(const LineReader& lines, const Body& body) {
+    guard([&] { return fmt::format("{}:{}", lines.name(), lines.number()); }, body);
   }
 
  private:
-  void refuse(const LineReader& lines, const Error& error);
+  void refuse(const std::string& where, const Error& error);
 };
 
 enum class Format { csv, jsonl, amazon, recbole };
@@ -53,18 +61,33 @@ struct RecordShape {
   bool header = true;     ///< of csv: the first line names the columns
 };
 
-/// Records of one stream in any format: names of fields first, then rows of those wanted.
-class RecordReader {
+/// Records of one source in any format: names of fields first, then rows of those wanted.
+class Records {
+ public:
+  Records() = default;
+  virtual ~Records() = default;
+  Records(const Records&) = delete;
+  Records& operator=(const Records&) = delete;
+
+  /// What messages call the source.
+  virtual const std::string& name() const = 0;
+  virtual const std::vector<std::string>& names() const = 0;
+  /// Calls `sink` for every record that is well formed; an empty wanted name gives absent values.
+  /// Throws Error with the place of a bad record beyond those that `bad` allows.
+  virtual void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) = 0;
+};
+
+/// The records of a file.
+class RecordReader : public Records {
  public:
   /// Reads as far as the names: the header, or the first records. Throws Error if there is none.
   RecordReader(ByteStream& stream, const RecordShape& shape);
 
+  const std::string& name() const override { return lines_.name(); }
   /// Columns; without a header "1", "2", …; of JSON the dotted paths in the first records.
-  const std::vector<std::string>& names() const { return names_; }
+  const std::vector<std::string>& names() const override { return names_; }
   char delimiter() const { return shape_.delimiter; }
-  /// Calls `sink` for every record that is well formed; an empty wanted name gives absent values.
-  /// Throws Error with file and line for a bad record beyond those that `bad` allows.
-  void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink);
+  void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) override;
 
  private:
   LineReader lines_;

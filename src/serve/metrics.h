@@ -4,7 +4,7 @@
 
 namespace tessera {
 
-class ServedModel;
+class LiveModel;
 
 /// What the service counts, for Prometheus. Every function may be called from several threads at
 /// once.

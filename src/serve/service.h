@@ -12,7 +12,7 @@
 #include "serve/log.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
-#include "serve/served_model.h"
+#include "live/live_model.h"
 #include "store/store.h"
 
 namespace tessera {
@@ -37,7 +37,7 @@ struct Call {
   Service& service;
   const Request& request;
   const Match& match;
-  std::shared_ptr<ServedModel>
+  std::shared_ptr<LiveModel>
       model;  ///< the same for the whole call, whatever is loaded meanwhile
   Scratch& scratch;
 
@@ -85,7 +85,7 @@ class Service {
     return respond(plan(request), request, scratch);
   }
 
-  std::shared_ptr<ServedModel> model() const;
+  std::shared_ptr<LiveModel> model() const;
   /// Loads the bundle again beside the one in use, in a thread of its own, and swaps it in with all
   /// stored items; what goes wrong is logged and leaves the old one in use. False if that is
   /// already going on.
@@ -118,9 +118,9 @@ class Service {
   const RequestLimits& limits() const { return limits_; }
 
  private:
-  std::shared_ptr<ServedModel> load();
+  std::shared_ptr<LiveModel> load();
   void reload();
-  void apply(ServedModel& model, const StoredItem& item, StepArena& arena) const;
+  void apply(LiveModel& model, const StoredItem& item, StepArena& arena) const;
   [[noreturn]] void refuse_for_store(const Error& error);
   void count_items();
 
@@ -132,7 +132,7 @@ class Service {
   Metrics metrics_;
 
   mutable std::mutex model_mutex_;  // guards model_ and reload_error_, for as long as a copy takes
-  std::shared_ptr<ServedModel> model_;
+  std::shared_ptr<LiveModel> model_;
   std::string reload_error_;
 
   /// Changes of items come one at a time, so that store and model see them in one order. While a

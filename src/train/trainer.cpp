@@ -46,8 +46,6 @@ Json loss_json(const std::vector<double>& sums, std::size_t steps) {
 bool run_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
   const std::vector<std::int32_t> order = run.stepper.epoch_order();
-  std::optional<Progress> progress;
-  if (run.options.progress) progress.emplace(fmt::format("epoch {}", state.epoch + 1), steps);
   const double before = state.epoch_seconds;
   const Stopwatch watch;
   while (state.step < steps) {
@@ -58,9 +56,9 @@ bool run_epoch(Run& run, std::size_t steps) {
     const std::size_t first = state.step * run.settings().batch_users;
     run.stepper.step(std::span(order).subspan(
         first, std::min(run.settings().batch_users, order.size() - first)));
-    if (progress) {
-      progress->update(state.step, fmt::format("loss {:.4f}", state.loss_sums[0] /
-                                                                  static_cast<double>(state.step)));
+    if (run.options.on_step) {
+      run.options.on_step({state.epoch + 1, state.step, steps,
+                           state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
   state.epoch_seconds = before + watch.seconds();

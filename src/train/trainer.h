@@ -7,6 +7,14 @@
 
 namespace tessera {
 
+/// How far an epoch is.
+struct StepReport {
+  std::size_t epoch = 0;  ///< from 1
+  std::size_t step = 0;   ///< steps done, of `steps`
+  std::size_t steps = 0;
+  double loss = 0;  ///< mean total loss of the epoch so far
+};
+
 /// What one epoch came to.
 struct EpochReport {
   std::size_t epoch = 0;   ///< from 1
@@ -23,9 +31,9 @@ struct TrainOptions {
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;    ///< go on from the checkpoint; settings are then taken from it
-  bool progress = false;  ///< a progress bar on standard error
+  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
+  std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
 };
 

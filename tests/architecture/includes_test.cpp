@@ -30,7 +30,7 @@ std::string content_of(const fs::path& file) {
 /// Room → the rooms it sees: those it names after USES and, through them, all below.
 std::map<std::string, Names> rooms_of(const std::string& cmake) {
   std::map<std::string, Names> seen;
-  const std::regex call(R"(\ntessera_room\(([^)]*)\))");
+  const std::regex call(R"(\n *tessera_room\(([^)]*)\))");
   for (std::sregex_iterator at(cmake.begin(), cmake.end(), call), end; at != end; ++at) {
     std::istringstream words((*at)[1].str());
     std::string room;

@@ -1,4 +1,4 @@
-#include "serve/plane.h"
+#include "live/plane.h"
 
 #include <Eigen/Eigenvalues>
 #include <cmath>

@@ -1,10 +1,10 @@
-#include "serve/served_model.h"
+#include "live/live_model.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
-#include "serve/small_service.h"
+#include "live/small_bundle.h"
 #include "testing/errors.h"
 #include "text/sentence_folder.h"
 
@@ -19,7 +19,7 @@ class Served : public ::testing::TestWithParam<const char*> {
   Served() {
     testing::write_small_bundle(path, GetParam());
     bundle = read_bundle(path);
-    model = std::make_unique<ServedModel>(path);
+    model = std::make_unique<LiveModel>(path);
   }
   /// Scores of the whole catalogue for the history, computed without the index.
   std::vector<float> scores(const Numbers& history) const {
@@ -44,7 +44,7 @@ class Served : public ::testing::TestWithParam<const char*> {
   testing::TempDirectory directory;
   const fs::path path = directory.path() / "bundle";
   Bundle bundle;
-  std::unique_ptr<ServedModel> model;
+  std::unique_ptr<LiveModel> model;
 };
 
 TEST_P(Served, RecommendsTheBestScoresOfTheCatalogue) {
@@ -191,20 +191,20 @@ TEST_P(LiveItems, NeedATextTheModelKnows) {
   testing::expect_error([&] { put("new", "xyzzy"); }, {"no word"});
   testing::expect_error([&] { put("new", ""); }, {"no word"});
   fs::remove(path / kTextEncoderFile);
-  model = std::make_unique<ServedModel>(path);
+  model = std::make_unique<LiveModel>(path);
   EXPECT_FALSE(model->reads_text());
   testing::expect_error([&] { put("new", "steel"); }, {"no text encoder"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokens, LiveItems, ::testing::Values("unified", "semantic"));
 
-TEST(ServedModelOfASentenceEncoder, TakesItemsByTheirText) {
+TEST(LiveModelOfASentenceEncoder, TakesItemsByTheirText) {
   const testing::TempDirectory directory;
   testing::write_small_bundle(
       directory.path(),
       read_sentence_folder(fs::path(TESSERA_TESTS_DIR) / "text" / "fixtures" / "tiny_bert"),
       "unified", 7);
-  ServedModel model(directory.path());
+  LiveModel model(directory.path());
   EXPECT_TRUE(model.reads_text());
   StepArena arena;
   const std::vector<std::string>& titles = testing::small_titles();
@@ -220,10 +220,10 @@ TEST(ServedModelOfASentenceEncoder, TakesItemsByTheirText) {
   testing::expect_error([&] { model.tokens_of(" \n", arena); }, {"no word"});
 }
 
-TEST(ServedModelOfIdTokens, ReadsNoText) {
+TEST(LiveModelOfIdTokens, ReadsNoText) {
   testing::TempDirectory directory;
   testing::write_small_bundle(directory.path(), "id");
-  const ServedModel model(directory.path());
+  const LiveModel model(directory.path());
   EXPECT_FALSE(model.reads_text());
   StepArena arena;
   testing::expect_error([&] { model.tokens_of("steel", arena); }, {"ID tokens alone"});

@@ -1,4 +1,4 @@
-#include "serve/item_lookup.h"
+#include "live/item_lookup.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
-#include "serve/served_model.h"
+#include "live/live_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <numeric>
 
@@ -13,10 +14,17 @@ namespace {
 /// Numbers that items put over the API may use up in the life of a model.
 constexpr std::size_t kMaxLiveNumbers = 1'000'000;
 
+/// Histories whose states are computed at once.
+constexpr std::size_t kHistoryBlock = 256;
+
 std::optional<TextEncoder> encoder_of(const fs::path& bundle) {
   const fs::path file = bundle / kTextEncoderFile;
   if (!fs::exists(file)) return std::nullopt;
   return TextEncoder::load(file);
+}
+
+bool is_zero(std::span<const float> embedding) {
+  return std::ranges::all_of(embedding, [](float x) { return x == 0.0F; });
 }
 
 /// The best `count` of them, best first; equal ones by number.
@@ -31,7 +39,7 @@ void keep_best(std::vector<Scored>& all, std::size_t count, const Value& value) 
 
 }  // namespace
 
-ServedModel::ServedModel(const fs::path& bundle)
+LiveModel::LiveModel(const fs::path& bundle)
     : bundle_(read_bundle(bundle)),
       encoder_(encoder_of(bundle)),
       catalogue_items_(bundle_.items.size()),
@@ -64,12 +72,12 @@ ServedModel::ServedModel(const fs::path& bundle)
   bundle_.catalogue = {};
 }
 
-std::size_t ServedModel::live_items() const {
+std::size_t LiveModel::live_items() const {
   const std::shared_lock lock(mutex_);
   return live_items_;
 }
 
-std::vector<std::optional<std::int32_t>> ServedModel::numbers(
+std::vector<std::optional<std::int32_t>> LiveModel::numbers(
     std::span<const std::string> ids) const {
   std::vector<std::optional<std::int32_t>> numbers;
   numbers.reserve(ids.size());
@@ -83,12 +91,12 @@ std::vector<std::optional<std::int32_t>> ServedModel::numbers(
   return numbers;
 }
 
-std::optional<std::int32_t> ServedModel::number(std::string_view id) const {
+std::optional<std::int32_t> LiveModel::number(std::string_view id) const {
   const std::string one[] = {std::string(id)};
   return numbers(one).front();
 }
 
-std::vector<ItemCard> ServedModel::cards(std::span<const std::int32_t> items) const {
+std::vector<ItemCard> LiveModel::cards(std::span<const std::int32_t> items) const {
   std::vector<ItemCard> cards;
   cards.reserve(items.size());
   const std::shared_lock lock(mutex_);
@@ -98,7 +106,16 @@ std::vector<ItemCard> ServedModel::cards(std::span<const std::int32_t> items) co
   return cards;
 }
 
-std::vector<std::int32_t> ServedModel::find(std::string_view query, std::size_t limit) const {
+std::vector<std::int32_t> LiveModel::known_items() const {
+  std::vector<std::int32_t> known;
+  const std::shared_lock lock(mutex_);
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].known) known.push_back(static_cast<std::int32_t>(i));
+  }
+  return known;
+}
+
+std::vector<std::int32_t> LiveModel::find(std::string_view query, std::size_t limit) const {
   const std::shared_lock lock(mutex_);
   std::vector<std::int32_t> found = lookup_.find(query, limit);
   // What is typed or pasted as a whole id comes first.
@@ -111,7 +128,7 @@ std::vector<std::int32_t> ServedModel::find(std::string_view query, std::size_t 
   return found;
 }
 
-std::vector<std::int32_t> ServedModel::items_of_code(std::size_t level, std::int32_t code) const {
+std::vector<std::int32_t> LiveModel::items_of_code(std::size_t level, std::int32_t code) const {
   std::vector<std::int32_t> found;
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -122,9 +139,9 @@ std::vector<std::int32_t> ServedModel::items_of_code(std::size_t level, std::int
   return found;
 }
 
-std::vector<std::pair<std::int32_t, float>> ServedModel::nearest_codes(std::size_t level,
-                                                                       std::int32_t code,
-                                                                       std::size_t count) const {
+std::vector<std::pair<std::int32_t, float>> LiveModel::nearest_codes(std::size_t level,
+                                                                     std::int32_t code,
+                                                                     std::size_t count) const {
   const Matrix& codebook = bundle_.model.item_encoder.quantizer.levels[level].codebook;
   const auto own = codebook.view().row(static_cast<std::size_t>(code));
   std::vector<std::pair<std::int32_t, float>> nearest;
@@ -137,19 +154,19 @@ std::vector<std::pair<std::int32_t, float>> ServedModel::nearest_codes(std::size
   return nearest;
 }
 
-History ServedModel::readable(History history) const {
+History LiveModel::readable(History history) const {
   return history.last(std::min(history.size(), settings().max_length));
 }
 
-void ServedModel::copy_vectors(History items, MatrixView<float> rows) const {
+void LiveModel::copy_vectors(History items, MatrixView<float> rows) const {
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::ranges::copy(vector(items[i]), rows[i]);
   }
 }
 
-std::vector<ScoredItem> ServedModel::recommend(History history, std::size_t k,
-                                               const SearchFilter& filter, StepArena& arena) const {
+std::vector<ScoredItem> LiveModel::recommend(History history, std::size_t k,
+                                             const SearchFilter& filter, StepArena& arena) const {
   const History read = readable(history);
   const MatrixView<float> vectors = arena.matrix(read.size(), width_);
   copy_vectors(read, vectors);
@@ -159,7 +176,43 @@ std::vector<ScoredItem> ServedModel::recommend(History history, std::size_t k,
   return index_->search(state.row(0), k, filter);
 }
 
-std::vector<ScoredItem> ServedModel::similar(std::int32_t item, std::size_t k) const {
+void LiveModel::states(std::span<const History> histories, MatrixView<float> states) const {
+  StepArena arena;
+  std::vector<std::int32_t> offsets;
+  for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
+    arena.reset();
+    const auto block = histories.subspan(first, std::min(kHistoryBlock, histories.size() - first));
+    offsets.assign(1, 0);
+    for (const History history : block) {
+      offsets.push_back(offsets.back() + static_cast<std::int32_t>(readable(history).size()));
+    }
+    const MatrixView<float> vectors =
+        arena.matrix(static_cast<std::size_t>(offsets.back()), width_);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      const History read = readable(block[i]);
+      copy_vectors(read, vectors.row_block(static_cast<std::size_t>(offsets[i]), read.size()));
+    }
+    sequence_states(bundle_.model, vectors, offsets, arena, states.row_block(first, block.size()));
+  }
+}
+
+std::vector<std::vector<ScoredItem>> LiveModel::recommend_many(
+    std::span<const History> histories, std::size_t k,
+    std::span<const SearchFilter> filters) const {
+  std::vector<std::vector<ScoredItem>> lists;
+  lists.reserve(histories.size());
+  Matrix block_states(std::min(kHistoryBlock, histories.size()), width_);
+  for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
+    const std::size_t count = std::min(kHistoryBlock, histories.size() - first);
+    const MatrixView<float> rows = block_states.view().row_block(0, count);
+    states(histories.subspan(first, count), rows);
+    const auto part = filters.empty() ? filters : filters.subspan(first, count);
+    for (auto& list : index_->search_batch(rows, k, part)) lists.push_back(std::move(list));
+  }
+  return lists;
+}
+
+std::vector<ScoredItem> LiveModel::similar(std::int32_t item, std::size_t k) const {
   std::vector<ScoredItem> all;
   const std::shared_lock lock(mutex_);
   all.reserve(items_.size());
@@ -174,7 +227,7 @@ std::vector<ScoredItem> ServedModel::similar(std::int32_t item, std::size_t k) c
   return all;
 }
 
-Explanation ServedModel::explain(History history, std::int32_t item, StepArena& arena) const {
+Explanation LiveModel::explain(History history, std::int32_t item, StepArena& arena) const {
   const History read = readable(history);
   const std::size_t length = read.size();
   // The whole history, then the history without its event i, for each i, end to end.
@@ -216,7 +269,7 @@ Explanation ServedModel::explain(History history, std::int32_t item, StepArena& 
   return why;
 }
 
-std::vector<ServedModel::Point> ServedModel::map() const {
+std::vector<LiveModel::Point> LiveModel::map() const {
   std::vector<Point> points;
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -228,30 +281,36 @@ std::vector<ServedModel::Point> ServedModel::map() const {
   return points;
 }
 
-ServedModel::Point ServedModel::point(std::int32_t item) const {
+LiveModel::Point LiveModel::point(std::int32_t item) const {
   const std::shared_lock lock(mutex_);
   const std::vector<std::int32_t>& codes = items_[static_cast<std::size_t>(item)].card.codes;
   return {item, plane_.place(vector(item)), codes.empty() ? -1 : codes.front()};
 }
 
-ItemTokens ServedModel::tokens_of(std::string_view text, StepArena& arena) const {
+ItemTokens LiveModel::tokens_of(std::string_view text, StepArena& arena) const {
   if (!settings().has_semantics()) fail("this model has ID tokens alone: it reads no text");
   if (!encoder_) fail("this model's bundle has no text encoder: items cannot be put");
   const std::string_view texts[] = {text};
   const Matrix embedding = encoder_->encode(texts);
-  if (std::ranges::all_of(embedding.span(), [](float x) { return x == 0.0F; })) {
-    fail("the text holds no word that the model knows");
-  }
+  if (is_zero(embedding.span())) fail("the text holds no word that the model knows");
   return {encode_item(bundle_.model, embedding.view().row(0), arena)};
 }
 
-std::span<const float> ServedModel::learned_id(std::int32_t item) const {
+ItemTokens LiveModel::tokens_of(std::span<const float> embedding, StepArena& arena) const {
+  if (!std::ranges::all_of(embedding, [](float x) { return std::isfinite(x); })) {
+    fail("the embedding holds NaN or Inf; correct it");
+  }
+  if (is_zero(embedding)) fail("the embedding is zero, which says nothing of the item");
+  return {encode_item(bundle_.model, embedding, arena)};
+}
+
+std::span<const float> LiveModel::learned_id(std::int32_t item) const {
   const auto number = static_cast<std::size_t>(item);
   if (number >= catalogue_items_ || zero_id_.empty()) return zero_id_;
   return bundle_.model.item_encoder.ids.value.view().row(number);
 }
 
-void ServedModel::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
+void LiveModel::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
   const std::unique_lock lock(mutex_);
   const auto known_number = number_of_.find(id);
   const bool fresh = known_number == number_of_.end();
@@ -281,7 +340,7 @@ void ServedModel::put(const std::string& id, const std::string& title, const Ite
   index_->put(number, tokens.codes, id_token);
 }
 
-bool ServedModel::erase(std::string_view id) {
+bool LiveModel::erase(std::string_view id) {
   const std::unique_lock lock(mutex_);
   const auto found = number_of_.find(id);
   if (found == number_of_.end()) return false;

@@ -6,10 +6,9 @@
 
 #include "base/arena.h"
 #include "index/index_file.h"
+#include "live/item_lookup.h"
+#include "live/plane.h"
 #include "model/bundle.h"
-#include "serve/item_lookup.h"
-#include "serve/plane.h"
-#include "store/store.h"
 #include "text/text_encoder.h"
 
 namespace tessera {
@@ -42,10 +41,10 @@ struct Explanation {
 ///
 /// An item has a number that stays its own for as long as the model serves, also after the item was
 /// erased, so that a number found by a search always names the item that was scored.
-class ServedModel {
+class LiveModel {
  public:
   /// Throws Error as read_bundle does. A bundle without a text encoder serves, but takes no items.
-  explicit ServedModel(const fs::path& bundle);
+  explicit LiveModel(const fs::path& bundle);
 
   const Settings& settings() const { return bundle_.model.settings; }
   const nlohmann::json& config() const { return bundle_.config; }
@@ -59,6 +58,8 @@ class ServedModel {
   std::vector<std::optional<std::int32_t>> numbers(std::span<const std::string> ids) const;
   std::optional<std::int32_t> number(std::string_view id) const;
   std::vector<ItemCard> cards(std::span<const std::int32_t> items) const;
+  /// The numbers of all items that are known, ascending.
+  std::vector<std::int32_t> known_items() const;
   std::vector<std::int32_t> find(std::string_view query, std::size_t limit) const;
   /// Items with this code at a level (from 0), and the codes nearest to it by cosine, best first.
   std::vector<std::int32_t> items_of_code(std::size_t level, std::int32_t code) const;
@@ -68,6 +69,20 @@ class ServedModel {
   /// The best items for the history (item numbers, oldest first, not empty).
   std::vector<ScoredItem> recommend(History history, std::size_t k, const SearchFilter& filter,
                                     StepArena& arena) const;
+  /// The same for many histories, by all threads; `filters` is empty or one each. Equal to
+  /// top_items bit by bit as long as no item was put.
+  std::vector<std::vector<ScoredItem>> recommend_many(std::span<const History> histories,
+                                                      std::size_t k,
+                                                      std::span<const SearchFilter> filters) const;
+  /// The state after each history, states [histories, width]: an item's score is the inner product
+  /// of state and item vector.
+  void states(std::span<const History> histories, MatrixView<float> states) const;
+  /// Copies the vectors of the items to `rows` [items, width].
+  void copy_vectors(History items, MatrixView<float> rows) const;
+  /// The codebook of a level (from 0), [codes, semantic dims].
+  MatrixView<const float> codebook(std::size_t level) const {
+    return bundle_.model.item_encoder.quantizer.levels[level].codebook;
+  }
   /// The items whose vectors have the largest cosine with this one's, without itself; the score is
   /// the cosine.
   std::vector<ScoredItem> similar(std::int32_t item, std::size_t k) const;
@@ -86,6 +101,9 @@ class ServedModel {
   bool reads_text() const { return encoder_.has_value() && settings().has_semantics(); }
   /// Throws Error if the model does not read text, or knows no word of it.
   ItemTokens tokens_of(std::string_view text, StepArena& arena) const;
+  /// The same from the text's embedding, by whatever encoder made those of the dataset. Throws
+  /// Error for another width, for NaN or Inf, and for zeros.
+  ItemTokens tokens_of(std::span<const float> embedding, StepArena& arena) const;
   /// Adds the item or replaces it; it is recommendable when this returns. An item of the catalogue
   /// keeps its learned ID token; a new one has the zero vector for an ID token until a model is
   /// trained with it. Throws Error when there is no room for more numbers.
@@ -106,8 +124,6 @@ class ServedModel {
     return std::span(vectors_).subspan(static_cast<std::size_t>(item) * width_, width_);
   }
   std::span<const float> learned_id(std::int32_t item) const;
-  /// Copies the vectors of the items to `rows` [items, width].
-  void copy_vectors(History items, MatrixView<float> rows) const;
   History readable(History history) const;
 
   Bundle bundle_;

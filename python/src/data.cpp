@@ -1,0 +1,195 @@
+#include "base/error.h"
+#include "data/embed.h"
+#include "data/prepare_request.h"
+#include "data/simulate.h"
+#include "engine.h"
+
+namespace tessera::python {
+namespace {
+
+template <class Take>
+nb::list item_texts(const Dataset& data, const Take& take) {
+  nb::list texts;
+  for (const CatalogueItem& item : data.items) texts.append(text_of(take(item)));
+  return texts;
+}
+
+// Makes a dataset directory and returns what the command prints for programs, as JSON.
+std::string make_dataset(const PrepareRequest& request, const fs::path& out, nb::handle events,
+                         nb::handle items) {
+  PrepareRequest wanted = request;
+  if (!events.is_none()) wanted.options.event_table = table_of(events, "interactions");
+  if (!items.is_none()) wanted.options.item_table = table_of(items, "items");
+  Listener listener;
+  nlohmann::json summary;
+  {
+    const nb::gil_scoped_release release;
+    PrepareOptions options = options_of(wanted);
+    wanted = {};
+    struct Interrupted {};
+    options.watcher = [&](std::uint64_t, std::uint64_t) {
+      if (listener.interrupted()) throw Interrupted();
+    };
+    try {
+      PrepareReport report;
+      const Dataset data = prepare(options, report);
+      summary = summarise(data, report);
+      write_dataset(out, data, dump_json(summary, 2) + "\n");
+      for (const FieldChoice& choice : report.choices) {
+        summary["fields"][choice.role] = {{"field", choice.field}, {"guessed", choice.guessed}};
+      }
+      if (report.bad_records > 0) summary["first_bad_record"] = report.first_bad;
+    } catch (const Interrupted&) {
+      // Nothing was written; what interrupted is raised below.
+    }
+  }
+  listener.rethrow();
+  return dump_json(summary);
+}
+
+void bind_request(nb::module_& module) {
+  nb::class_<PrepareRequest> request(module, "PrepareRequest", "What is asked of prepare.");
+  request.def(nb::init<>());
+  const auto word = [&](const char* name, auto member) { request.def_rw(name, member); };
+  word("format", &PrepareRequest::format);
+  word("items_format", &PrepareRequest::items_format);
+  word("delimiter", &PrepareRequest::delimiter);
+  word("no_header", &PrepareRequest::no_header);
+  word("event_types", &PrepareRequest::event_types);
+  word("time_unit", &PrepareRequest::time_unit);
+  word("order", &PrepareRequest::order);
+  word("split", &PrepareRequest::split);
+  word("catalogue", &PrepareRequest::catalogue);
+  word("duplicates", &PrepareRequest::duplicates);
+  word("cold_by", &PrepareRequest::cold_by);
+  word("k_core", &PrepareRequest::k_core);
+  // A member of the options, or of the fields in them, that `at` finds.
+  const auto option = [&](const char* name, auto at) {
+    using Value = std::remove_reference_t<decltype(at(std::declval<PrepareOptions&>()))>;
+    request.def_prop_rw(
+        name, [at](PrepareRequest& self) { return at(self.options); },
+        [at](PrepareRequest& self, Value value) { at(self.options) = std::move(value); });
+  };
+  option("interactions", [](PrepareOptions& o) -> auto& { return o.interactions; });
+  option("timestamps", [](PrepareOptions& o) -> auto& { return o.timestamps; });
+  option("items", [](PrepareOptions& o) -> auto& { return o.items; });
+  option("item_text", [](PrepareOptions& o) -> auto& { return o.item_text; });
+  option("user", [](PrepareOptions& o) -> auto& { return o.fields.user; });
+  option("item", [](PrepareOptions& o) -> auto& { return o.fields.item; });
+  option("time", [](PrepareOptions& o) -> auto& { return o.fields.time; });
+  option("rating", [](PrepareOptions& o) -> auto& { return o.fields.rating; });
+  option("event_type", [](PrepareOptions& o) -> auto& { return o.fields.type; });
+  option("min_rating", [](PrepareOptions& o) -> auto& { return o.fields.min_rating; });
+  option("item_id", [](PrepareOptions& o) -> auto& { return o.item_fields.id; });
+  option("title", [](PrepareOptions& o) -> auto& { return o.item_fields.title; });
+  option("text", [](PrepareOptions& o) -> auto& { return o.item_fields.text; });
+  option("max_errors", [](PrepareOptions& o) -> auto& { return o.max_errors; });
+  option("min_weight", [](PrepareOptions& o) -> auto& { return o.min_weight; });
+  option("min_user_events", [](PrepareOptions& o) -> auto& { return o.min_user_events; });
+  option("min_item_events", [](PrepareOptions& o) -> auto& { return o.min_item_events; });
+  option("max_history", [](PrepareOptions& o) -> auto& { return o.max_history; });
+  option("validation_from", [](PrepareOptions& o) -> auto& { return o.validation_from; });
+  option("test_from", [](PrepareOptions& o) -> auto& { return o.test_from; });
+  option("cold_items", [](PrepareOptions& o) -> auto& { return o.cold_share; });
+  option("name", [](PrepareOptions& o) -> auto& { return o.name; });
+  option("seed", [](PrepareOptions& o) -> auto& { return o.seed; });
+}
+
+std::size_t count_of(const char* name, std::int64_t value, std::int64_t least) {
+  if (value < least || value > std::numeric_limits<std::int32_t>::max()) {
+    fail_usage("{} = {}: it must be from {} to 2147483647", name, value, least);
+  }
+  return static_cast<std::size_t>(value);
+}
+
+nb::tuple report_of(const EmbedReport& report) {
+  return nb::make_tuple(report.items, report.dims, report.zero_rows);
+}
+
+nb::tuple embed_text(const fs::path& directory, const std::string& encoder, std::int64_t dims,
+                     std::int64_t min_df, std::int64_t max_terms, std::uint64_t seed, int threads) {
+  TfidfOptions options;
+  options.dims = count_of("dims", dims, 1);
+  options.min_df = count_of("min_df", min_df, 1);
+  options.max_terms = count_of("max_terms", max_terms, 1);
+  options.seed = seed;
+  EmbedReport report;
+  {
+    const nb::gil_scoped_release release;
+    const UsedThreads used(threads);
+    if (encoder == "tfidf-svd") {
+      report = embed_by_text(directory, options);
+    } else if (fs::is_directory(encoder)) {
+      report = embed_by_folder(directory, encoder);
+    } else {
+      fail_usage("encoder '{}': neither tfidf-svd nor the folder of a sentence encoder", encoder);
+    }
+  }
+  return report_of(report);
+}
+
+nb::tuple embed_array(const fs::path& directory, const Floats& rows,
+                      const std::optional<std::vector<std::string>>& ids) {
+  EmbedReport report;
+  {
+    const nb::gil_scoped_release release;
+    report = embed_vectors(directory, {rows.data(), rows.shape(0), rows.shape(1)}, ids);
+  }
+  return report_of(report);
+}
+
+void bind_dataset(nb::module_& module) {
+  nb::class_<Dataset>(module, "Dataset", "A dataset in memory, to look at.")
+      .def_ro("name", &Dataset::name)
+      .def_ro("simulated", &Dataset::simulated)
+      .def_prop_ro("fingerprint", [](const Dataset& data) { return fingerprint(data); })
+      .def_prop_ro("user_ids", [](const Dataset& data) { return texts_of(data.user_ids); })
+      .def_prop_ro("item_ids",
+                   [](const Dataset& data) {
+                     return item_texts(data, [](const auto& item) { return item.id; });
+                   })
+      .def_prop_ro("titles",
+                   [](const Dataset& data) {
+                     return item_texts(data, [](const auto& item) { return item.title; });
+                   })
+      .def_prop_ro("texts",
+                   [](const Dataset& data) {
+                     return item_texts(data, [](const auto& item) { return item.text; });
+                   })
+      .def_prop_ro("offsets",
+                   [](nb::handle self) {
+                     return array_view<std::int64_t>(nb::cast<Dataset&>(self).offsets, self);
+                   })
+      .def_prop_ro("events",
+                   [](nb::handle self) {
+                     return array_view<std::int32_t>(nb::cast<Dataset&>(self).events, self);
+                   })
+      .def_prop_ro("times", [](nb::handle self) {
+        return array_view<std::int64_t>(nb::cast<Dataset&>(self).times, self);
+      });
+}
+
+}  // namespace
+
+void bind_data(nb::module_& module) {
+  bind_request(module);
+  bind_dataset(module);
+  module.def("prepare", &make_dataset, "request"_a, "out"_a, "events"_a.none(), "items"_a.none());
+  module.def("read_dataset", &read_dataset, "directory"_a,
+             nb::call_guard<nb::gil_scoped_release>());
+  module.def(
+      "simulate",
+      [](const fs::path& out, std::int64_t users, std::int64_t items, std::uint64_t seed) {
+        const SimulationOptions options{.users = count_of("users", users, 1),
+                                        .items = count_of("items", items, 1),
+                                        .seed = seed};
+        const nb::gil_scoped_release release;
+        write_dataset(out, simulate_shop(options));
+      },
+      "out"_a, "users"_a, "items"_a, "seed"_a);
+  module.def("embed_text", &embed_text, "directory"_a, "encoder"_a, "dims"_a, "min_df"_a,
+             "max_terms"_a, "seed"_a, "threads"_a);
+  module.def("embed_array", &embed_array, "directory"_a, "rows"_a, "ids"_a.none());
+}
+
+}  // namespace tessera::python

@@ -1,0 +1,80 @@
+#include "engine.h"
+#include "eval/report.h"
+#include "train/trainer.h"
+
+namespace tessera::python {
+namespace {
+
+// Returns whether the training came to its own end, the number of epochs and the best one. on_step
+// gets (epoch, step, steps, loss), on_epoch what training.jsonl says and (epochs, loss, best); an
+// on_epoch that returns False ends the training.
+nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
+              const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
+              int threads, const nb::object& on_step, const nb::object& on_epoch) {
+  TrainOptions options;
+  options.data_directory = data;
+  options.bundle = out;
+  options.negatives = negatives;
+  options.settings = recipe(recipe_name);
+  for (const std::string& setting : settings) apply_setting(options.settings, setting);
+  options.resume = resume;
+  Listener listener;
+  options.interrupted = [&] { return listener.interrupted(); };
+  if (!on_step.is_none()) {
+    options.on_step = [&](const StepReport& report) {
+      listener.call([&] { on_step(report.epoch, report.step, report.steps, report.loss); });
+    };
+  }
+  options.on_epoch = [&](const EpochReport& report) {
+    listener.call([&] {
+      const nb::object go_on =
+          on_epoch(report.epoch, report.epochs, report.loss, to_json(report.validation).dump(),
+                   report.train_seconds, report.validation_seconds, report.best);
+      if (go_on.ptr() == Py_False) listener.stop();
+    });
+  };
+  TrainResult result;
+  {
+    const nb::gil_scoped_release release;
+    const UsedThreads used(threads);
+    result = train(options);
+  }
+  listener.rethrow();
+  return nb::make_tuple(result.finished, result.epochs, result.best_epoch);
+}
+
+std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
+                          const std::string& protocol, const fs::path& negatives,
+                          const fs::path& compare, std::uint64_t seed, bool baselines,
+                          int threads) {
+  Listener listener;
+  struct Interrupted {};
+  nlohmann::json report;
+  {
+    const nb::gil_scoped_release release;
+    const UsedThreads used(threads);
+    try {
+      report = evaluate({model, data, split, protocol, negatives, compare, seed, baselines,
+                         [&](std::size_t, std::size_t) {
+                           if (listener.interrupted()) throw Interrupted();
+                         }})
+                   .json;
+    } catch (const Interrupted&) {
+      // Nothing was noted; what interrupted is raised below.
+    }
+  }
+  listener.rethrow();
+  return dump_json(report);
+}
+
+}  // namespace
+
+void bind_training(nb::module_& module) {
+  module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
+             "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+  module.def("settings_help", &settings_help);
+  module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
+             "negatives"_a, "compare"_a, "seed"_a, "baselines"_a, "threads"_a);
+}
+
+}  // namespace tessera::python

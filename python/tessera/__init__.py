@@ -1,0 +1,37 @@
+"""Tessera: recommendations from interaction logs and item text, by semantic and ID tokens.
+
+    import tessera
+    data = tessera.prepare(events, "dataset", items=items).embed()
+    model = tessera.fit(data, "model", epochs=20)
+    model.evaluate(data)["metrics"]
+    model.recommend(data.history("anna"), k=5)
+
+The engine is that of the command line `tessera`: the directories are the same, and the same seed
+and data give the same bits.
+"""
+
+import os as _os
+
+from . import _engine, interchange
+from ._dataset import Dataset, prepare, simulate
+from ._engine import Error, UsageError
+from ._model import Model, Recommendations
+from ._training import Epoch, evaluate, fit, settings_help
+
+# OpenMP's threads do not survive a fork: a child works with one.
+_os.register_at_fork(after_in_child=_engine.work_alone)
+
+__all__ = [
+    "Dataset",
+    "Epoch",
+    "Error",
+    "Model",
+    "Recommendations",
+    "UsageError",
+    "evaluate",
+    "fit",
+    "interchange",
+    "prepare",
+    "settings_help",
+    "simulate",
+]

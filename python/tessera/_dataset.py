@@ -1,0 +1,338 @@
+"""Datasets: users' histories and the catalogue, as a directory on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from typing import Any, Mapping, Sequence, Union
+
+import numpy as np
+
+from . import _engine, _tables
+
+Path = Union[str, "os.PathLike[str]"]
+
+
+class Dataset:
+    """A dataset directory, as `prepare` and `simulate` make it and the command line reads it.
+
+    What it holds is read when first asked for, and once. Arrays are views of the engine's memory,
+    not copies, and cannot be written to.
+
+    Args:
+        path: The directory. Throws `Error` if it is none or is damaged.
+
+    Example:
+        >>> data = tessera.Dataset("shop")
+        >>> len(data.user_ids), len(data.item_ids)
+        (300, 150)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: str = os.fspath(path)
+        self._data = _engine.read_dataset(self.path)
+
+    def __reduce__(self):
+        return Dataset, (os.path.abspath(self.path),)
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.path!r}: {len(self.user_ids)} users, {len(self.item_ids)} items, "
+            f"{len(self.events)} events)"
+        )
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called."""
+        return self._data.name
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it is a simulated shop, which no method should be judged by."""
+        return self._data.simulated
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of catalogue, events and split: equal ones train and evaluate on the same data.
+
+        Example:
+            >>> data.fingerprint == tessera.Dataset("shop").fingerprint
+            True
+        """
+        return self._data.fingerprint
+
+    @cached_property
+    def user_ids(self) -> list[str]:
+        """Ids of the users, in the order of `offsets`.
+
+        Example:
+            >>> data.user_ids[0]
+            'U000001'
+        """
+        return self._data.user_ids
+
+    @cached_property
+    def item_ids(self) -> list[str]:
+        """Ids of the items by their number: `events` and `embeddings` count as this list does.
+
+        Example:
+            >>> "S000012" in data.item_ids
+            True
+        """
+        return self._data.item_ids
+
+    @cached_property
+    def titles(self) -> list[str]:
+        """Titles of the items by their number.
+
+        Example:
+            >>> len(data.titles) == len(data.item_ids)
+            True
+        """
+        return self._data.titles
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Texts of the items by their number: what an encoder of your own should read.
+
+        Example:
+            >>> vectors = np.array([[len(text), text.count("e")] for text in data.texts], "f4")
+            >>> vectors.shape
+            (150, 2)
+        """
+        return self._data.texts
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """int64 [users + 1]: user u has the events offsets[u] to offsets[u + 1]. A view.
+
+        Example:
+            >>> data.events[data.offsets[0] : data.offsets[1]].dtype
+            dtype('int32')
+        """
+        return self._data.offsets
+
+    @property
+    def events(self) -> np.ndarray:
+        """int32 [events]: item numbers, users' histories end to end, oldest first. A view.
+
+        Example:
+            >>> int(data.events.max()) < len(data.item_ids)
+            True
+        """
+        return self._data.events
+
+    @property
+    def times(self) -> np.ndarray:
+        """int64 [events]: unix seconds beside `events`, -1 unknown; empty without times. A view.
+
+        Example:
+            >>> data.times.shape in [(0,), data.events.shape]
+            True
+        """
+        return self._data.times
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """float32 [items, dims]: the file that `embed` wrote, mapped into memory.
+
+        Example:
+            >>> data.embeddings.shape
+            (150, 32)
+        """
+        file = os.path.join(self.path, "embeddings.npy")
+        if not os.path.exists(file):
+            raise _engine.Error(f"{file}: there are no embeddings: call embed first")
+        return np.load(file, mmap_mode="r")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `prepare` found, dropped and why (`summary.json`); empty for a simulated shop."""
+        file = os.path.join(self.path, "summary.json")
+        if not os.path.exists(file):
+            return {}
+        with open(file, encoding="utf-8") as stream:
+            return json.load(stream)
+
+    @cached_property
+    def _user_numbers(self) -> dict[str, int]:
+        return {user: number for number, user in enumerate(self.user_ids)}
+
+    def history(self, user: str | int) -> list[str]:
+        """Item ids of one user's whole history, oldest first.
+
+        Example:
+            >>> model.recommend(data.history("U000001"), k=3).items.shape
+            (3,)
+        """
+        number = self._user_numbers.get(str(user))
+        if number is None:
+            raise _engine.Error(f"user '{user}' is not in the dataset; user_ids lists them")
+        ids = self.item_ids
+        begin, end = self.offsets[number : number + 2]
+        return [ids[item] for item in self.events[begin:end].tolist()]
+
+    def embed(
+        self,
+        vectors: Any = None,
+        ids: Sequence[str | int] | None = None,
+        *,
+        encoder: str = "tfidf-svd",
+        dims: int = 768,
+        min_df: int = 2,
+        max_terms: int = 32768,
+        seed: int = 1,
+        threads: int = 0,
+    ) -> Dataset:
+        """Gives every item an embedding: by a text encoder, or your own vectors.
+
+        Args:
+            vectors: float16, float32 or float64 [n, dims] of any encoder. None: the engine encodes
+                the items' texts. NaN and Inf are refused. Anything but float32 in C order is copied.
+            ids: The item id of each row of `vectors`; items that are not named get zeros. None: the
+                rows are those of `item_ids`.
+            encoder: Without vectors: `tfidf-svd`, fitted to the items, or the folder of a
+                sentence encoder of BERT's family.
+            dims, min_df, max_terms, seed: Of `tfidf-svd`, as `tessera embed --help` says.
+            threads: 0: every CPU allowed.
+
+        Returns:
+            The dataset itself.
+
+        Example:
+            >>> vectors = np.random.default_rng(1).normal(size=(len(data.item_ids), 16))
+            >>> data.embed(vectors).embeddings.shape
+            (150, 16)
+            >>> data.embed(dims=32).embeddings.shape
+            (150, 32)
+        """
+        if vectors is None:
+            if ids is not None:
+                raise _engine.UsageError("ids belong to vectors: give both")
+            _engine.embed_text(self.path, encoder, dims, min_df, max_terms, seed, threads)
+            return self
+        rows = _tables.matrix(vectors, "vectors")
+        names = None if ids is None else [str(i) for i in _tables.ids(ids, "ids")]
+        _engine.embed_array(self.path, rows, names)
+        return self
+
+
+def simulate(out: Path, users: int = 6000, items: int = 1500, seed: int = 1) -> Dataset:
+    """Makes a simulated shop to try things on, as `tessera simulate` does.
+
+    Args:
+        out: The dataset directory to write.
+
+    Example:
+        >>> tessera.simulate("tiny", users=40, items=20)
+        Dataset('tiny': 40 users, 20 items, ...)
+    """
+    _engine.simulate(os.fspath(out), users, items, seed)
+    return Dataset(out)
+
+
+def prepare(
+    interactions: Any,
+    out: Path,
+    *,
+    items: Any = None,
+    format: str | None = None,
+    items_format: str | None = None,
+    item_text: Path | None = None,
+    timestamps: Path | None = None,
+    user: str | None = None,
+    item: str | None = None,
+    time: str | None = None,
+    rating: str | None = None,
+    event_type: str | None = None,
+    item_id: str | None = None,
+    title: str | None = None,
+    text: str | None = None,
+    time_unit: str | None = None,
+    delimiter: str | None = None,
+    no_header: bool = False,
+    max_errors: int = 0,
+    min_rating: float | None = None,
+    event_types: Mapping[str, float] | str | None = None,
+    min_weight: float = 0.0,
+    duplicates: str = "keep",
+    k_core: int = 1,
+    min_user_events: int = 1,
+    min_item_events: int = 1,
+    max_history: int = 0,
+    order: str | None = None,
+    catalogue: str = "all",
+    split: str = "leave-one-out",
+    validation_from: str | float | int = "0.8",
+    test_from: str | float | int = "0.9",
+    cold_items: float = 0.0,
+    cold_by: str = "seed",
+    name: str | None = None,
+    seed: int = 1,
+) -> Dataset:
+    """Makes a dataset of interactions and of what is known about items.
+
+    Both go through what `tessera prepare` does with files: the same rows give the same dataset,
+    byte for byte. Each keyword is the command's option of that name; `docs/data.md` explains them.
+
+    Args:
+        interactions: A row each event. A table with `__arrow_c_stream__` (pyarrow, polars, pandas,
+            …), a dict of one-dimensional arrays of one length, or the path of a file. Ids are
+            strings or whole numbers from 0; times are numbers, strings or datetimes; NaN and null
+            are missing. Tables are read where they lie.
+        out: The dataset directory to write; a dataset that is there is replaced.
+        items: The same for items, a row each. Without `text` or `title` they are guessed.
+        format: Of files: csv, tsv, jsonl, amazon, recbole or sequences (default).
+        user, item, time, rating, event_type: Columns of `interactions`; guessed by customary names.
+        item_id, title, text: Columns of `items`; `text` is a template, "{title}; {brand}".
+        event_types: Types to take with their weights, {"view": 1, "purchase": 3}.
+        order: time (default), or file: as the rows stand.
+        name: What to call it (default for tables: the name of the directory).
+
+    Example:
+        >>> events = {"user": ["ann", "ann", "ann", "bob"], "item": [1, 2, 3, 1],
+        ...           "time": [10, 20, 30, 10]}
+        >>> things = {"item": [1, 2, 3], "title": ["teapot", "kettle", "lamp"]}
+        >>> tessera.prepare(events, "small", items=things).history("ann")
+        ['1', '2', '3']
+    """
+    words = dict(
+        items_format=items_format, item_text=item_text, timestamps=timestamps, user=user, item=item,
+        time=time, rating=rating, event_type=event_type, item_id=item_id, title=title, text=text,
+        time_unit=time_unit, delimiter=delimiter, no_header=no_header, max_errors=max_errors,
+        min_rating=min_rating, min_weight=min_weight, duplicates=duplicates, k_core=k_core,
+        min_user_events=min_user_events, min_item_events=min_item_events, max_history=max_history,
+        order=order, catalogue=catalogue, split=split, validation_from=str(validation_from),
+        test_from=str(test_from), cold_items=cold_items, cold_by=cold_by, name=name, seed=seed,
+    )  # fmt: skip
+    if isinstance(event_types, Mapping):
+        event_types = ",".join(f"{kind}={weight}" for kind, weight in event_types.items())
+    words["event_types"] = event_types
+    tables = {"interactions": None, "items": None}
+    for role, given in ("interactions", interactions), ("items", items):
+        if isinstance(given, (str, os.PathLike)):
+            words[role] = given
+        elif given is not None:
+            tables[role] = _tables.table(given, role)
+    if tables["interactions"] is not None:
+        if format is not None:
+            raise _engine.UsageError("format is of files: a table needs none")
+        words["name"] = name or os.path.basename(os.path.abspath(os.fspath(out)))
+    words["format"] = format
+    _engine.prepare(_request(words), os.fspath(out), tables["interactions"], tables["items"])
+    return Dataset(out)
+
+
+def _request(words: Mapping[str, Any]) -> _engine.PrepareRequest:
+    request = _engine.PrepareRequest()
+    for word, value in words.items():
+        if value is None:
+            continue
+        try:
+            setattr(request, word, value)
+        except TypeError:
+            kind = type(getattr(request, word)).__name__
+            wanted = "a count from 0" if kind == "int" else kind
+            raise TypeError(f"{word} = {value!r}: it must be {wanted}") from None
+    return request

@@ -1,0 +1,355 @@
+"""Trained models in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from functools import cached_property
+from typing import Any, NamedTuple, Sequence, Union
+
+import numpy as np
+
+from . import _engine, _tables
+from ._dataset import Path
+
+Ids = Union[Sequence[Union[str, int]], np.ndarray]
+
+
+class Recommendations(NamedTuple):
+    """Items and their scores, the best first.
+
+    Example:
+        >>> items, scores = model.recommend(["S000012"], k=2)
+        >>> items.shape, scores.dtype
+        ((2,), dtype('float32'))
+    """
+
+    items: np.ndarray
+    """Item ids, str in an object array, [k] or [n, k]; None where fewer were left."""
+    scores: np.ndarray
+    """float32 beside them; NaN where fewer were left."""
+
+
+def _objects(values: list, shape: tuple[int, ...]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+class Model:
+    """A trained model with its search index. Several threads may use it at once.
+
+    Args:
+        path: The bundle that `fit` or `tessera train` wrote.
+
+    A model is pickled by the path of its bundle. It does not survive a fork: open it in the child.
+
+    Example:
+        >>> model = tessera.Model("model")
+        >>> model
+        Model('model': 150 items)
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: str = os.fspath(path)
+        self._model = _engine.Model(self.path)
+
+    def __reduce__(self):
+        if self._model.live_items:
+            raise pickle.PicklingError(
+                f"{self._model.live_items} items were added to this model in memory, which the path "
+                "of its bundle does not carry: pickle the path and add them again"
+            )
+        return Model, (os.path.abspath(self.path),)
+
+    def __repr__(self) -> str:
+        live = self._model.live_items
+        more = f", {live} of them added" if live else ""
+        return f"Model({self.path!r}: {len(self.item_ids)} items{more})"
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The bundle's `config.json`: settings, data, metrics at save.
+
+        Example:
+            >>> model.config["items"]
+            150
+        """
+        return json.loads(self._model.config)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting the model was trained with.
+
+        Example:
+            >>> model.settings["tokens"]
+            'unified'
+        """
+        return self.config["settings"]
+
+    @property
+    def training(self) -> list[dict[str, Any]]:
+        """The bundle's `training.jsonl`: losses, validation metrics and seconds of each epoch.
+
+        Example:
+            >>> [line["epoch"] for line in model.training]
+            [1, 2]
+        """
+        with open(os.path.join(self.path, "training.jsonl"), encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Ids of the items that can be recommended: the catalogue's by number, then added ones.
+
+        Example:
+            >>> len(model.item_ids)
+            150
+        """
+        return self._model.item_ids
+
+    @property
+    def titles(self) -> list[str]:
+        """Titles, in the order of `item_ids`.
+
+        Example:
+            >>> len(model.titles)
+            150
+        """
+        return self._model.titles
+
+    @property
+    def levels(self) -> int:
+        """Semantic tokens of an item; 0 for a model of ID tokens alone.
+
+        Example:
+            >>> model.levels
+            3
+        """
+        return self._model.levels
+
+    @property
+    def width(self) -> int:
+        """Width of item vectors and states.
+
+        Example:
+            >>> model.width == model.vectors().shape[1]
+            True
+        """
+        return self._model.width
+
+    def recommend(self, history: Ids, k: int = 10, *, repeats: bool = False) -> Recommendations:
+        """The k best items after one history.
+
+        Args:
+            history: Item ids, oldest first; the last `settings["max_length"]` count.
+            k: From 1 to 10,000.
+            repeats: Items of the history may come again.
+
+        Returns:
+            `Recommendations` [k], shorter where the catalogue leaves fewer.
+
+        Example:
+            >>> items, scores = model.recommend(["S000012", "S000100"], k=5)
+            >>> items.shape, "S000012" in items
+            ((5,), False)
+        """
+        items, scores = self._model.recommend(_tables.ids(history, "history"), k, repeats)
+        return Recommendations(_objects(items, scores.shape), scores)
+
+    def recommend_many(
+        self, histories: Sequence[Ids], k: int = 10, *, repeats: bool = False, threads: int = 0
+    ) -> Recommendations:
+        """The k best items after each of many histories, by all threads.
+
+        Args:
+            histories: n lists of item ids; they may differ in length.
+
+        Returns:
+            `Recommendations` [n, k].
+
+        Example:
+            >>> many = [data.history(user) for user in data.user_ids[:4]]
+            >>> model.recommend_many(many, k=5).items.shape
+            (4, 5)
+        """
+        items, scores = self._model.recommend_many(_lists(histories), k, repeats, threads)
+        return Recommendations(_objects(items, scores.shape), scores)
+
+    def states(self, histories: Sequence[Ids], *, threads: int = 0) -> np.ndarray:
+        """float32 [n, width]: the user state after each history.
+
+        The score of an item is the inner product of the state and the item's vector.
+
+        Example:
+            >>> score = model.states([["S000012"]])[0] @ model.vectors(["S000100"])[0]
+            >>> bool(np.isfinite(score))
+            True
+        """
+        return self._model.states(_lists(histories), threads)
+
+    def tokens(self, items: Ids | None = None) -> np.ndarray:
+        """int32 [n, levels]: the semantic tokens of items, one code a level. A copy.
+
+        Args:
+            items: Item ids; None: all of `item_ids`.
+
+        Example:
+            >>> model.tokens().shape
+            (150, 3)
+        """
+        return self._model.tokens(None if items is None else _tables.ids(items, "items"))
+
+    def vectors(self, items: Ids | None = None) -> np.ndarray:
+        """float32 [n, width]: item vectors, [semantic ‖ ID token]. A copy.
+
+        Args:
+            items: Item ids; None: all of `item_ids`.
+
+        Example:
+            >>> model.vectors(["S000012"]).shape == (1, model.width)
+            True
+        """
+        return self._model.vectors(None if items is None else _tables.ids(items, "items"))
+
+    @property
+    def codebooks(self) -> list[np.ndarray]:
+        """float32 [codebook_size, semantic_dims] for each level: views of the model's memory.
+
+        Example:
+            >>> [book.shape for book in model.codebooks]
+            [(16, 16), (16, 16), (16, 16)]
+        """
+        return [self._model.codebook(level) for level in range(self.levels)]
+
+    def statistics(self) -> dict[str, Any]:
+        """How well the codebooks are used, and what the catalogue costs: `tessera tokens --json`.
+
+        Example:
+            >>> len(model.statistics()["activation"])
+            3
+        """
+        return json.loads(self._model.statistics())
+
+    def similar(self, item: str | int, k: int = 10) -> Recommendations:
+        """The items whose vectors have the largest cosine with this one's; scores are cosines.
+
+        Example:
+            >>> items, cosines = model.similar("S000012", k=3)
+            >>> items.shape
+            (3,)
+        """
+        items, scores = self._model.similar(item, k)
+        return Recommendations(_objects(items, scores.shape), scores)
+
+    def explain(self, history: Ids, item: str | int) -> dict[str, Any]:
+        """Why an item scores as it does: parts of the score by token and by event.
+
+        Returns:
+            `score`; `tokens` (one a level) and `id_token`, which add up to it; and `history`, for
+            each event that counts how far the score would fall without it.
+
+        Example:
+            >>> why = model.explain(["S000012", "S000100"], "S000001")
+            >>> bool(np.isclose(sum(why["tokens"]) + why["id_token"], why["score"], atol=1e-5))
+            True
+        """
+        return json.loads(self._model.explain(_tables.ids(history, "history"), item))
+
+    def map(self) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """The catalogue in its principal plane, to be plotted.
+
+        Returns:
+            Item ids [n]; their places, float32 [n, 2]; the codes of the first level, int32 [n]
+            (-1 without semantic tokens).
+
+        Example:
+            >>> items, places, codes = model.map()
+            >>> places.shape, codes.shape
+            ((150, 2), (150,))
+        """
+        items, places, codes = self._model.map()
+        return items, places, codes[:, 0]
+
+    def add_items(
+        self,
+        ids: Ids,
+        texts: Sequence[str] | None = None,
+        *,
+        embeddings: Any = None,
+        titles: Sequence[str] | None = None,
+    ) -> np.ndarray:
+        """Adds new items by their texts, without training: they are recommendable at once.
+
+        As with `tessera serve`, an item's semantic tokens come from its text and its ID token is
+        zero; an item that is there already keeps its ID token. All are added, or none. They live in
+        this object: the bundle on disk stays as it is.
+
+        Args:
+            ids: n item ids.
+            texts: n texts, read by the encoder in the bundle.
+            embeddings: In place of texts: floats [n, dims] of the encoder that made the dataset's.
+            titles: n titles (default: the texts, or the ids).
+
+        Returns:
+            int32 [n, levels]: their tokens.
+
+        Example:
+            >>> model = tessera.Model("model")
+            >>> model.add_items(["new"], [data.texts[0]]).shape
+            (1, 3)
+            >>> "new" in model.item_ids
+            True
+        """
+        names = [str(name) for name in _tables.ids(ids, "ids")]
+        if (texts is None) == (embeddings is None):
+            raise _engine.UsageError("give texts or embeddings, one of them")
+        rows = None if embeddings is None else _tables.matrix(embeddings, "embeddings")
+        words = [] if texts is None else _texts(texts, "texts")
+        called = _texts(titles, "titles") if titles is not None else words or names
+        for what, count in ("texts or embeddings", len(words) if rows is None else len(rows)), (
+            "titles", len(called)
+        ):  # fmt: skip
+            if count != len(names):
+                raise _engine.UsageError(f"{count} {what} for {len(names)} ids: give one each")
+        self._model.add_items(names, called, words, rows)
+        return self.tokens(names)
+
+    def remove_items(self, ids: Ids) -> None:
+        """Takes items out: they are no longer recommended, nor known in histories.
+
+        Example:
+            >>> model = tessera.Model("model")
+            >>> model.remove_items(["S000012"])
+            >>> "S000012" in model.item_ids
+            False
+        """
+        self._model.remove_items(_tables.ids(ids, "ids"))
+
+    def evaluate(self, data: Any, **options: Any) -> dict[str, Any]:
+        """`tessera.evaluate(model, data, …)`.
+
+        Example:
+            >>> model.evaluate(data, split="validation")["users"]
+            300
+        """
+        from ._training import evaluate
+
+        return evaluate(self, data, **options)
+
+
+def _lists(histories: Sequence[Ids]) -> list[list]:
+    if isinstance(histories, (str, bytes)) or not hasattr(histories, "__iter__"):
+        raise TypeError("histories: give a list of lists of item ids")
+    return [_tables.ids(h, f"histories[{i}]") for i, h in enumerate(histories)]
+
+
+def _texts(texts: Sequence[str], name: str) -> list[str]:
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(f"{name} is a string: give a list of them")
+    words = list(texts)
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{i}] is of type {type(word).__name__}: give str")
+    return words

@@ -1,0 +1,54 @@
+"""Progress of a training, for terminals, notebooks and logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+
+def _rewrites(stream: TextIO) -> bool:
+    """Whether a line can be written over: on a terminal and in a notebook's output."""
+    return stream.isatty() or "ipykernel" in sys.modules
+
+
+class Progress:
+    """A bar that is written over a few times a second, and a line that stays for each epoch."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr
+        self._rewrites = _rewrites(self._stream)
+        self._width = 0
+        self._last = 0.0
+
+    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        now = time.monotonic()
+        if not self._rewrites or now - self._last < 0.2:
+            return
+        self._last = now
+        done = 24 * step // steps
+        self._show(f"epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
+
+    def epoch(self, report: Any) -> None:
+        values = report.validation
+        self._show(
+            f"epoch {report.epoch:3}  loss {report.loss:.4f}  HR@10 {values['HR@10']:.4f}  "
+            f"NDCG@10 {values['NDCG@10']:.4f}  MRR {values['MRR']:.4f}  "
+            f"{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
+            + ("  best" if report.best else "")
+        )
+        self._stream.write("\n")
+        self._width = 0
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Ends a bar that an interruption left half way."""
+        if self._width:
+            self._stream.write("\n")
+            self._width = 0
+
+    def _show(self, text: str) -> None:
+        start = "\r" if self._rewrites else ""
+        self._stream.write(start + text.ljust(self._width))
+        self._width = len(text) if self._rewrites else 0
+        self._stream.flush()

@@ -1,0 +1,174 @@
+"""Training and evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Callable, Iterable, NamedTuple
+
+from . import _engine
+from ._dataset import Dataset, Path
+from ._model import Model
+from ._progress import Progress
+
+
+class Epoch(NamedTuple):
+    """What one epoch came to, as callbacks get it.
+
+    Example:
+        >>> seen = []
+        >>> _ = tessera.fit(data, "model-2", epochs=1, callbacks=seen.append, progress=False, **tiny)
+        >>> seen[0].epoch, seen[0].epochs, sorted(seen[0].validation)
+        (1, 1, ['HR@1', 'HR@10', 'HR@5', 'MRR', 'NDCG@10', 'NDCG@5'])
+    """
+
+    epoch: int
+    """From 1."""
+    epochs: int
+    """At most so many."""
+    loss: float
+    """Mean total loss of its steps."""
+    validation: dict[str, float]
+    """HR@1, HR@5, HR@10, NDCG@5, NDCG@10, MRR on the validation split."""
+    train_seconds: float
+    validation_seconds: float
+    best: bool
+    """Better than all before: the bundle holds this epoch now."""
+
+
+Callback = Callable[[Epoch], Any]
+
+
+def fit(
+    data: Dataset | Path,
+    out: Path,
+    *,
+    recipe: str = "paper",
+    negatives: Path | None = None,
+    resume: bool = False,
+    callbacks: Callback | Iterable[Callback] = (),
+    progress: bool = True,
+    threads: int = 0,
+    **settings: Any,
+) -> Model:
+    """Trains a model, as `tessera train` does: the same seed and data give the same bits.
+
+    Ctrl-C (or a callback that raises) saves the state before the exception goes on; `resume=True`
+    then continues to the same bits as an unbroken run. The GIL is free while C++ works.
+
+    Args:
+        data: The dataset or its directory; embedded, unless `tokens="id"`.
+        out: The model bundle to write. The best epoch is kept as the model.
+        recipe: A named set of settings.
+        negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
+        resume: Go on from the checkpoint in `out`, with its settings.
+        callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
+        progress: Show a bar and a line an epoch, on terminals and in notebooks.
+        threads: 0: every CPU allowed. Bits may depend on it.
+        **settings: `epochs=20, tokens="semantic", seed=7, …`; `print(tessera.settings_help())`.
+
+    Returns:
+        The best model. `Error` if the training was ended before an epoch was complete.
+
+    Example:
+        >>> model = tessera.fit(data, "model", epochs=2, progress=False, **tiny)
+        >>> len(model.training)
+        2
+    """
+    if resume and settings:
+        raise _engine.UsageError("settings do not go with resume: a resumed run keeps its settings")
+    listeners = [callbacks] if callable(callbacks) else list(callbacks)
+    bar = Progress() if progress else None
+    if bar is not None:
+        listeners.insert(0, bar.epoch)
+
+    def on_epoch(epoch, epochs, loss, validation, train_seconds, validation_seconds, best) -> bool:
+        report = Epoch(
+            epoch, epochs, loss, json.loads(validation), train_seconds, validation_seconds, best
+        )
+        return all([listener(report) is not False for listener in listeners])
+
+    try:
+        _engine.fit(
+            _path_of(data),
+            os.fspath(out),
+            recipe,
+            [f"{key}={_word(value)}" for key, value in settings.items()],
+            "" if negatives is None else os.fspath(negatives),
+            resume,
+            threads,
+            None if bar is None else bar.step,
+            on_epoch,
+        )
+    finally:
+        if bar is not None:
+            bar.close()
+    return Model(out)
+
+
+def evaluate(
+    model: Model | Path,
+    data: Dataset | Path,
+    *,
+    split: str = "test",
+    protocol: str = "full",
+    negatives: Path | None = None,
+    compare: Model | Path | None = None,
+    seed: int = 1,
+    baselines: bool = False,
+    threads: int = 0,
+) -> dict[str, Any]:
+    """Measures a model on held-out events: the report of `tessera evaluate --json`.
+
+    Measured is the bundle on disk, without items that were added in memory. Each look at the test
+    split is noted in the bundle's `evaluations.jsonl`.
+
+    Args:
+        model: The model or its bundle.
+        data: The dataset it was trained on.
+        split: test or validation.
+        protocol: full, among all items, or sampled, among 99 negatives.
+        negatives: A file of negatives of the sampled protocol; None: drawn by `seed`.
+        compare: Another model: adds the paired bootstrap of the difference.
+        baselines: Also popularity, item-kNN and sequential rules.
+
+    Returns:
+        A dict with `users`, `metrics`, `tokens`, `slices` and, as asked for, `baselines` and
+        `difference`.
+
+    Example:
+        >>> report = tessera.evaluate(model, data)
+        >>> 0 <= report["metrics"]["NDCG@10"] <= report["metrics"]["HR@10"] <= 1
+        True
+    """
+    return json.loads(
+        _engine.evaluate(
+            _path_of(model),
+            _path_of(data),
+            split,
+            protocol,
+            "" if negatives is None else os.fspath(negatives),
+            "" if compare is None else _path_of(compare),
+            seed,
+            baselines,
+            threads,
+        )
+    )
+
+
+def settings_help() -> str:
+    """One line for each setting that `fit` takes, with its default.
+
+    Example:
+        >>> "codebook_size" in tessera.settings_help()
+        True
+    """
+    return _engine.settings_help()
+
+
+def _path_of(thing: Dataset | Model | Path) -> str:
+    return os.fspath(getattr(thing, "path", thing))
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,113 @@
+"""To other recommenders and back: RecBole's atomic files, token indices, faiss.
+
+RecBole's files are read by `tessera.prepare(folder, out, format="recbole")`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from . import _engine
+from ._dataset import Dataset, Path
+from ._model import Model
+
+
+def write_recbole(data: Dataset, folder: Path) -> None:
+    """Writes a dataset as RecBole's atomic files, `folder/NAME.inter` and `NAME.item`.
+
+    NAME is the folder's, as RecBole wants it. Times are written where all are known. Tabs and line
+    ends inside texts become blanks, as these files cannot hold them; an id that holds one is
+    refused. The split does not go along: RecBole has its own.
+
+    Example:
+        >>> tessera.interchange.write_recbole(data, "shop-recbole")
+        >>> again = tessera.prepare("shop-recbole", "shop-again", format="recbole", order="file")
+        >>> again.fingerprint == data.fingerprint
+        True
+    """
+    folder = os.fspath(folder)
+    os.makedirs(folder, exist_ok=True)
+    name = os.path.basename(os.path.abspath(folder))
+    for what, ids in ("user", data.user_ids), ("item", data.item_ids):
+        for text in ids:
+            if "\t" in text:
+                raise _engine.Error(f"{what} '{text}' holds a tab, which RecBole's files cannot")
+    items = data.item_ids
+    timed = len(data.times) > 0 and bool((data.times >= 0).all())
+    with _lines(folder, f"{name}.inter") as out:
+        out.write("user_id:token\titem_id:token" + ("\ttimestamp:float\n" if timed else "\n"))
+        for number, user in enumerate(data.user_ids):
+            begin, end = data.offsets[number : number + 2]
+            times = data.times[begin:end].tolist() if timed else None
+            for i, item in enumerate(data.events[begin:end].tolist()):
+                out.write(f"{user}\t{items[item]}" + (f"\t{times[i]}\n" if times else "\n"))
+    with _lines(folder, f"{name}.item") as out:
+        out.write("item_id:token\ttitle:token_seq\ttext:token_seq\n")
+        for item, title, text in zip(items, data.titles, data.texts):
+            out.write(f"{item}\t{_plain(title)}\t{_plain(text)}\n")
+
+
+def token_index(model: Model, *, unique: bool = False) -> dict[str, list[str]]:
+    """Item id → tokens, `{"12": ["<a_12>", "<b_3>", "<c_200>"]}`, as LC-Rec and LETTER train on.
+
+    Args:
+        unique: Where several items share all tokens, number them by one more: `<d_0>`, `<d_1>`.
+
+    Example:
+        >>> index = tessera.interchange.token_index(model)
+        >>> len(index), len(index["S000012"])
+        (150, 3)
+    """
+    if not 0 < model.levels < 26:
+        raise _engine.Error(f"{model.levels} levels: a token index needs 1 to 25")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    index, seen = {}, Counter()
+    for item, codes in zip(model.item_ids, map(tuple, model.tokens().tolist())):
+        index[item] = [f"<{letters[level]}_{code}>" for level, code in enumerate(codes)]
+        if unique:
+            index[item].append(f"<{letters[model.levels]}_{seen[codes]}>")
+            seen[codes] += 1
+    return index
+
+
+def write_token_index(model: Model, file: Path, *, unique: bool = False) -> None:
+    """Writes `token_index` as a JSON file, an `index.json` of LC-Rec and LETTER.
+
+    Example:
+        >>> tessera.interchange.write_token_index(model, "shop.index.json")
+    """
+    with open(file, "w", encoding="utf-8") as out:
+        json.dump(token_index(model, unique=unique), out)
+
+
+def faiss_index(model: Model) -> tuple[Any, np.ndarray]:
+    """A `faiss.IndexFlatIP` of the item vectors, and the item id of each of its rows [n].
+
+    Search it with `model.states(histories)`: its inner products are the model's scores. (It knows
+    nothing of histories: leave out the items yourself.)
+
+    Example:
+        >>> index, items = tessera.interchange.faiss_index(model)
+        >>> scores, rows = index.search(model.states([["S000012"]]), 5)
+        >>> items[rows[0]].shape
+        (5,)
+    """
+    import faiss
+
+    index = faiss.IndexFlatIP(model.width)
+    index.add(model.vectors())
+    return index, np.array(model.item_ids, dtype=object)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _lines(folder: str, name: str):
+    path = os.path.join(folder, name)
+    return open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n")

@@ -1,0 +1,276 @@
+#include "formats/arrow.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace tessera {
+namespace {
+
+template <class T>
+T element(const ArrowArray& array, int buffer, std::int64_t index) {
+  T value;
+  std::memcpy(&value, static_cast<const char*>(array.buffers[buffer]) + index * sizeof(T),
+              sizeof(T));
+  return value;
+}
+
+bool bit(const void* bits, std::int64_t index) {
+  return (static_cast<const unsigned char*>(bits)[index / 8] >> (index % 8) & 1) != 0;
+}
+
+// `at` counts from the array's own start, as everywhere below; buffers begin `offset` before it.
+bool is_null(const ArrowArray& array, std::int64_t at) {
+  if (array.null_count == 0 || array.n_buffers == 0 || array.buffers[0] == nullptr) return false;
+  return !bit(array.buffers[0], array.offset + at);
+}
+
+template <class T>
+Value whole(const ArrowArray& array, std::int64_t index, std::string& scratch) {
+  const T value = element<T>(array, 1, index);
+  std::array<char, 24> digits{};
+  scratch.assign(digits.data(),
+                 std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr);
+  return {scratch, value < 0 ? Value::Kind::negative : Value::Kind::word};
+}
+
+template <class T>
+Value fraction(const ArrowArray& array, std::int64_t index, std::string& scratch) {
+  const T value = element<T>(array, 1, index);
+  if (std::isnan(value)) return {};
+  std::array<char, 400> digits{};
+  scratch.assign(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), value,
+                                              std::chars_format::fixed)
+                                    .ptr);
+  if (std::isfinite(value) && scratch.find('.') == std::string::npos) scratch += ".0";
+  return {scratch, Value::Kind::fraction};
+}
+
+template <class Offset>
+std::string_view bytes(const ArrowArray& array, std::int64_t index) {
+  const auto begin = element<Offset>(array, 1, index);
+  const auto end = element<Offset>(array, 1, index + 1);
+  if (begin == end) return {};
+  return {static_cast<const char*>(array.buffers[2]) + begin,
+          static_cast<std::size_t>(end - begin)};
+}
+
+// A string view: 4 bytes of length, then up to 12 bytes inside, or a prefix, the number of a data
+// buffer and an offset in it.
+std::string_view viewed_bytes(const ArrowArray& array, std::int64_t index) {
+  const auto* view = static_cast<const char*>(array.buffers[1]) + index * 16;
+  std::int32_t length = 0;
+  std::memcpy(&length, view, 4);
+  if (length <= 12) return {view + 4, static_cast<std::size_t>(length)};
+  std::int32_t buffer = 0;
+  std::int32_t offset = 0;
+  std::memcpy(&buffer, view + 8, 4);
+  std::memcpy(&offset, view + 12, 4);
+  return {static_cast<const char*>(array.buffers[2 + buffer]) + offset,
+          static_cast<std::size_t>(length)};
+}
+
+// Of `count` units of `unit` milliseconds (or its inverse, where that is negative).
+Value time_text(std::int64_t count, std::int64_t unit, std::string& scratch) {
+  if (count == std::numeric_limits<std::int64_t>::min()) return {};  // NumPy's "not a time"
+  constexpr std::int64_t kFar = 253'402'300'799'999;                 // the end of the year 9999
+  std::int64_t ms = 0;
+  if (unit < 0) {
+    ms = count / -unit - (count % -unit < 0 ? 1 : 0);
+  } else {
+    ms = std::clamp(count, -kFar / unit, kFar / unit) * unit;
+  }
+  ms = std::clamp(ms, -kFar / 10, kFar);
+  const std::chrono::sys_time<std::chrono::milliseconds> time{std::chrono::milliseconds(ms)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::int64_t clock = (time - day).count();
+  scratch = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                        clock / 3'600'000, clock / 60'000 % 60, clock / 1000 % 60, clock % 1000);
+  return {scratch, Value::Kind::word};
+}
+
+std::int64_t time_unit(char letter) {
+  switch (letter) {
+    case 's':
+      return 1000;
+    case 'm':
+      return 1;
+    case 'u':
+      return -1000;
+    default:
+      return -1'000'000;
+  }
+}
+
+Value value_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at,
+               std::string& scratch);
+
+// The texts of a list's elements, with ", " between, as of a list in JSON.
+template <class Offset>
+Value list_text(const ArrowSchema& schema, const ArrowArray& array, std::int64_t index,
+                std::string& scratch) {
+  std::string joined;
+  std::string part;
+  const auto end = element<Offset>(array, 1, index + 1);
+  for (auto i = element<Offset>(array, 1, index); i < end; ++i) {
+    const Value value = value_at(*schema.children[0], *array.children[0], i, part);
+    if (value.empty()) continue;
+    if (!joined.empty()) joined += ", ";
+    joined += value.text;
+  }
+  scratch = std::move(joined);
+  return {scratch, Value::Kind::compound};
+}
+
+Value value_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t at,
+               std::string& scratch) {
+  if (is_null(array, at)) return {};
+  const std::int64_t index = array.offset + at;
+  const auto word = [](std::string_view text) { return Value{text, Value::Kind::word}; };
+  if (schema.dictionary != nullptr) {
+    const Value place = [&] {
+      ArrowSchema plain = schema;
+      plain.dictionary = nullptr;
+      return value_at(plain, array, at, scratch);
+    }();
+    std::int64_t entry = 0;
+    std::from_chars(place.text.data(), place.text.data() + place.text.size(), entry);
+    return value_at(*schema.dictionary, *array.dictionary, entry, scratch);
+  }
+  switch (schema.format[0]) {
+    case 'n':
+      return {};
+    case 'b':
+      return {bit(array.buffers[1], index) ? "true" : "false", Value::Kind::compound};
+    case 'c':
+      return whole<std::int8_t>(array, index, scratch);
+    case 'C':
+      return whole<std::uint8_t>(array, index, scratch);
+    case 's':
+      return whole<std::int16_t>(array, index, scratch);
+    case 'S':
+      return whole<std::uint16_t>(array, index, scratch);
+    case 'i':
+      return whole<std::int32_t>(array, index, scratch);
+    case 'I':
+      return whole<std::uint32_t>(array, index, scratch);
+    case 'l':
+      return whole<std::int64_t>(array, index, scratch);
+    case 'L':
+      return whole<std::uint64_t>(array, index, scratch);
+    case 'f':
+      return fraction<float>(array, index, scratch);
+    case 'g':
+      return fraction<double>(array, index, scratch);
+    case 'u':
+      return word(bytes<std::int32_t>(array, index));
+    case 'U':
+      return word(bytes<std::int64_t>(array, index));
+    case 'v':
+      return word(viewed_bytes(array, index));
+    case 't':
+      if (schema.format[1] == 'd' && schema.format[2] == 'D') {
+        return time_text(std::int64_t{element<std::int32_t>(array, 1, index)} * 86'400, 1000,
+                         scratch);
+      }
+      return time_text(element<std::int64_t>(array, 1, index),
+                       schema.format[1] == 'd' ? 1 : time_unit(schema.format[2]), scratch);
+    default:
+      return schema.format[1] == 'l' ? list_text<std::int32_t>(schema, array, index, scratch)
+                                     : list_text<std::int64_t>(schema, array, index, scratch);
+  }
+}
+
+bool is_known(const ArrowSchema& schema) {
+  if (schema.dictionary != nullptr) return is_known(*schema.dictionary);
+  const std::string_view format = schema.format;
+  if (format.size() == 1) return format.find_first_of("nbcCsSiIlLfguU") == 0;
+  if (format == "+l" || format == "+L") return is_known(*schema.children[0]);
+  return format == "vu" || format == "tdD" || format == "tdm" || format.starts_with("ts");
+}
+
+}  // namespace
+
+ArrowTable::ArrowTable(std::string name, ArrowArrayStream& stream)
+    : name_(std::move(name)), stream_(stream) {
+  stream.release = nullptr;  // ours from here on
+  check(stream_.get_schema(&stream_, &schema_), "its columns cannot be read");
+  if (std::string_view(schema_.format) != "+s") {
+    fail("{}: is one column (Arrow type '{}'); give a table with named columns", name_,
+         schema_.format);
+  }
+  for (std::int64_t i = 0; i < schema_.n_children; ++i) {
+    const char* column = schema_.children[i]->name;
+    names_.emplace_back(column == nullptr ? "" : column);
+    if (std::ranges::count(names_, names_.back()) > 1) {
+      fail("{}: two columns are called '{}'; rename one", name_, names_.back());
+    }
+  }
+}
+
+ArrowTable::~ArrowTable() {
+  if (schema_.release != nullptr) schema_.release(&schema_);
+  if (stream_.release != nullptr) stream_.release(&stream_);
+}
+
+void ArrowTable::check(int status, const char* step) {
+  if (status == 0) return;
+  const char* why = stream_.get_last_error(&stream_);
+  const std::string said = why == nullptr ? std::strerror(status) : why;
+  if (schema_.release != nullptr) schema_.release(&schema_);
+  stream_.release(&stream_);
+  schema_.release = nullptr;
+  stream_.release = nullptr;
+  fail("{}: {}: {}", name_, step, said);
+}
+
+void ArrowTable::read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) {
+  if (stream_.release == nullptr) fail("{}: its rows were read already; give it again", name_);
+  std::vector<std::int64_t> columns;
+  for (const std::string& column : wanted) {
+    const auto found = std::ranges::find(names_, column);
+    columns.push_back(column.empty() ? -1 : found - names_.begin());
+    if (columns.back() < 0) continue;
+    const ArrowSchema& type = *schema_.children[columns.back()];
+    if (!is_known(type)) {
+      fail("{}: column '{}' has the Arrow type '{}'; make strings or numbers of it", name_, column,
+           type.format);
+    }
+  }
+  struct Batch {
+    ArrowArray array{};
+    ~Batch() {
+      if (array.release != nullptr) array.release(&array);
+    }
+  };
+  std::vector<std::string> scratch(wanted.size());
+  std::vector<Value> row(wanted.size());
+  for (std::size_t number = 0;;) {
+    Batch batch;
+    check(stream_.get_next(&stream_, &batch.array), "its rows cannot be read");
+    const ArrowArray& array = batch.array;
+    if (array.release == nullptr) break;
+    for (std::int64_t i = 0; i < array.length; ++i, ++number) {
+      bad.guard([&] { return fmt::format("{}: row {}", name_, number); },
+                [&] {
+                  for (std::size_t c = 0; c < columns.size(); ++c) {
+                    row[c] = columns[c] < 0 ? Value{}
+                                            : value_at(*schema_.children[columns[c]],
+                                                       *array.children[columns[c]],
+                                                       array.offset + i, scratch[c]);
+                  }
+                  sink(row);
+                });
+    }
+  }
+  stream_.release(&stream_);
+  stream_.release = nullptr;
+}
+
+}  // namespace tessera
