@@ -197,16 +197,17 @@ bool is_known(const ArrowSchema& schema) {
 
 }  // namespace
 
-ArrowTable::ArrowTable(std::string name, ArrowArrayStream& stream)
-    : name_(std::move(name)), stream_(stream) {
+ArrowTable::ArrowTable(std::string name, ArrowArrayStream& stream) : name_(std::move(name)) {
+  stream_.value = stream;
   stream.release = nullptr;  // ours from here on
-  check(stream_.get_schema(&stream_, &schema_), "its columns cannot be read");
-  if (std::string_view(schema_.format) != "+s") {
+  check(stream_.value.get_schema(&stream_.value, &schema_.value), "its columns cannot be read");
+  const ArrowSchema& schema = schema_.value;
+  if (std::string_view(schema.format) != "+s") {
     fail("{}: is one column (Arrow type '{}'); give a table with named columns", name_,
-         schema_.format);
+         schema.format);
   }
-  for (std::int64_t i = 0; i < schema_.n_children; ++i) {
-    const char* column = schema_.children[i]->name;
+  for (std::int64_t i = 0; i < schema.n_children; ++i) {
+    const char* column = schema.children[i]->name;
     names_.emplace_back(column == nullptr ? "" : column);
     if (std::ranges::count(names_, names_.back()) > 1) {
       fail("{}: two columns are called '{}'; rename one", name_, names_.back());
@@ -214,63 +215,47 @@ ArrowTable::ArrowTable(std::string name, ArrowArrayStream& stream)
   }
 }
 
-ArrowTable::~ArrowTable() {
-  if (schema_.release != nullptr) schema_.release(&schema_);
-  if (stream_.release != nullptr) stream_.release(&stream_);
-}
-
 void ArrowTable::check(int status, const char* step) {
   if (status == 0) return;
-  const char* why = stream_.get_last_error(&stream_);
-  const std::string said = why == nullptr ? std::strerror(status) : why;
-  if (schema_.release != nullptr) schema_.release(&schema_);
-  stream_.release(&stream_);
-  schema_.release = nullptr;
-  stream_.release = nullptr;
-  fail("{}: {}: {}", name_, step, said);
+  const char* why = stream_.value.get_last_error(&stream_.value);
+  fail("{}: {}: {}", name_, step, why == nullptr ? std::strerror(status) : why);
 }
 
 void ArrowTable::read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) {
-  if (stream_.release == nullptr) fail("{}: its rows were read already; give it again", name_);
+  if (stream_.value.release == nullptr)
+    fail("{}: its rows were read already; give it again", name_);
+  const ArrowSchema& schema = schema_.value;
   std::vector<std::int64_t> columns;
   for (const std::string& column : wanted) {
     const auto found = std::ranges::find(names_, column);
     columns.push_back(column.empty() ? -1 : found - names_.begin());
     if (columns.back() < 0) continue;
-    const ArrowSchema& type = *schema_.children[columns.back()];
+    const ArrowSchema& type = *schema.children[columns.back()];
     if (!is_known(type)) {
       fail("{}: column '{}' has the Arrow type '{}'; make strings or numbers of it", name_, column,
            type.format);
     }
   }
-  struct Batch {
-    ArrowArray array{};
-    ~Batch() {
-      if (array.release != nullptr) array.release(&array);
-    }
-  };
   std::vector<std::string> scratch(wanted.size());
   std::vector<Value> row(wanted.size());
   for (std::size_t number = 0;;) {
-    Batch batch;
-    check(stream_.get_next(&stream_, &batch.array), "its rows cannot be read");
-    const ArrowArray& array = batch.array;
+    ArrowOwned<ArrowArray> batch;
+    check(stream_.value.get_next(&stream_.value, &batch.value), "its rows cannot be read");
+    const ArrowArray& array = batch.value;
     if (array.release == nullptr) break;
     for (std::int64_t i = 0; i < array.length; ++i, ++number) {
       bad.guard([&] { return fmt::format("{}: row {}", name_, number); },
                 [&] {
                   for (std::size_t c = 0; c < columns.size(); ++c) {
-                    row[c] = columns[c] < 0 ? Value{}
-                                            : value_at(*schema_.children[columns[c]],
-                                                       *array.children[columns[c]],
-                                                       array.offset + i, scratch[c]);
+                    if (columns[c] < 0) continue;  // stays absent
+                    row[c] = value_at(*schema.children[columns[c]], *array.children[columns[c]],
+                                      array.offset + i, scratch[c]);
                   }
                   sink(row);
                 });
     }
   }
-  stream_.release(&stream_);
-  stream_.release = nullptr;
+  stream_.release();
 }
 
 }  // namespace tessera

@@ -41,6 +41,21 @@ struct ArrowArrayStream {
   void* private_data;
 };
 
+/// Releases one of the structs at the end, unless that was done or it was never filled.
+template <class Struct>
+struct ArrowOwned {
+  Struct value{};
+
+  ArrowOwned() = default;
+  ~ArrowOwned() { release(); }
+  ArrowOwned(const ArrowOwned&) = delete;
+  ArrowOwned& operator=(const ArrowOwned&) = delete;
+  void release() {
+    if (value.release != nullptr) value.release(&value);
+    value.release = nullptr;
+  }
+};
+
 /// A table in memory: the rows of an Arrow stream, read batch by batch where they lie. Columns may
 /// be whole numbers, floats, booleans, strings (with 32- or 64-bit offsets, or views), dates, times
 /// and dictionaries or lists of these. A null is absent, and so is NaN, as other tables write it; a
@@ -50,9 +65,6 @@ class ArrowTable : public Records {
   /// Takes the stream over. `name` stands for the table in messages. Throws Error if the stream
   /// fails, is no table, or has columns of one name.
   ArrowTable(std::string name, ArrowArrayStream& stream);
-  ~ArrowTable() override;
-  ArrowTable(const ArrowTable&) = delete;
-  ArrowTable& operator=(const ArrowTable&) = delete;
 
   const std::string& name() const override { return name_; }
   const std::vector<std::string>& names() const override { return names_; }
@@ -63,8 +75,8 @@ class ArrowTable : public Records {
   void check(int status, const char* step);
 
   std::string name_;
-  ArrowArrayStream stream_;
-  ArrowSchema schema_{};
+  ArrowOwned<ArrowArrayStream> stream_;
+  ArrowOwned<ArrowSchema> schema_;
   std::vector<std::string> names_;
 };
 

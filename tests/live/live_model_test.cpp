@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "index/top_items.h"
 #include "live/small_bundle.h"
 #include "testing/errors.h"
 #include "text/sentence_folder.h"
@@ -56,6 +57,31 @@ TEST_P(Served, RecommendsTheBestScoresOfTheCatalogue) {
       EXPECT_NEAR(all[i].score, expected[static_cast<std::size_t>(all[i].item)], 1e-5);
       if (i > 0) {
         EXPECT_GE(all[i - 1].score, all[i].score);
+      }
+    }
+  }
+}
+
+TEST_P(Served, RecommendsForManyBitwiseAsTheCatalogueDoes) {
+  std::vector<Numbers> histories;
+  for (std::int32_t i = 0; i < 600; ++i) {  // more than one block of them
+    histories.emplace_back();
+    for (std::int32_t j = 0; j <= i % 7; ++j) histories.back().push_back((3 * i + 5 * j) % 16);
+  }
+  const std::vector<History> views(histories.begin(), histories.end());
+  const auto index = build_index(bundle.model, bundle.catalogue);
+  for (const bool exclude : {true, false}) {
+    std::vector<SearchFilter> filters(exclude ? histories.size() : 0);
+    for (std::size_t i = 0; i < filters.size(); ++i) filters[i].excluded = histories[i];
+    const auto expected = top_items(bundle.model, bundle.catalogue, *index, views,
+                                    {.k = 5, .exclude_history = exclude});
+    const auto lists = model->recommend_many(views, 5, filters);
+    ASSERT_EQ(lists.size(), expected.size());
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      ASSERT_EQ(lists[i].size(), expected[i].size());
+      for (std::size_t j = 0; j < lists[i].size(); ++j) {
+        EXPECT_EQ(lists[i][j].item, expected[i][j].item);
+        EXPECT_EQ(lists[i][j].score, expected[i][j].score);
       }
     }
   }

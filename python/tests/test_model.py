@@ -1,0 +1,230 @@
+"""What a model answers: as the command line does, and consistent in itself."""
+
+import json
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import tessera
+from conftest import TINY
+
+
+def line_of(items):
+    return [item["id"] for item in items], np.array([item["score"] for item in items], np.float32)
+
+
+def test_one_history_gets_what_the_command_line_recommends(shop, model, program):
+    for user in shop.user_ids[:5]:
+        history = shop.history(user)
+        answer = json.loads(
+            program("recommend", "--model", "model", "--history", ",".join(history), "-k", 7, "--json")
+        )
+        ids, scores = line_of(answer["items"])
+        items, ours = model.recommend(history, k=7)
+        assert items.tolist() == ids
+        assert ours.dtype == np.float32 and np.array_equal(ours, scores)
+
+
+def test_many_users_get_what_the_command_line_recommends(here, shop, model, program):
+    users = shop.user_ids
+    (here / "users.txt").write_text("".join(user + "\n" for user in users))
+    lines = program("recommend", "--model", "model", "--users", "users.txt", "-k", 5, "--json")
+    answers = [line_of(json.loads(line)["items"]) for line in lines.splitlines()]
+    items, scores = model.recommend_many([shop.history(user) for user in users], k=5)
+    assert items.shape == scores.shape == (300, 5)
+    assert items.tolist() == [ids for ids, _ in answers]
+    assert np.array_equal(scores, np.stack([scores for _, scores in answers]))
+
+
+def test_repeats_are_left_out_unless_they_are_wanted(model):
+    history = ["S000012", "S000100", "S000003"]
+    items, scores = model.recommend(history, k=10000)
+    assert len(items) == 147 and not set(items) & set(history)
+    assert len(model.recommend(history, k=10000, repeats=True).items) == 150
+    assert (np.diff(scores) <= 0).all()
+
+
+def test_shorter_lists_are_filled_up(model):
+    items, scores = model.recommend_many([["S000012"], ["S000012", "S000003"]], k=149)
+    assert items[0, 148] is not None and items[1, 148] is None
+    assert np.isfinite(scores[0]).all() and np.isnan(scores[1]).tolist() == [False] * 148 + [True]
+    empty = model.recommend_many([], k=3)
+    assert empty.items.shape == empty.scores.shape == (0, 3)
+
+
+def test_scores_are_products_of_states_and_vectors(shop, model):
+    histories = [shop.history(user) for user in shop.user_ids[:20]]
+    states, vectors = model.states(histories), model.vectors()
+    assert states.shape == (20, model.width) and vectors.shape == (150, model.width)
+    place = {item: i for i, item in enumerate(model.item_ids)}
+    for state, history in zip(states, histories):
+        items, scores = model.recommend(history, k=147, repeats=True)
+        expected = vectors[[place[item] for item in items]].astype(float) @ state.astype(float)
+        np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_histories_of_any_kind(model, tmp_path):
+    pandas, polars, pyarrow = map(pytest.importorskip, ["pandas", "polars", "pyarrow"])
+    history = ["S000012", "S000100"]
+    expected = model.recommend(history).items.tolist()
+    for kind in tuple, np.array, pandas.Series, polars.Series, pyarrow.array:
+        assert model.recommend(kind(history)).items.tolist() == expected
+
+
+def test_whole_numbers_are_ids(tmp_path):
+    events = {"user": [u for u in range(60) for _ in range(5)], "item": [i % 13 for i in range(300)]}
+    data = tessera.prepare(events, tmp_path / "data", order="file")
+    model = tessera.fit(data, tmp_path / "model", progress=False, tokens="id", **TINY)
+    expected = model.recommend(["3", "12"]).items.tolist()
+    for history in [3, 12], np.array([3, 12], np.uint8), [np.int64(3), 12]:
+        assert model.recommend(history).items.tolist() == expected
+    assert model.levels == 0 and model.tokens().shape == (13, 0) and model.codebooks == []
+    with pytest.raises(tessera.Error, match="ID tokens alone"):
+        model.add_items(["new"], ["a text"])
+
+
+def test_tokens_are_the_bundles(here, model):
+    lines = [json.loads(line) for line in (here / "model" / "items.jsonl").read_text().splitlines()]
+    assert model.item_ids == [line["id"] for line in lines]
+    assert model.titles == [line["title"] for line in lines]
+    tokens = model.tokens()
+    assert tokens.dtype == np.int32 and tokens.tolist() == [line["codes"] for line in lines]
+    assert np.array_equal(model.tokens(model.item_ids[5:9]), tokens[5:9])
+
+
+def test_vectors_are_sums_of_codebook_rows_and_an_id_token(model):
+    sums = sum(book[codes] for book, codes in zip(model.codebooks, model.tokens().T))
+    np.testing.assert_allclose(model.vectors()[:, : sums.shape[1]], sums, rtol=1e-5, atol=1e-6)
+    assert not model.codebooks[0].flags.writeable
+
+
+def test_statistics_and_neighbours_are_the_command_lines(model, program):
+    assert model.statistics() == json.loads(program("tokens", "--model", "model", "--json"))
+    shown = json.loads(program("tokens", "--model", "model", "--item", "S000012", "--json"))
+    items, cosines = model.similar("S000012", k=10)
+    assert sorted(items) == sorted(line["id"] for line in shown["neighbours"])
+    np.testing.assert_allclose(
+        cosines, [line["cosine"] for line in shown["neighbours"]], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_an_explanation_adds_up(model):
+    history = ["S000012", "S000100", "S000003"]
+    why = model.explain(history, "S000050")
+    items, scores = model.recommend(history, k=147)
+    assert why["score"] == pytest.approx(scores[items.tolist().index("S000050")], abs=1e-5)
+    assert sum(why["tokens"]) + why["id_token"] == pytest.approx(why["score"], abs=1e-5)
+    without = model.explain(history[:1] + history[2:], "S000050")["score"]
+    assert why["history"][1] == pytest.approx(why["score"] - without, abs=1e-5)
+
+
+def test_the_map_shows_every_item(model):
+    items, places, codes = model.map()
+    assert items == model.item_ids and places.shape == (150, 2)
+    assert np.array_equal(codes, model.tokens()[:, 0])
+    centred = model.vectors() - model.vectors().astype(float).mean(axis=0)
+    variances = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
+    np.testing.assert_allclose((places.astype(float) ** 2).sum(axis=0), variances, rtol=0.2)
+
+
+def test_a_new_item_has_its_texts_tokens_and_no_id_token(shop, model):
+    tokens = model.add_items(["new", "newer"], [shop.texts[0], shop.texts[1]], titles=["New", "Newer"])
+    assert np.array_equal(tokens, model.tokens(shop.item_ids[:2]))
+    assert model.item_ids[-2:] == ["new", "newer"] and model.titles[-2:] == ["New", "Newer"]
+    ids = model.settings["id_dims"]
+    assert not model.vectors(["new"])[0, -ids:].any()
+    assert np.array_equal(
+        model.vectors(["new"])[0, :-ids], model.vectors(shop.item_ids[:1])[0, :-ids]
+    )
+    items, _ = model.recommend(["S000012"], k=10000)
+    assert {"new", "newer"} <= set(items)
+    assert "new" not in model.recommend(["new"], k=10000).items  # it may stand in a history
+    assert repr(model) == "Model('model': 152 items, 2 of them added)"
+
+
+def test_embeddings_add_what_texts_add(shop, model):
+    by_text = model.add_items(["by text"], [shop.texts[7]])
+    by_vector = model.add_items(["by vector"], embeddings=shop.embeddings[7:8])
+    assert np.array_equal(by_text, by_vector)
+    assert np.array_equal(model.vectors(["by text"]), model.vectors(["by vector"]))
+
+
+def test_an_item_put_again_keeps_its_id_token(shop, model):
+    item = shop.item_ids[4]
+    before = model.vectors([item])
+    model.add_items([item], [shop.texts[4]])
+    assert np.array_equal(model.vectors([item]), before)
+    assert len(model.item_ids) == 150
+
+
+def test_removed_items_are_gone(model):
+    model.remove_items(["S000012", "S000013"])
+    assert len(model.item_ids) == 148
+    assert "S000012" not in model.recommend(["S000100"], k=10000).items
+    with pytest.raises(tessera.Error, match="'S000012' is not in"):
+        model.recommend(["S000012"])
+    with pytest.raises(tessera.Error, match="'S000012' is not in"):
+        model.remove_items(["S000100", "S000012"])
+    assert "S000100" in model.item_ids
+
+
+def test_pickling_goes_by_path(shop, model, monkeypatch, here):
+    stored = pickle.dumps((shop, model))
+    monkeypatch.chdir("/")
+    data, again = pickle.loads(stored)
+    assert len(stored) < 1000
+    assert data.fingerprint == shop.fingerprint
+    expected = model.recommend(["S000012"])
+    assert again.recommend(["S000012"]).items.tolist() == expected.items.tolist()
+    model.add_items(["new"], [shop.texts[0]])
+    with pytest.raises(pickle.PicklingError, match="1 items were added"):
+        pickle.dumps(model)
+
+
+def test_two_models_in_one_process_do_not_know_each_other(shop, model):
+    other = tessera.fit(shop, "other", progress=False, **dict(TINY, tokens="semantic", seed=8))
+    alone = [model.recommend(["S000012"]).scores, other.recommend(["S000012"]).scores]
+    other.add_items(["new"], [shop.texts[0]])
+    other.remove_items(["S000013"])
+    assert "new" not in model.item_ids and "S000013" in model.item_ids
+    assert not np.array_equal(alone[0], alone[1])
+    assert np.array_equal(model.recommend(["S000012"]).scores, alone[0])
+    del other
+    assert np.array_equal(model.recommend(["S000012"]).scores, alone[0])
+
+
+def test_threads_get_the_answers_that_one_gets(shop, model):
+    histories = [shop.history(user) for user in shop.user_ids]
+    expected = [model.recommend(history, k=5) for history in histories]
+    wrong, start = [], threading.Barrier(5)
+
+    def ask():
+        start.wait()
+        for history, answer in zip(histories, expected):
+            items, scores = model.recommend(history, k=5)
+            if items.tolist() != answer.items.tolist() or not np.array_equal(scores, answer.scores):
+                wrong.append(history)
+
+    def change():
+        start.wait()
+        for i in range(50):  # nothing that the others could see
+            model.add_items([f"new {i}"], [shop.texts[i]])
+            model.remove_items([f"new {i}"])
+            model.similar("S000012")
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    model.recommend_many(histories, k=5)
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    threads = [threading.Thread(target=change) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(model.item_ids) == 150

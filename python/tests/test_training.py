@@ -1,0 +1,204 @@
+"""Training: the bits of the command line, callbacks, interruption, progress."""
+
+import io
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import tessera
+from conftest import TINY, files_of
+
+
+def bits(bundle):
+    """What must be equal: all files but clocks and paths."""
+    files = files_of(bundle)
+    files.pop("checkpoint.safetensors", None)  # holds seconds
+    files.pop("evaluations.jsonl", None)
+    lines = [json.loads(line) for line in files.pop("training.jsonl").splitlines()]
+    for line in lines:
+        del line["seconds"]
+    config = json.loads(files.pop("config.json"))
+    del config["data"]["directory"]
+    return files, lines, config
+
+
+def words(settings):
+    return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+@pytest.mark.parametrize("tokens", ["unified", "semantic", "id"])
+def test_the_command_line_gives_the_same_bits(tokens, threads, here, shop, program):
+    settings = dict(TINY, tokens=tokens, seed=5)
+    tessera.fit(shop, "python", progress=False, threads=threads, **settings)
+    program(
+        "--threads", threads, "train", "--data", "shop", "--out", "line", *words(settings)
+    )
+    assert bits("python") == bits("line")
+
+
+@pytest.mark.parametrize("protocol", ["full", "sampled"])
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_evaluation_is_the_command_lines(protocol, split, shop, model, program):
+    ours = model.evaluate(shop, split=split, protocol=protocol, seed=4, baselines=True)
+    theirs = json.loads(
+        program("evaluate", "--model", "model", "--data", "shop", "--split", split, "--protocol",
+                protocol, "--seed", 4, "--baselines", "--json", "-")
+    )  # fmt: skip
+    assert ours == theirs
+
+
+def test_evaluation_compares_and_takes_note(shop, model):
+    other = tessera.fit(shop, "other", progress=False, **dict(TINY, seed=2))
+    report = tessera.evaluate("model", "shop", compare=other)
+    assert report["difference"]["model"] == "other"
+    assert len((pathlib.Path("model") / "evaluations.jsonl").read_text().splitlines()) == 1
+
+
+def test_wrong_words_of_an_evaluation(shop, model, here):
+    with pytest.raises(tessera.UsageError, match="split 'train': it must be test or validation"):
+        model.evaluate(shop, split="train")
+    with pytest.raises(tessera.UsageError, match="negatives belongs to protocol sampled"):
+        model.evaluate(shop, negatives="file")
+    tessera.simulate("else", users=300, items=150, seed=4)
+    with pytest.raises(tessera.Error, match="was trained on other data"):
+        model.evaluate("else")
+
+
+def test_callbacks_see_every_epoch_and_can_end_the_training(shop):
+    seen = []
+    settings = dict(TINY, epochs=9)
+    tessera.fit(
+        shop, "stopped", progress=False, callbacks=[seen.append, lambda e: e.epoch < 3], **settings
+    )
+    assert [epoch.epoch for epoch in seen] == [1, 2, 3]
+    assert all(epoch.epochs == 9 and epoch.loss > 0 for epoch in seen)
+    log = tessera.Model("stopped").training
+    assert [line["validation"] for line in log] == [epoch.validation for epoch in seen]
+    best = max(seen, key=lambda epoch: epoch.validation["MRR"])
+    assert [e.epoch for e in seen if e.best][-1] == best.epoch
+
+
+def test_what_a_callback_raises_comes_out_and_the_state_is_saved(shop):
+    def fails(epoch):
+        raise LookupError(f"at {epoch.epoch}")
+
+    with pytest.raises(LookupError, match="at 1"):
+        tessera.fit(shop, "resumed", progress=False, callbacks=fails, **TINY)
+    tessera.fit(shop, "resumed", progress=False, resume=True)
+    tessera.fit(shop, "whole", progress=False, **TINY)
+    assert bits("resumed") == bits("whole")
+
+
+def test_wrong_settings(shop):
+    for settings, message in [
+        (dict(epoch=3), "epoch.*epochs"),
+        (dict(tokens="words"), "tokens = 'words'"),
+        (dict(epochs=0), r"epochs = 0"),
+        (dict(recipe="secret"), "secret"),
+        (dict(resume=True, epochs=3), "settings do not go with resume"),
+        (dict(threads=-1), "threads = -1"),
+    ]:
+        with pytest.raises(tessera.UsageError, match=message):
+            tessera.fit(shop, "out", progress=False, **settings)
+    with pytest.raises(tessera.Error, match="checkpoint"):
+        tessera.fit(shop, "out", progress=False, resume=True)
+
+
+SLOW = dict(TINY, epochs=400, patience=400)
+
+INTERRUPTED = """
+import sys, tessera
+settings = {settings}
+try:
+    tessera.fit("shop", "resumed", progress=False, callbacks=lambda e: print(e.epoch, flush=True),
+                **settings)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    sys.exit(7)
+"""
+
+
+def test_ctrl_c_saves_and_resuming_gives_the_same_bits(shop):
+    settings = dict(TINY, epochs=12, patience=12, batch_users=4)  # many steps an epoch
+    child = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED.format(settings=settings)], stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert child.stdout.readline() == "1\n"
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=60)
+    assert child.returncode == 7 and out.endswith("interrupted\n")
+    assert "12\n" not in out
+    tessera.fit(shop, "resumed", progress=False, resume=True)
+    tessera.fit(shop, "whole", progress=False, **settings)
+    assert bits("resumed") == bits("whole")
+
+
+def test_other_threads_run_while_a_model_is_trained(shop):
+    # A thread of Python that only the GIL could stop ends the training.
+    import threading
+
+    done = threading.Event()
+
+    def work():
+        for _ in range(1000):
+            sum(range(1000))
+        done.set()
+
+    thread = threading.Thread(target=work)
+    states = []
+    thread.start()
+    tessera.fit(
+        shop, "out", progress=False, callbacks=lambda e: states.append(done.is_set()) or not states[-1],
+        **SLOW,
+    )  # fmt: skip
+    thread.join()
+    assert states[-1]  # before the 400th epoch
+
+
+def test_training_leaves_the_threads_cpus_as_they_were(shop):
+    before = os.sched_getaffinity(0)
+    during = []
+    tessera.fit(
+        shop, "out", progress=False, callbacks=lambda e: during.append(os.sched_getaffinity(0)),
+        **TINY,
+    )  # fmt: skip
+    assert os.sched_getaffinity(0) == before
+    assert len(during) == TINY["epochs"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_in_a_log_is_a_line_an_epoch(shop, monkeypatch):
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    tessera.fit(shop, "out", **TINY)
+    lines = log.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines] == [["epoch", "1"], ["epoch", "2"]]
+    assert "\r" not in log.getvalue()
+
+
+def test_progress_on_a_terminal_is_written_over(shop, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    tessera.fit(shop, "out", **TINY)
+    assert screen.getvalue().count("\n") == TINY["epochs"]
+    assert "\repoch   2  loss" in screen.getvalue()
+
+
+def test_progress_in_a_notebook_is_written_over(shop, monkeypatch):
+    cell = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", cell)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    tessera.fit(shop, "out", **TINY)
+    assert "\repoch   2  loss" in cell.getvalue()
