@@ -95,8 +95,7 @@ void add_dense_adam(Operands& operands) {
 void add_adam_of_rows(Operands& operands) {
   constexpr std::size_t kRows = 1'000'000, kDims = 8, kStep = 100;
   Matrix &m = operands.matrix(kRows, kDims), &v = operands.matrix(kRows, kDims),
-         &value = operands.matrix(kRows, kDims), &grad = operands.matrix(kItems, kDims),
-         &whole_grad = operands.matrix(kRows, kDims);
+         &value = operands.matrix(kRows, kDims), &grad = operands.matrix(kRows, kDims);
   for (float& x : v.span()) x = x * x;
   const std::span<float> done = operands.vector(kRows);
   std::vector<std::int32_t>& rows = operands.numbers(kItems, kRows / kItems);
@@ -111,7 +110,7 @@ void add_adam_of_rows(Operands& operands) {
         for (const std::int32_t n : rows) done[row(n)] = kStep - 10;
         adam_update_rows({}, factors, kStep, rows, grad, m, v, value, done);
       },
-      [&] { plain_adam({}, kStep, whole_grad.span(), m.span(), v.span(), value.span()); });
+      [&] { plain_adam({}, kStep, grad.span(), m.span(), v.span(), value.span()); });
 }
 
 }  // namespace

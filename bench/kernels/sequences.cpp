@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::size_t kHeads = 2, kHidden = 64, kHeadDims = kHidden / kHeads;
 
-/// One head of one sequence at a time, by the definition; `probabilities` is a square of the
-/// longest sequence.
+/// One head of one sequence at a time, by the definition.
 struct PlainAttention {
   std::span<const std::int32_t> offsets;
   const Matrix &q, &k, &v;
