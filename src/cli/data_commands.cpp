@@ -121,6 +121,8 @@ void add_simulate(CLI::App& app) {
   command->add_option("--items", options.items, "Number of items")
       ->check(count_from(1))
       ->capture_default_str();
+  command->add_option("--mean-events", options.mean_events, "Mean events a user")
+      ->capture_default_str();
   command->add_option("--seed", options.seed, "Seed of the simulation")
       ->check(kSeed)
       ->capture_default_str();

@@ -18,7 +18,8 @@
 namespace tessera {
 #ifndef TESSERA_KERNELS_ATTENTION_HEAD_
 #define TESSERA_KERNELS_ATTENTION_HEAD_
-// One head of one sequence, [length, head dims] each; P is the packed lower triangle.
+// One head of one sequence, [length, head dims] each, or q of its last positions alone; P has a row
+// for each of q, packed: as long as the positions up to it.
 struct HeadView {
   MatrixView<const float> q, k, v;
   float dropout;
@@ -55,7 +56,7 @@ void HeadForward(const HeadView& head, float* p, const MatrixView<float>& out) {
   const float scale = 1.0F / std::sqrt(static_cast<float>(dims));
   std::uint32_t pair = 0;
   for (size_t i = 0; i < head.q.rows; ++i) {
-    const size_t n = i + 1;
+    const size_t n = head.k.rows - head.q.rows + i + 1;
     float largest = -1e30F;
     for (size_t j = 0; j < n; ++j) {
       p[j] = scale * Dot(head.q[i], head.k[j], dims);
@@ -179,6 +180,26 @@ void causal_attention(const AttentionShape& shape, MatrixView<const float> q,
   for_heads(shape, q, k, v, starts, [&](const HeadView& head, const HeadPlace& place) {
     HWY_DYNAMIC_DISPATCH(HeadForward)
     (head, probabilities.data() + place.first_probability, place.in(out));
+  });
+}
+
+void last_attention(SequenceOffsets offsets, std::size_t heads, MatrixView<const float> q,
+                    MatrixView<const float> k, MatrixView<const float> v,
+                    std::span<float> probabilities, MatrixView<float> out) {
+  const std::size_t dims = q.cols / heads;
+  parallel_for(q.rows, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t s = begin; s < end; ++s) {
+      const auto first = static_cast<std::size_t>(offsets[s]);
+      const std::size_t length = length_of(offsets, s);
+      if (length == 0) std::ranges::fill(out.row(s), 0.0F);
+      for (std::size_t h = 0; h < heads && length > 0; ++h) {
+        const HeadPlace place{first, length, h * dims, dims, first * heads + h * length};
+        const auto in_row = [&](auto m) { return m.row_block(s, 1).col_block(place.column, dims); };
+        HWY_DYNAMIC_DISPATCH(HeadForward)
+        (HeadView{in_row(q), place.in(k), place.in(v), 0.0F, 0, 0},
+         probabilities.data() + place.first_probability, in_row(out));
+      }
+    }
   });
 }
 

@@ -25,7 +25,13 @@ void causal_attention(const AttentionShape& shape, MatrixView<const float> q,
                       MatrixView<const float> k, MatrixView<const float> v,
                       std::span<float> probabilities, std::span<std::size_t> starts,
                       MatrixView<float> out);
-/// Sets dq, dk and dv.
+/// The same at the last position of each sequence alone and without dropout: q and out are
+/// [sequences, heads · head dims], `probabilities` [positions · heads] is scratch. An empty
+/// sequence gets 0.
+void last_attention(SequenceOffsets offsets, std::size_t heads, MatrixView<const float> q,
+                    MatrixView<const float> k, MatrixView<const float> v,
+                    std::span<float> probabilities, MatrixView<float> out);
+/// Of causal_attention: sets dq, dk and dv.
 void causal_attention_backward(const AttentionShape& shape, MatrixView<const float> q,
                                MatrixView<const float> k, MatrixView<const float> v,
                                std::span<const float> probabilities,

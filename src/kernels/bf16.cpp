@@ -31,23 +31,36 @@ void ReluBackwardSums(const MatrixView<const Bf16>& y, const MatrixView<Bf16>& d
   const hn::ScalableTag<float> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   const hn::Repartition<std::int16_t, decltype(d)> dh;
-  for (; c + hn::Lanes(dh) <= n; c += hn::Lanes(dh)) {
-    auto even = hn::Zero(d);
-    auto odd = hn::Zero(d);
-    for (size_t row = 0; row < dy.rows; ++row) {
-      auto* at = reinterpret_cast<std::int16_t*>(dy[row] + first + c);
-      auto gradient = hn::LoadU(dh, at);
-      if (masked) {
-        // An activation is positive as a brain float where its bits are as an integer.
-        const auto bits = hn::LoadU(dh, reinterpret_cast<const std::int16_t*>(y[row] + first + c));
-        gradient = hn::IfThenElseZero(hn::Gt(bits, hn::Zero(dh)), gradient);
-        hn::StoreU(gradient, dh, at);
-      }
-      const auto pair = hn::BitCast(du, gradient);
-      even = hn::Add(even, hn::BitCast(d, hn::ShiftLeft<16>(pair)));
-      odd = hn::Add(odd, hn::BitCast(d, hn::And(pair, hn::Set(du, 0xffff0000U))));
+  const size_t lanes = hn::Lanes(dh);
+  const auto gradient_at = [&](size_t row, size_t column) HWY_ATTR {
+    auto* at = reinterpret_cast<std::int16_t*>(dy[row] + first + column);
+    auto gradient = hn::LoadU(dh, at);
+    if (masked) {
+      // An activation is positive as a brain float where its bits are as an integer.
+      const auto* activation = reinterpret_cast<const std::int16_t*>(y[row] + first + column);
+      const auto positive = hn::Gt(hn::LoadU(dh, activation), hn::Zero(dh));
+      gradient = hn::IfThenElseZero(positive, gradient);
+      hn::StoreU(gradient, dh, at);
     }
-    hn::StoreInterleaved2(even, odd, d, sums + c);
+    return hn::BitCast(du, gradient);
+  };
+  const auto even_of = [&](auto pair) HWY_ATTR { return hn::BitCast(d, hn::ShiftLeft<16>(pair)); };
+  const auto odd_of = [&](auto pair) HWY_ATTR {
+    return hn::BitCast(d, hn::And(pair, hn::Set(du, 0xffff0000U)));
+  };
+  // Two vectors at a time: additions that do not wait for each other.
+  for (; c + 2 * lanes <= n; c += 2 * lanes) {
+    auto even0 = hn::Zero(d), odd0 = even0, even1 = even0, odd1 = even0;
+    for (size_t row = 0; row < dy.rows; ++row) {
+      const auto pair0 = gradient_at(row, c);
+      const auto pair1 = gradient_at(row, c + lanes);
+      even0 = hn::Add(even0, even_of(pair0));
+      odd0 = hn::Add(odd0, odd_of(pair0));
+      even1 = hn::Add(even1, even_of(pair1));
+      odd1 = hn::Add(odd1, odd_of(pair1));
+    }
+    hn::StoreInterleaved2(even0, odd0, d, sums + c);
+    hn::StoreInterleaved2(even1, odd1, d, sums + c + lanes);
   }
 #endif
   for (; c < n; ++c) {
@@ -83,7 +96,7 @@ void to_bf16(MatrixView<const float> x, MatrixView<Bf16> y) {
 
 void relu_backward_sums(MatrixView<const Bf16> y, MatrixView<Bf16> dy, std::span<float> sums) {
   // Threads share the columns in whole cache lines, so that every sum has one fixed order.
-  constexpr std::size_t kLine = 32;
+  constexpr std::size_t kLine = 64;
   const std::size_t lines = (dy.cols + kLine - 1) / kLine;
   parallel_for(lines, 1 + 16384 / std::max<std::size_t>(dy.rows * kLine, 1),
                [&](std::size_t begin, std::size_t end) {

@@ -84,14 +84,30 @@ void AddScaled(float alpha, const float* x, float* y, size_t n) {
 }
 
 // Sums of columns [first, last) over all rows, one vector of columns at a time.
+// Four vectors of columns at a time: whole cache lines, and additions that do not wait for each
+// other.
 void ColumnSums(const MatrixView<const float>& x, size_t first, size_t last, float* sums) {
-  ForLanes(last - first, [&](size_t i, auto d) HWY_ATTR {
-    const float* column = x.data + first + i;
-    auto sum = hn::Zero(d);
+  const hn::ScalableTag<float> d;
+  const size_t lanes = hn::Lanes(d);
+  size_t c = first;
+  for (; c + 4 * lanes <= last; c += 4 * lanes) {
+    auto sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
     for (size_t row = 0; row < x.rows; ++row) {
-      sum = hn::Add(sum, hn::LoadU(d, column + row * x.stride));
+      const float* at = x[row] + c;
+      sum0 = hn::Add(sum0, hn::LoadU(d, at));
+      sum1 = hn::Add(sum1, hn::LoadU(d, at + lanes));
+      sum2 = hn::Add(sum2, hn::LoadU(d, at + 2 * lanes));
+      sum3 = hn::Add(sum3, hn::LoadU(d, at + 3 * lanes));
     }
-    hn::StoreU(sum, d, sums + first + i);
+    hn::StoreU(sum0, d, sums + c);
+    hn::StoreU(sum1, d, sums + c + lanes);
+    hn::StoreU(sum2, d, sums + c + 2 * lanes);
+    hn::StoreU(sum3, d, sums + c + 3 * lanes);
+  }
+  ForLanes(last - c, [&](size_t i, auto one) HWY_ATTR {
+    auto sum = hn::Zero(one);
+    for (size_t row = 0; row < x.rows; ++row) sum = hn::Add(sum, hn::LoadU(one, x[row] + c + i));
+    hn::StoreU(sum, one, sums + c + i);
   });
 }
 
@@ -174,8 +190,9 @@ void add_scaled_rows(std::span<const float> scales, MatrixView<const float> x,
 }
 
 void column_sums(MatrixView<const float> x, std::span<float> sums) {
-  // Threads share the columns in whole cache lines, so that every sum has one fixed order.
-  constexpr std::size_t kLine = 16;
+  // Threads share the columns in blocks as ColumnSums likes them, so that every sum has one fixed
+  // order.
+  constexpr std::size_t kLine = 64;
   const std::size_t lines = (x.cols + kLine - 1) / kLine;
   parallel_for(lines, 1 + 16384 / std::max<std::size_t>(x.rows * kLine, 1),
                [&](std::size_t begin, std::size_t end) {

@@ -3,6 +3,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/error.h"
+#include "base/parallel.h"
+#include "kernels/elementwise.h"
 
 namespace tessera {
 namespace {
@@ -43,19 +45,12 @@ dnnl::matmul::primitive_desc primitive(const Desc& a, const Desc& b, const Desc*
 }
 
 template <class Out>
-void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
-              MatrixView<const Bf16> b, MatrixView<Out> c, Type out, const GemmEpilogue& epilogue) {
+void multiply_by_onednn(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
+                        MatrixView<const Bf16> b, MatrixView<Out> c, const GemmEpilogue& epilogue) {
+  constexpr Type out = std::is_same_v<Out, float> ? Type::f32 : Type::bf16;
   const bool whole_a = transpose_a == Transpose::no;
-  const std::size_t rows = whole_a ? a.rows : a.cols;
+  const std::size_t rows = c.rows, cols = c.cols;
   const std::size_t inner = whole_a ? a.cols : a.rows;
-  const std::size_t inner_b = transpose_b == Transpose::no ? b.rows : b.cols;
-  const std::size_t cols = transpose_b == Transpose::no ? b.cols : b.rows;
-  if (inner != inner_b || rows != c.rows || cols != c.cols ||
-      (!epilogue.bias.empty() && epilogue.bias.size() != cols)) {
-    fail("gemm_bf16: shapes {}×{} by {}×{} do not give {}×{}", rows, inner, inner_b, cols, c.rows,
-         c.cols);
-  }
-  if (rows == 0 || cols == 0) return;
   // The rows of `a` as it is stored are those of a batch and change at every step. Left open until
   // the call, they let one compiled primitive serve every batch: a new one costs 0.3 ms.
   const auto open = [&](std::size_t n, bool changes) {
@@ -95,6 +90,53 @@ void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf1
   }
 }
 
+Matrix widened(MatrixView<const Bf16> x) {
+  Matrix wide(x.rows, x.cols);
+  parallel_for(x.rows, 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      for (std::size_t c = 0; c < x.cols; ++c) wide[i][c] = to_float(x[i][c]);
+    }
+  });
+  return wide;
+}
+
+// Without the instructions: products of brain floats are exact in single precision.
+void multiply_widened(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
+                      MatrixView<const Bf16> b, MatrixView<float> c, const GemmEpilogue& epilogue) {
+  gemm(transpose_a, transpose_b, 1.0F, widened(a), widened(b), 0.0F, c);
+  if (epilogue.relu) {
+    const std::vector<float> none(epilogue.bias.empty() ? c.cols : 0);
+    bias_relu(c, none.empty() ? epilogue.bias : none);
+  } else if (!epilogue.bias.empty()) {
+    add_bias(c, epilogue.bias);
+  }
+}
+void multiply_widened(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
+                      MatrixView<const Bf16> b, MatrixView<Bf16> c, const GemmEpilogue& epilogue) {
+  Matrix wide(c.rows, c.cols);
+  multiply_widened(transpose_a, transpose_b, a, b, wide.view(), epilogue);
+  to_bf16(wide, c);
+}
+
+template <class Out>
+void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
+              MatrixView<const Bf16> b, MatrixView<Out> c, const GemmEpilogue& epilogue) {
+  const bool whole_a = transpose_a == Transpose::no, whole_b = transpose_b == Transpose::no;
+  const std::size_t rows = whole_a ? a.rows : a.cols, inner = whole_a ? a.cols : a.rows;
+  const std::size_t inner_b = whole_b ? b.rows : b.cols, cols = whole_b ? b.cols : b.rows;
+  if (inner != inner_b || rows != c.rows || cols != c.cols ||
+      (!epilogue.bias.empty() && epilogue.bias.size() != cols)) {
+    fail("gemm_bf16: shapes {}×{} by {}×{} do not give {}×{}", rows, inner, inner_b, cols, c.rows,
+         c.cols);
+  }
+  if (rows == 0 || cols == 0) return;
+  if (has_bf16()) {
+    multiply_by_onednn(transpose_a, transpose_b, a, b, c, epilogue);
+  } else {
+    multiply_widened(transpose_a, transpose_b, a, b, c, epilogue);
+  }
+}
+
 }  // namespace
 
 bool has_bf16() {
@@ -105,12 +147,12 @@ bool has_bf16() {
 
 void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
                MatrixView<const Bf16> b, MatrixView<float> c, const GemmEpilogue& epilogue) {
-  multiply(transpose_a, transpose_b, a, b, c, Type::f32, epilogue);
+  multiply(transpose_a, transpose_b, a, b, c, epilogue);
 }
 
 void gemm_bf16(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf16> a,
                MatrixView<const Bf16> b, MatrixView<Bf16> c, const GemmEpilogue& epilogue) {
-  multiply(transpose_a, transpose_b, a, b, c, Type::bf16, epilogue);
+  multiply(transpose_a, transpose_b, a, b, c, epilogue);
 }
 
 }  // namespace tessera

@@ -102,15 +102,7 @@ std::vector<float> item_vector(const Recommender& model, std::span<const std::in
 
 void sequence_states(const Recommender& model, MatrixView<const float> vectors,
                      SequenceOffsets offsets, StepArena& arena, MatrixView<float> states) {
-  const auto sequence = model.transformer.forward(vectors, offsets, {}, arena);
-  for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
-    if (offsets[i] == offsets[i + 1]) {
-      std::fill_n(states[i], states.cols, 0.0F);
-    } else {
-      std::copy_n(sequence.output[static_cast<std::size_t>(offsets[i + 1] - 1)], states.cols,
-                  states[i]);
-    }
-  }
+  copy_rows(model.transformer.final_states(vectors, offsets, arena), states);
 }
 
 void user_states(const Recommender& model, const Catalogue& catalogue,

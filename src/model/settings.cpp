@@ -70,12 +70,8 @@ std::vector<Distance> Settings::level_distances() const {
 }
 
 Precision Settings::training_precision() const {
-  if (precision == "fp32") return Precision::fp32;
-  if (has_bf16()) return Precision::bf16;
-  if (precision == "bf16") {
-    fail("precision = bf16: this CPU does not multiply brain floats; train with precision=fp32");
-  }
-  return Precision::fp32;
+  const bool brain_floats = precision == "bf16" || (precision == "auto" && has_bf16());
+  return brain_floats ? Precision::bf16 : Precision::fp32;
 }
 
 TransformerShape Settings::transformer() const {

@@ -33,8 +33,9 @@ struct Settings {
   double commitment_weight = 1.0;
   double reconstruction_weight = 1.0;
   double learning_rate = 1e-3;
-  std::string precision = "fp32";  ///< of training: fp32 | bf16 (of the item encoder's products) |
-                                   ///< auto (bf16 where the CPU has it)
+  /// Of training: fp32 | bf16, of the item encoder's products, which pays where the CPU multiplies
+  /// brain floats | auto, bf16 there and fp32 elsewhere.
+  std::string precision = "fp32";
   std::size_t batch_users = 256;
   std::size_t epochs = 200;
   std::size_t patience = 10;   ///< epochs without a better validation value before stopping
@@ -52,7 +53,6 @@ struct Settings {
   std::size_t width() const { return semantic_width() + id_width(); }
   std::vector<Distance> level_distances() const;
   TransformerShape transformer() const;
-  /// Throws Error for bf16 on a CPU without it.
   Precision training_precision() const;
 };
 

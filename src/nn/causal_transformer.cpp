@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/elementwise.h"
+#include "kernels/rows.h"
 
 namespace tessera {
 namespace {
@@ -70,62 +71,106 @@ void CausalTransformer::collect(ParameterList& list) {
   }
 }
 
-CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
-                                                    SequenceOffsets offsets,
-                                                    const DropoutStep& dropout_step,
-                                                    StepArena& arena) const {
-  const std::size_t rows = x.rows;
-  Cache cache;
-  cache.offsets = offsets;
-  cache.dropout = dropout_step;
-  cache.layers = arena.take<LayerCache>(layers.size());
-  const float p = dropout_step.probability;
-
+void CausalTransformer::Layer::attend(const AttentionShape& shape, LayerCache& c,
+                                      StepArena& arena) const {
   arena.stages.enter(Stage::attention);
-  MatrixView<float> state = arena.matrix(rows, shape.width);
+  for (MatrixView<float>* part : {&c.q, &c.k, &c.v, &c.attended}) {
+    *part = arena.matrix(c.input.rows, query.out());
+  }
+  c.probabilities = arena.take<float>(attention_probabilities(shape.offsets, shape.heads));
+  c.starts = arena.take<std::size_t>(shape.offsets.size());
+  query.forward(c.input, c.q);
+  key.forward(c.input, c.k);
+  value.forward(c.input, c.v);
+  causal_attention(shape, c.q, c.k, c.v, c.probabilities, c.starts, c.attended);
+}
+
+void CausalTransformer::Layer::finish(float dropout, LayerCache& c, StepArena& arena) const {
+  arena.stages.enter(Stage::attention);
+  c.middle = arena.matrix(c.input.rows, output.out());
+  output.multiply(c.attended, c.middle);
+  c.attention_norm = attention_norm.forward_residual(
+      c.input, output.bias, {dropout, stream_of(c.seed, Place::attention)}, c.middle, arena);
+
+  arena.stages.enter(Stage::feed_forward);
+  c.expanded = arena.matrix(c.input.rows, expand.out());
+  c.activated = arena.matrix(c.input.rows, expand.out());
+  expand.multiply(c.middle, c.expanded);
+  bias_gelu(c.expanded, expand.bias.value.span(), c.activated);
+  c.output = arena.matrix(c.input.rows, contract.out());
+  contract.multiply(c.activated, c.output);
+  c.feed_forward_norm = feed_forward_norm.forward_residual(
+      c.middle, contract.bias, {dropout, stream_of(c.seed, Place::feed_forward)}, c.output, arena);
+}
+
+MatrixView<float> CausalTransformer::enter(MatrixView<const float> x, SequenceOffsets offsets,
+                                           LayerNorm::Cache& cache, StepArena& arena) const {
+  arena.stages.enter(Stage::attention);
+  const MatrixView<float> state = arena.matrix(x.rows, shape.width);
   for_positions(offsets, shape.max_length, [&](std::size_t row, std::size_t position) {
     for (std::size_t c = 0; c < shape.width; ++c) {
       state[row][c] = x[row][c] + positions.value[position][c];
     }
   });
-  cache.input_norm = input_norm.forward(state, state, arena);
-  dropout(state, p, stream_of(dropout_step.seed, Place::input));
+  cache = input_norm.forward(state, state, arena);
+  return state;
+}
+
+CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
+                                                    SequenceOffsets offsets,
+                                                    const DropoutStep& dropout_step,
+                                                    StepArena& arena) const {
+  Cache cache;
+  cache.offsets = offsets;
+  cache.dropout = dropout_step;
+  cache.layers = arena.take<LayerCache>(layers.size());
+  const float p = dropout_step.probability;
+  cache.output = enter(x, offsets, cache.input_norm, arena);
+  dropout(cache.output, p, stream_of(dropout_step.seed, Place::input));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    LayerCache& c = cache.layers[i] = LayerCache{};
+    c.input = cache.output;
+    c.seed = mix_bits(dropout_step.seed + i + 1);
+    layers[i].attend({offsets, shape.heads, p, stream_of(c.seed, Place::probabilities)}, c, arena);
+    layers[i].finish(p, c, arena);
+    cache.output = c.output;
+  }
+  return cache;
+}
+
+MatrixView<float> CausalTransformer::final_states(MatrixView<const float> x,
+                                                  SequenceOffsets offsets, StepArena& arena) const {
+  const std::size_t sequences = offsets.size() - 1;
+  if (x.rows == 0) return arena.zeros(sequences, shape.width);
+  LayerCache c;
+  c.output = enter(x, offsets, c.attention_norm, arena);
+  const std::span<std::int32_t> last = arena.take<std::int32_t>(sequences);
+  for (std::size_t s = 0; s < sequences; ++s) last[s] = std::max(offsets[s + 1] - 1, 0);
 
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Layer& layer = layers[i];
-    LayerCache& c = cache.layers[i];
-    arena.stages.enter(Stage::attention);
-    c = LayerCache{};
-    c.input = state;
-    c.seed = mix_bits(dropout_step.seed + i + 1);
-    c.q = arena.matrix(rows, shape.hidden);
-    c.k = arena.matrix(rows, shape.hidden);
-    c.v = arena.matrix(rows, shape.hidden);
-    c.attended = arena.matrix(rows, shape.hidden);
-    c.probabilities = arena.take<float>(attention_probabilities(offsets, shape.heads));
-    c.starts = arena.take<std::size_t>(offsets.size());
-    layer.query.forward(state, c.q);
-    layer.key.forward(state, c.k);
-    layer.value.forward(state, c.v);
-    causal_attention({offsets, shape.heads, p, stream_of(c.seed, Place::probabilities)}, c.q, c.k,
-                     c.v, c.probabilities, c.starts, c.attended);
-    c.middle = arena.matrix(rows, shape.width);
-    layer.output.multiply(c.attended, c.middle);
-    c.attention_norm = layer.attention_norm.forward_residual(
-        state, layer.output.bias, {p, stream_of(c.seed, Place::attention)}, c.middle, arena);
-
-    arena.stages.enter(Stage::feed_forward);
-    c.expanded = arena.matrix(rows, shape.feed_forward);
-    c.activated = arena.matrix(rows, shape.feed_forward);
-    layer.expand.multiply(c.middle, c.expanded);
-    bias_gelu(c.expanded, layer.expand.bias.value.span(), c.activated);
-    state = arena.matrix(rows, shape.width);
-    layer.contract.multiply(c.activated, state);
-    c.feed_forward_norm = layer.feed_forward_norm.forward_residual(
-        c.middle, layer.contract.bias, {p, stream_of(c.seed, Place::feed_forward)}, state, arena);
+    c.input = c.output;
+    if (i + 1 < layers.size()) {
+      layer.attend({offsets, shape.heads}, c, arena);
+    } else {
+      c.k = arena.matrix(x.rows, shape.hidden);
+      c.v = arena.matrix(x.rows, shape.hidden);
+      layer.key.forward(c.input, c.k);
+      layer.value.forward(c.input, c.v);
+      c.input = arena.matrix(sequences, shape.width);
+      gather_rows(c.output, last, c.input);
+      c.q = arena.matrix(sequences, shape.hidden);
+      c.attended = arena.matrix(sequences, shape.hidden);
+      layer.query.forward(c.input, c.q);
+      last_attention(offsets, shape.heads, c.q, c.k, c.v, arena.take<float>(x.rows * shape.heads),
+                     c.attended);
+    }
+    layer.finish(0.0F, c, arena);
   }
-  cache.output = state;
-  return cache;
+  for (std::size_t s = 0; s < sequences; ++s) {
+    if (offsets[s] == offsets[s + 1]) std::ranges::fill(c.output.row(s), 0.0F);
+  }
+  return c.output;
 }
 
 MatrixView<float> CausalTransformer::backward(const Cache& cache, MatrixView<float> dy,

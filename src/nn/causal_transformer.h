@@ -23,12 +23,18 @@ struct DropoutStep {
 /// x = LN(x + attention(x)), x = LN(x + feed-forward(x)) with GELU; positions are learned and
 /// aligned to the end of the sequence (SASRec, Kang and McAuley 2018, as Lin et al. 2025 use it).
 struct CausalTransformer {
+  struct LayerCache;
   struct Layer {
     Linear query, key, value, output, expand, contract;
     LayerNorm attention_norm, feed_forward_norm;
+
+    /// Attention of all positions of cache.input with those before them.
+    void attend(const AttentionShape& shape, LayerCache& cache, StepArena& arena) const;
+    /// The rest of the layer, for rows of cache.input with their cache.attended.
+    void finish(float dropout, LayerCache& cache, StepArena& arena) const;
   };
   struct LayerCache {
-    MatrixView<float> input, q, k, v, attended, middle, expanded, activated;
+    MatrixView<float> input, q, k, v, attended, middle, expanded, activated, output;
     std::span<float> probabilities;
     std::span<std::size_t> starts;
     LayerNorm::Cache attention_norm, feed_forward_norm;
@@ -55,8 +61,17 @@ struct CausalTransformer {
   /// x [positions, width]; no sequence may be longer than max_length.
   Cache forward(MatrixView<const float> x, SequenceOffsets offsets, const DropoutStep& dropout,
                 StepArena& arena) const;
+  /// What inference needs: without dropout the output at the last position of each sequence alone,
+  /// [sequences, width], 0 for an empty one. The last layer works on those rows only.
+  MatrixView<float> final_states(MatrixView<const float> x, SequenceOffsets offsets,
+                                 StepArena& arena) const;
   /// Sets the gradients and returns dx [positions, width]. dy is overwritten.
   MatrixView<float> backward(const Cache& cache, MatrixView<float> dy, StepArena& arena);
+
+ private:
+  /// LN(x + position), before dropout.
+  MatrixView<float> enter(MatrixView<const float> x, SequenceOffsets offsets,
+                          LayerNorm::Cache& cache, StepArena& arena) const;
 };
 
 }  // namespace tessera

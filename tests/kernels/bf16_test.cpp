@@ -82,14 +82,7 @@ TEST(Bf16, ReluBackwardMasksAndSumsOnEveryTarget) {
   }
 }
 
-class GemmBf16 : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (!has_bf16()) GTEST_SKIP() << "this CPU does not multiply brain floats";
-  }
-};
-
-TEST_F(GemmBf16, EqualsPlainLoopsForAllTransposesEpiloguesAndOddShapes) {
+TEST(GemmBf16, EqualsPlainLoopsForAllTransposesEpiloguesAndOddShapes) {
   const auto stored = [](Transpose t, std::size_t rows, std::size_t cols, std::uint64_t seed) {
     return t == Transpose::no ? random_matrix(rows, cols, seed) : random_matrix(cols, rows, seed);
   };
@@ -131,7 +124,7 @@ TEST_F(GemmBf16, EqualsPlainLoopsForAllTransposesEpiloguesAndOddShapes) {
   }
 }
 
-TEST_F(GemmBf16, RefusesShapesThatDoNotFit) {
+TEST(GemmBf16, RefusesShapesThatDoNotFit) {
   const Rounded a(Matrix(2, 3));
   const Rounded b(Matrix(4, 5));
   Matrix c(2, 5);

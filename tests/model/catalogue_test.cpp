@@ -191,8 +191,10 @@ TEST_F(UserStates, AreTheTransformersLastOutputs) {
   StepArena arena;
   const std::vector<std::int32_t> offsets = {0, 3, 4};
   const auto sequence = model.transformer.forward(x, offsets, {}, arena);
-  EXPECT_TRUE(same_bits(states.view().row(0), sequence.output.row(2)));
-  EXPECT_TRUE(same_bits(states.view().row(1), sequence.output.row(3)));
+  // Products of fewer rows may sum in another order.
+  testing::expect_elements(states, 1e-6, [&](std::size_t i, std::size_t c) {
+    return sequence.output[i == 0 ? 2 : 3][c];
+  });
 }
 
 TEST_F(UserStates, DependOnTheLastItemsAlone) {
@@ -214,8 +216,8 @@ TEST_F(UserStates, AreZeroForAnEmptyHistory) {
     for (const float x : states.view().row(i)) EXPECT_EQ(x, 0.0F) << i;
   }
   const Matrix without = states_of(model, catalogue, {{1, 2}, {3}});
-  EXPECT_TRUE(same_bits(states.view().row(1), without.view().row(0)));
-  EXPECT_TRUE(same_bits(states.view().row(3), without.view().row(1)));
+  testing::expect_elements(without, 1e-6,
+                           [&](std::size_t i, std::size_t c) { return states[i == 0 ? 1 : 3][c]; });
   const Matrix alone = states_of(model, catalogue, {{}});
   for (const float x : alone.span()) EXPECT_EQ(x, 0.0F);
 }

@@ -111,6 +111,8 @@ void expect_packed_equals_padded(const TransformerShape& shape,
   const Matrix x = testing::random_matrix(static_cast<std::size_t>(offsets.back()), shape.width, 1);
   StepArena arena;
   const MatrixView<float> packed = model.forward(x, offsets, {}, arena).output;
+  const MatrixView<float> final_states = model.final_states(x, offsets, arena);
+  ASSERT_EQ(final_states.rows, lengths.size());
 
   for (std::size_t s = 0; s < lengths.size(); ++s) {
     const std::size_t pad = shape.max_length - lengths[s];
@@ -123,9 +125,13 @@ void expect_packed_equals_padded(const TransformerShape& shape,
       padding[pad + i] = false;
     }
     const Rows expected = padded_transformer(model, padded, padding);
-    if (lengths[s] == 0) continue;
-    testing::expect_elements(packed.row_block(first, lengths[s]), 2e-5,
-                             [&](std::size_t i, std::size_t c) { return expected[pad + i][c]; });
+    if (lengths[s] > 0) {
+      testing::expect_elements(packed.row_block(first, lengths[s]), 2e-5,
+                               [&](std::size_t i, std::size_t c) { return expected[pad + i][c]; });
+    }
+    testing::expect_elements(final_states.row_block(s, 1), 2e-5, [&](std::size_t, std::size_t c) {
+      return lengths[s] == 0 ? 0.0 : expected[shape.max_length - 1][c];
+    });
   }
 }
 
@@ -136,6 +142,8 @@ TEST(PackedEqualsPadded, OddWidthsAndLengths) {
 }
 
 TEST(PackedEqualsPadded, ThePaperShape) { expect_packed_equals_padded({}, {1, 7, 50, 33}); }
+
+TEST(PackedEqualsPadded, EmptySequencesAlone) { expect_packed_equals_padded({}, {0, 0}); }
 
 TEST(PackedEqualsPadded, OneHeadOneLayerOnePosition) {
   expect_packed_equals_padded(
