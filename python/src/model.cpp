@@ -263,12 +263,10 @@ nb::tuple map(OpenModel& self) {
 
 // Puts items by their texts, or by their embeddings where these are given. All tokens are found
 // before the first item is put: an error leaves the model as it was.
-void add_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& titles,
-               const std::vector<std::string>& texts, const std::optional<Floats>& embeddings) {
+void put_all(OpenModel& self, const std::vector<std::string>& names,
+             const std::vector<std::string>& titles, const std::vector<std::string>& texts,
+             const std::optional<Floats>& embeddings, std::vector<ItemTokens>& found) {
   LiveModel& model = *self;
-  const std::vector<std::string> names = ids_of(ids, "ids");
-  const nb::gil_scoped_release release;
-  std::vector<ItemTokens> found;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
       check_id({names[i], Value::Kind::word}, IdOf::item);
@@ -283,6 +281,21 @@ void add_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& 
     }
   }
   for (std::size_t i = 0; i < names.size(); ++i) model.put(names[i], titles[i], found[i]);
+}
+
+// Returns the tokens [n, levels].
+auto add_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& titles,
+               const std::vector<std::string>& texts, const std::optional<Floats>& embeddings) {
+  const std::vector<std::string> names = ids_of(ids, "ids");
+  std::vector<ItemTokens> found;
+  {
+    const nb::gil_scoped_release release;
+    put_all(self, names, titles, texts, embeddings, found);
+  }
+  auto codes = std::make_unique<std::int32_t[]>(names.size() * self->levels());
+  std::int32_t* next = codes.get();
+  for (const ItemTokens& tokens : found) next = std::ranges::copy(tokens.codes, next).out;
+  return array_of(std::move(codes), names.size(), self->levels());
 }
 
 void remove_items(OpenModel& self, nb::handle ids) {

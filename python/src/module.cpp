@@ -29,21 +29,12 @@ std::string with_keywords(std::string_view message) {
 }
 
 void raise(const char* name, const char* message) {
-  const nb::object type = nb::module_::import_("tessera._engine").attr(name);
+  const nb::object type = nb::module_::import_("tessera._errors").attr(name);
   PyErr_SetObject(type.ptr(), text_of(with_keywords(message)).ptr());
 }
 
-// tessera.Error, and tessera.UsageError, which is a ValueError as well.
-void bind_errors(nb::module_& module) {
-  const nb::object error = nb::steal(PyErr_NewExceptionWithDoc(
-      "tessera.Error",
-      "Something you can act on: one line that names what is wrong and says what to do.",
-      PyExc_RuntimeError, nullptr));
-  const nb::object usage = nb::steal(PyErr_NewExceptionWithDoc(
-      "tessera.UsageError", "A function or a setting was used wrongly.",
-      nb::make_tuple(error, nb::handle(PyExc_ValueError)).ptr(), nullptr));
-  module.attr("Error") = error;
-  module.attr("UsageError") = usage;
+// The engine's errors become those of the package.
+void translate_errors() {
   nb::register_exception_translator([](const std::exception_ptr& pointer, void*) {
     try {
       std::rethrow_exception(pointer);
@@ -142,7 +133,7 @@ NB_MODULE(_engine, module) {
   using namespace tessera::python;  // NOLINT: one scope
   module.doc() = "The engine behind the package tessera; use the package.";
   in_forked_child();  // notes which process loaded it
-  bind_errors(module);
+  translate_errors();
   module.def("work_alone", tessera::work_alone,
              "The calling thread's work uses no other thread from now on.");
   bind_data(module);

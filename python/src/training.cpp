@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include "engine.h"
 #include "eval/report.h"
 #include "train/trainer.h"
@@ -6,8 +8,8 @@ namespace tessera::python {
 namespace {
 
 // Returns whether the training came to its own end, the number of epochs and the best one. on_step
-// gets (epoch, step, steps, loss), on_epoch what training.jsonl says and (epochs, loss, best); an
-// on_epoch that returns False ends the training.
+// gets (epoch, step, steps, loss) a few times a second: asking for the GIL at every step could wait
+// for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
               int threads, const nb::object& on_step, const nb::object& on_epoch) {
@@ -21,9 +23,13 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   Listener listener;
   options.interrupted = [&] { return listener.interrupted(); };
   if (!on_step.is_none()) {
-    options.on_step = [&](const StepReport& report) {
-      listener.call([&] { on_step(report.epoch, report.step, report.steps, report.loss); });
-    };
+    options.on_step =
+        [&, shown = std::chrono::steady_clock::time_point()](const StepReport& report) mutable {
+          const auto now = std::chrono::steady_clock::now();
+          if (now - shown < std::chrono::milliseconds(200)) return;
+          shown = now;
+          listener.call([&] { on_step(report.epoch, report.step, report.steps, report.loss); });
+        };
   }
   options.on_epoch = [&](const EpochReport& report) {
     listener.call([&] {

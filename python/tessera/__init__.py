@@ -14,7 +14,7 @@ import os as _os
 
 from . import _engine, interchange
 from ._dataset import Dataset, prepare, simulate
-from ._engine import Error, UsageError
+from ._errors import Error, UsageError
 from ._model import Model, Recommendations
 from ._training import Epoch, evaluate, fit, settings_help
 

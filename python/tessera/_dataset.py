@@ -10,6 +10,7 @@ from typing import Any, Mapping, Sequence, Union
 import numpy as np
 
 from . import _engine, _tables
+from ._errors import Error, UsageError
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -143,7 +144,7 @@ class Dataset:
         """
         file = os.path.join(self.path, "embeddings.npy")
         if not os.path.exists(file):
-            raise _engine.Error(f"{file}: there are no embeddings: call embed first")
+            raise Error(f"{file}: there are no embeddings: call embed first")
         return np.load(file, mmap_mode="r")
 
     @property
@@ -168,7 +169,7 @@ class Dataset:
         """
         number = self._user_numbers.get(str(user))
         if number is None:
-            raise _engine.Error(f"user '{user}' is not in the dataset; user_ids lists them")
+            raise Error(f"user '{user}' is not in the dataset; user_ids lists them")
         ids = self.item_ids
         begin, end = self.offsets[number : number + 2]
         return [ids[item] for item in self.events[begin:end].tolist()]
@@ -209,7 +210,7 @@ class Dataset:
         """
         if vectors is None:
             if ids is not None:
-                raise _engine.UsageError("ids belong to vectors: give both")
+                raise UsageError("ids belong to vectors: give both")
             _engine.embed_text(self.path, encoder, dims, min_df, max_terms, seed, threads)
             return self
         rows = _tables.matrix(vectors, "vectors")
@@ -317,7 +318,7 @@ def prepare(
             tables[role] = _tables.table(given, role)
     if tables["interactions"] is not None:
         if format is not None:
-            raise _engine.UsageError("format is of files: a table needs none")
+            raise UsageError("format is of files: a table needs none")
         words["name"] = name or os.path.basename(os.path.abspath(os.fspath(out)))
     words["format"] = format
     _engine.prepare(_request(words), os.fspath(out), tables["interactions"], tables["items"])

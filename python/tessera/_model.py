@@ -12,6 +12,7 @@ import numpy as np
 
 from . import _engine, _tables
 from ._dataset import Path
+from ._errors import UsageError
 
 Ids = Union[Sequence[Union[str, int]], np.ndarray]
 
@@ -304,7 +305,7 @@ class Model:
         """
         names = [str(name) for name in _tables.ids(ids, "ids")]
         if (texts is None) == (embeddings is None):
-            raise _engine.UsageError("give texts or embeddings, one of them")
+            raise UsageError("give texts or embeddings, one of them")
         rows = None if embeddings is None else _tables.matrix(embeddings, "embeddings")
         words = [] if texts is None else _texts(texts, "texts")
         called = _texts(titles, "titles") if titles is not None else words or names
@@ -312,9 +313,8 @@ class Model:
             "titles", len(called)
         ):  # fmt: skip
             if count != len(names):
-                raise _engine.UsageError(f"{count} {what} for {len(names)} ids: give one each")
-        self._model.add_items(names, called, words, rows)
-        return self.tokens(names)
+                raise UsageError(f"{count} {what} for {len(names)} ids: give one each")
+        return self._model.add_items(names, called, words, rows)
 
     def remove_items(self, ids: Ids) -> None:
         """Takes items out: they are no longer recommended, nor known in histories.

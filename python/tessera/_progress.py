@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any, TextIO
 
 
@@ -19,13 +18,10 @@ class Progress:
         self._stream = sys.stderr
         self._rewrites = _rewrites(self._stream)
         self._width = 0
-        self._last = 0.0
 
     def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        now = time.monotonic()
-        if not self._rewrites or now - self._last < 0.2:
+        if not self._rewrites:
             return
-        self._last = now
         done = 24 * step // steps
         self._show(f"epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
 

@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable, NamedTuple
 
 from . import _engine
 from ._dataset import Dataset, Path
+from ._errors import UsageError
 from ._model import Model
 from ._progress import Progress
 
@@ -76,7 +77,7 @@ def fit(
         2
     """
     if resume and settings:
-        raise _engine.UsageError("settings do not go with resume: a resumed run keeps its settings")
+        raise UsageError("settings do not go with resume: a resumed run keeps its settings")
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
     bar = Progress() if progress else None
     if bar is not None:
@@ -167,7 +168,7 @@ def settings_help() -> str:
 
 
 def _path_of(thing: Dataset | Model | Path) -> str:
-    return os.fspath(getattr(thing, "path", thing))
+    return thing.path if isinstance(thing, (Dataset, Model)) else os.fspath(thing)
 
 
 def _word(value: Any) -> str:

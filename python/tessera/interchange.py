@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _engine
 from ._dataset import Dataset, Path
+from ._errors import Error
 from ._model import Model
 
 
@@ -37,7 +37,7 @@ def write_recbole(data: Dataset, folder: Path) -> None:
     for what, ids in ("user", data.user_ids), ("item", data.item_ids):
         for text in ids:
             if "\t" in text:
-                raise _engine.Error(f"{what} '{text}' holds a tab, which RecBole's files cannot")
+                raise Error(f"{what} '{text}' holds a tab, which RecBole's files cannot")
     items = data.item_ids
     timed = len(data.times) > 0 and bool((data.times >= 0).all())
     with _lines(folder, f"{name}.inter") as out:
@@ -65,9 +65,10 @@ def token_index(model: Model, *, unique: bool = False) -> dict[str, list[str]]:
         (150, 3)
     """
     if not 0 < model.levels < 26:
-        raise _engine.Error(f"{model.levels} levels: a token index needs 1 to 25")
+        raise Error(f"{model.levels} levels: a token index needs 1 to 25")
     letters = "abcdefghijklmnopqrstuvwxyz"
-    index, seen = {}, Counter()
+    index: dict[str, list[str]] = {}
+    seen: Counter[tuple[int, ...]] = Counter()
     for item, codes in zip(model.item_ids, map(tuple, model.tokens().tolist())):
         index[item] = [f"<{letters[level]}_{code}>" for level, code in enumerate(codes)]
         if unique:

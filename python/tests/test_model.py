@@ -199,6 +199,8 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
     histories = [shop.history(user) for user in shop.user_ids]
     expected = [model.recommend(history, k=5) for history in histories]
     wrong, start = [], threading.Barrier(5)
+    tokens = [model.add_items(["alone"], [text]) for text in shop.texts[:50]]
+    model.remove_items(["alone"])
 
     def ask():
         start.wait()
@@ -207,12 +209,12 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
             if items.tolist() != answer.items.tolist() or not np.array_equal(scores, answer.scores):
                 wrong.append(history)
 
-    def change():
+    def change(name):
         start.wait()
-        for i in range(50):  # nothing that the others could see
-            model.add_items([f"new {i}"], [shop.texts[i]])
-            model.remove_items([f"new {i}"])
-            model.similar("S000012")
+        for i in range(50):
+            if not np.array_equal(model.add_items([f"{name} {i}"], [shop.texts[i]]), tokens[i]):
+                wrong.append(i)
+            model.remove_items([f"{name} {i}"])
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -222,9 +224,9 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
     for thread in threads:
         thread.join()
     assert not wrong
-    threads = [threading.Thread(target=change) for _ in range(5)]
+    threads = [threading.Thread(target=change, args=(name,)) for name in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(model.item_ids) == 150
+    assert not wrong and len(model.item_ids) == 150
