@@ -3,7 +3,7 @@ find_package(Python 3.9 REQUIRED COMPONENTS Interpreter Development.Module)
 find_package(nanobind CONFIG REQUIRED)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/src/*.cpp)
-nanobind_add_module(engine NB_STATIC NOMINSIZE ${sources})
+nanobind_add_module(engine NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
 set_target_properties(engine PROPERTIES OUTPUT_NAME _engine)
 target_link_libraries(engine PRIVATE room_train room_live)
 install(TARGETS engine LIBRARY DESTINATION tessera)
