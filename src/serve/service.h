@@ -6,13 +6,13 @@
 #include <thread>
 
 #include "base/error.h"
+#include "live/live_model.h"
 #include "serve/access.h"
 #include "serve/body.h"
 #include "serve/exchange.h"
 #include "serve/log.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
-#include "live/live_model.h"
 #include "store/store.h"
 
 namespace tessera {
@@ -37,8 +37,7 @@ struct Call {
   Service& service;
   const Request& request;
   const Match& match;
-  std::shared_ptr<LiveModel>
-      model;  ///< the same for the whole call, whatever is loaded meanwhile
+  std::shared_ptr<LiveModel> model;  ///< the same for the whole call, whatever is loaded meanwhile
   Scratch& scratch;
 
   /// A parameter of the query; "" if it is not there.
