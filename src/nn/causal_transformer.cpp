@@ -71,18 +71,18 @@ void CausalTransformer::collect(ParameterList& list) {
   }
 }
 
-void CausalTransformer::Layer::attend(const AttentionShape& shape, LayerCache& c,
+void CausalTransformer::Layer::attend(const AttentionShape& attention, LayerCache& c,
                                       StepArena& arena) const {
   arena.stages.enter(Stage::attention);
   for (MatrixView<float>* part : {&c.q, &c.k, &c.v, &c.attended}) {
     *part = arena.matrix(c.input.rows, query.out());
   }
-  c.probabilities = arena.take<float>(attention_probabilities(shape.offsets, shape.heads));
-  c.starts = arena.take<std::size_t>(shape.offsets.size());
+  c.probabilities = arena.take<float>(attention_probabilities(attention.offsets, attention.heads));
+  c.starts = arena.take<std::size_t>(attention.offsets.size());
   query.forward(c.input, c.q);
   key.forward(c.input, c.k);
   value.forward(c.input, c.v);
-  causal_attention(shape, c.q, c.k, c.v, c.probabilities, c.starts, c.attended);
+  causal_attention(attention, c.q, c.k, c.v, c.probabilities, c.starts, c.attended);
 }
 
 void CausalTransformer::Layer::finish(float dropout, LayerCache& c, StepArena& arena) const {

@@ -29,7 +29,7 @@ struct CausalTransformer {
     LayerNorm attention_norm, feed_forward_norm;
 
     /// Attention of all positions of cache.input with those before them.
-    void attend(const AttentionShape& shape, LayerCache& cache, StepArena& arena) const;
+    void attend(const AttentionShape& attention, LayerCache& cache, StepArena& arena) const;
     /// The rest of the layer, for rows of cache.input with their cache.attended.
     void finish(float dropout, LayerCache& cache, StepArena& arena) const;
   };
