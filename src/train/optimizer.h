@@ -21,6 +21,9 @@ class Optimizer {
 
  private:
   void know_factors(std::uint64_t updates);
+  /// adam_update_rows of one table.
+  void update_rows(Parameter& table, std::uint64_t updates, std::span<const std::int32_t> rows,
+                   MatrixView<const float> grad);
 
   ParameterList parameters_;
   AdamSettings settings_;
