@@ -314,8 +314,7 @@ std::string statistics(OpenModel& self) {
     codes.insert(codes.end(), card.codes.begin(), card.codes.end());
   }
   return to_json(code_statistics(codes, model.levels(), settings.codebook_size),
-                 token_account(all.size(), model.levels(), settings.codebook_size,
-                               settings.semantic_width(), settings.id_width()))
+                 token_account(settings, all.size()))
       .dump();
 }
 

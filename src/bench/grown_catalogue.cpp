@@ -31,8 +31,8 @@ GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalog
   const std::size_t real = catalogue.items();
   const std::size_t levels = catalogue.levels;
   const std::size_t dims = model.settings.id_width();
-  const std::size_t semantic = model.settings.semantic_width();
-  const std::vector<double> deviation = deviations(catalogue, semantic, dims);
+  const std::size_t shared = model.settings.shared_width();
+  const std::vector<double> deviation = deviations(catalogue, shared, dims);
   GrownCatalogue grown;
   grown.codes.resize(items * levels);
   grown.ids = Matrix(items, dims);
@@ -50,7 +50,7 @@ GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalog
       const float* vector = catalogue.vectors[static_cast<std::size_t>(catalogue.rows[id])];
       for (std::size_t d = 0; d < dims; ++d) {
         const double moved = is_real ? 0.0 : spread * deviation[d] * random.normal();
-        grown.ids[i][d] = vector[semantic + d] + static_cast<float>(moved);
+        grown.ids[i][d] = vector[shared + d] + static_cast<float>(moved);
       }
     }
   });

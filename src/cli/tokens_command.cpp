@@ -100,14 +100,14 @@ void show_code(const Bundle& bundle, const TokensArguments& arguments) {
   if (std::sscanf(text.c_str(), "%zu:%zu%c", &level, &code, &rest) != 2) {
     fail_usage("--code '{}': write it as LEVEL:CODE, such as 1:17", text);
   }
-  const auto& levels = bundle.model.item_encoder.quantizer.levels;
-  if (levels.empty()) fail("{}: a model of ID tokens alone has no codes", arguments.model);
-  if (level < 1 || level > levels.size()) {
-    fail_usage("--code {}: the model has levels 1 to {}", text, levels.size());
+  const std::size_t levels = bundle.catalogue.levels;
+  if (levels == 0) fail("{}: a model of ID tokens alone has no codes", arguments.model);
+  if (level < 1 || level > levels) {
+    fail_usage("--code {}: the model has levels 1 to {}", text, levels);
   }
-  const Matrix& codebook = levels[level - 1].codebook;
-  if (code >= codebook.rows()) {
-    fail_usage("--code {}: the codes of a level are 0 to {}", text, codebook.rows() - 1);
+  const MatrixView<const float> codebook = bundle.model.item_encoder.token_table(level - 1).rows;
+  if (code >= codebook.rows) {
+    fail_usage("--code {}: the codes of a level are 0 to {}", text, codebook.rows - 1);
   }
   Json report = {{"level", level}, {"code", code}, {"items", Json::array()}};
   for (std::size_t i = 0; i < bundle.items.size(); ++i) {
@@ -115,10 +115,9 @@ void show_code(const Bundle& bundle, const TokensArguments& arguments) {
       report["items"].push_back(item_json(bundle, i));
     }
   }
-  const auto row = [&](std::size_t c) { return codebook.view().row(c); };
-  for (const std::size_t c : nearest(codebook.rows(), code, [&](std::size_t other) {
-         return cosine(row(code), row(other));
-       })) {
+  const auto row = [&](std::size_t c) { return codebook.row(c); };
+  for (const std::size_t c : nearest(
+           codebook.rows, code, [&](std::size_t other) { return cosine(row(code), row(other)); })) {
     report["neighbours"].push_back({{"code", c}, {"cosine", cosine(row(code), row(c))}});
   }
   if (arguments.json) return print_json(report);
@@ -135,9 +134,7 @@ void show_health(const Bundle& bundle, const TokensArguments& arguments) {
   const Settings& settings = bundle.model.settings;
   const CodeStatistics statistics =
       code_statistics(bundle.catalogue.codes, bundle.catalogue.levels, settings.codebook_size);
-  const TokenAccount account =
-      token_account(bundle.items.size(), bundle.catalogue.levels, settings.codebook_size,
-                    settings.semantic_width(), settings.id_width());
+  const TokenAccount account = token_account(settings, bundle.items.size());
   if (arguments.json) return print_json(to_json(statistics, account));
   print_tokens(statistics, account);
 }

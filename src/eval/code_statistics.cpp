@@ -51,15 +51,15 @@ CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t 
   return result;
 }
 
-TokenAccount token_account(std::size_t items, std::size_t levels, std::size_t codebook_size,
-                           std::size_t semantic_dims, std::size_t id_dims) {
+TokenAccount token_account(const Settings& settings, std::size_t items) {
   constexpr std::size_t kReferenceDims = 64;
   TokenAccount account;
-  account.catalogue_parameters = items * id_dims + levels * codebook_size * semantic_dims;
-  const std::size_t bits =
-      codebook_size > 1 ? static_cast<std::size_t>(std::bit_width(codebook_size - 1)) : 0;
+  const std::size_t rows =
+      settings.levels * settings.semantic_width() + settings.collaborative_width();
+  account.catalogue_parameters = items * settings.id_width() + settings.codebook_size * rows;
+  const std::size_t bits = static_cast<std::size_t>(std::bit_width(settings.codebook_size - 1));
   account.catalogue_bytes =
-      account.catalogue_parameters * sizeof(float) + (items * levels * bits + 7) / 8;
+      account.catalogue_parameters * sizeof(float) + (items * settings.codes() * bits + 7) / 8;
   account.reduction = 1.0 - static_cast<double>(account.catalogue_parameters) /
                                 static_cast<double>(items * kReferenceDims);
   return account;

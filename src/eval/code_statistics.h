@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "model/settings.h"
+
 namespace tessera {
 
 /// How well the codes of a catalogue use their codebooks and tell items apart. Shares are
@@ -27,8 +29,7 @@ struct TokenAccount {
   std::size_t catalogue_bytes = 0;
   double reduction = 0;
 };
-TokenAccount token_account(std::size_t items, std::size_t levels, std::size_t codebook_size,
-                           std::size_t semantic_dims, std::size_t id_dims);
+TokenAccount token_account(const Settings& settings, std::size_t items);
 
 /// The "tokens" object of `evaluate --json`.
 nlohmann::json to_json(const CodeStatistics& statistics, const TokenAccount& account);

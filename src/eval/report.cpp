@@ -108,9 +108,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   }
   report.statistics =
       code_statistics(bundle.catalogue.codes, bundle.catalogue.levels, settings.codebook_size);
-  report.account =
-      token_account(bundle.items.size(), bundle.catalogue.levels, settings.codebook_size,
-                    settings.semantic_width(), settings.id_width());
+  report.account = token_account(settings, bundle.items.size());
   Json& json = report.json;
   json = {{"split", options.split},
           {"protocol", options.protocol},

@@ -15,9 +15,9 @@ constexpr const char* kFormat = "tessera index 1";
 
 Segment segment_of(const ScoringTables& tables, const Recommender& model,
                    const Catalogue& catalogue) {
-  const std::size_t semantic = model.settings.semantic_width();
+  const std::size_t shared = model.settings.shared_width();
   Matrix ids(catalogue.items(), model.settings.id_width());
-  gather_rows(catalogue.vectors.view().col_block(semantic, ids.cols()), catalogue.rows, ids);
+  gather_rows(catalogue.vectors.view().col_block(shared, ids.cols()), catalogue.rows, ids);
   std::vector<std::int32_t> numbers(catalogue.items());
   std::iota(numbers.begin(), numbers.end(), 0);
   return {tables, numbers, catalogue.codes, ids};
@@ -39,6 +39,7 @@ std::string fingerprint(const Recommender& model, const Catalogue& catalogue) {
   for (const auto& level : model.item_encoder.quantizer.levels) {
     add(std::as_bytes(level.codebook.span()));
   }
+  add(std::as_bytes(model.item_encoder.collaborative.vectors.value.span()));
   return fmt::format("{:016x}", hash);
 }
 

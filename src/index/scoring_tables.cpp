@@ -111,25 +111,25 @@ void orient(ScoringTables& tables, MatrixView<const float> typical_states) {
 
 ScoringTables token_tables(const Recommender& model) {
   const Settings& settings = model.settings;
-  const std::size_t semantic = settings.semantic_width();
+  const std::size_t shared = settings.shared_width();
   const std::size_t width = settings.width();
   ScoringTables tables;
   if (settings.has_semantics()) {
-    tables.levels = settings.levels;
+    tables.levels = settings.codes();
     tables.codebook_size = settings.codebook_size;
     tables.tables = Matrix(width, tables.levels * tables.codebook_size);
     for (std::size_t l = 0; l < tables.levels; ++l) {
-      const Matrix& codebook = model.item_encoder.quantizer.levels[l].codebook;
-      for (std::size_t c = 0; c < codebook.rows(); ++c) {
-        for (std::size_t w = 0; w < semantic; ++w) {
-          tables.tables[w][l * tables.codebook_size + c] = codebook[c][w];
+      const auto [rows, column] = model.item_encoder.token_table(l);
+      for (std::size_t c = 0; c < rows.rows; ++c) {
+        for (std::size_t w = 0; w < rows.cols; ++w) {
+          tables.tables[column + w][l * tables.codebook_size + c] = rows[c][w];
         }
       }
     }
   }
   tables.id_map = Matrix(settings.id_width(), width);
   tables.id_offset.assign(settings.id_width(), 0.0F);
-  for (std::size_t d = 0; d < settings.id_width(); ++d) tables.id_map[d][semantic + d] = 1.0F;
+  for (std::size_t d = 0; d < settings.id_width(); ++d) tables.id_map[d][shared + d] = 1.0F;
   return tables;
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/adam.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/parallel.h"
@@ -96,8 +97,13 @@ HWY_EXPORT(AdamRow);
 }  // namespace
 
 AdamFactors adam_factors(const AdamSettings& settings, std::uint64_t step) {
+  constexpr double kLeast = 0.02;
   const auto t = static_cast<double>(step);
-  return {static_cast<float>(settings.learning_rate / (1.0 - std::pow(double{settings.beta1}, t))),
+  double rate = settings.learning_rate;
+  if (settings.decay_updates > 0) {
+    rate *= std::max(kLeast, 1.0 - (t - 1.0) / static_cast<double>(settings.decay_updates));
+  }
+  return {static_cast<float>(rate / (1.0 - std::pow(double{settings.beta1}, t))),
           static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(double{settings.beta2}, t)))};
 }
 

@@ -11,6 +11,8 @@ struct AdamSettings {
   float beta1 = 0.9F;
   float beta2 = 0.999F;
   float epsilon = 1e-8F;
+  /// The rate falls linearly, to a fiftieth at this update and from then on; 0: it stays.
+  std::uint64_t decay_updates = 0;
 };
 
 /// One update of `value` and its moments m and v; `step` counts from 1.

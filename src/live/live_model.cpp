@@ -142,13 +142,13 @@ std::vector<std::int32_t> LiveModel::items_of_code(std::size_t level, std::int32
 std::vector<std::pair<std::int32_t, float>> LiveModel::nearest_codes(std::size_t level,
                                                                      std::int32_t code,
                                                                      std::size_t count) const {
-  const Matrix& codebook = bundle_.model.item_encoder.quantizer.levels[level].codebook;
-  const auto own = codebook.view().row(static_cast<std::size_t>(code));
+  const MatrixView<const float> vectors = codebook(level);
+  const auto own = vectors.row(static_cast<std::size_t>(code));
   std::vector<std::pair<std::int32_t, float>> nearest;
-  for (std::size_t c = 0; c < codebook.rows(); ++c) {
+  for (std::size_t c = 0; c < vectors.rows; ++c) {
     if (c == static_cast<std::size_t>(code)) continue;
     nearest.emplace_back(static_cast<std::int32_t>(c),
-                         static_cast<float>(cosine(own, codebook.view().row(c))));
+                         static_cast<float>(cosine(own, vectors.row(c))));
   }
   keep_best(nearest, count, [](const auto& a) { return std::pair(-a.second, a.first); });
   return nearest;
@@ -256,13 +256,13 @@ Explanation LiveModel::explain(History history, std::int32_t item, StepArena& ar
   Explanation why;
   const std::span<const float> state = states.row(0);
   why.score = dot(state, target);
-  const std::size_t semantic = settings().semantic_width();
   for (std::size_t l = 0; l < levels_; ++l) {
-    const Matrix& codebook = bundle_.model.item_encoder.quantizer.levels[l].codebook;
+    const auto [rows, column] = bundle_.model.item_encoder.token_table(l);
     why.tokens.push_back(
-        dot(state.first(semantic), codebook.view().row(static_cast<std::size_t>(codes[l]))));
+        dot(state.subspan(column, rows.cols), rows.row(static_cast<std::size_t>(codes[l]))));
   }
-  why.id_token = dot(state.subspan(semantic), std::span<const float>(target).subspan(semantic));
+  const std::size_t shared = settings().shared_width();
+  why.id_token = dot(state.subspan(shared), std::span<const float>(target).subspan(shared));
   for (std::size_t i = 0; i < length; ++i) {
     why.history.push_back(why.score - dot(states.row(i + 1), target));
   }
@@ -310,6 +310,13 @@ std::span<const float> LiveModel::learned_id(std::int32_t item) const {
   return bundle_.model.item_encoder.ids.value.view().row(number);
 }
 
+History LiveModel::learned_codes(std::int32_t item) const {
+  const CollaborativeTokens& tokens = bundle_.model.item_encoder.collaborative;
+  const auto number = static_cast<std::size_t>(item);
+  if (number >= catalogue_items_) return {};
+  return std::span(tokens.codes).subspan(number * tokens.parts, tokens.parts);
+}
+
 void LiveModel::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
   const std::unique_lock lock(mutex_);
   const auto known_number = number_of_.find(id);
@@ -321,10 +328,13 @@ void LiveModel::put(const std::string& id, const std::string& title, const ItemT
   const std::int32_t number =
       fresh ? static_cast<std::int32_t>(items_.size()) : known_number->second;
   const std::span<const float> id_token = learned_id(number);
-  const std::vector<float> vector = item_vector(bundle_.model, tokens.codes, id_token);
+  std::vector<std::int32_t> codes = tokens.codes;
+  std::ranges::copy(learned_codes(number),
+                    codes.begin() + static_cast<std::ptrdiff_t>(settings().levels));
+  const std::vector<float> vector = item_vector(bundle_.model, codes, id_token);
   if (fresh) {
     number_of_.emplace(id, number);
-    items_.push_back({{id, title, tokens.codes, true}, false});
+    items_.push_back({{id, title, codes, true}, false});
     vectors_.insert(vectors_.end(), vector.begin(), vector.end());
   }
   Item& item = items_[static_cast<std::size_t>(number)];
@@ -332,12 +342,12 @@ void LiveModel::put(const std::string& id, const std::string& title, const ItemT
     lookup_.erase(number, id, item.card.title);
     if (item.card.live) --live_items_;
   }
-  item = {{id, title, tokens.codes, true}, true};
+  item = {{id, title, codes, true}, true};
   ++live_items_;
   std::ranges::copy(vector, vectors_.begin() + static_cast<std::ptrdiff_t>(
                                                    static_cast<std::size_t>(number) * width_));
   lookup_.insert(number, id, title);
-  index_->put(number, tokens.codes, id_token);
+  index_->put(number, codes, id_token);
 }
 
 bool LiveModel::erase(std::string_view id) {

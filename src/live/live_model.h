@@ -79,9 +79,9 @@ class LiveModel {
   void states(std::span<const History> histories, MatrixView<float> states) const;
   /// Copies the vectors of the items to `rows` [items, width].
   void copy_vectors(History items, MatrixView<float> rows) const;
-  /// The codebook of a level (from 0), [codes, semantic dims].
+  /// The vectors behind the codes of a level (from 0), [codes, dims].
   MatrixView<const float> codebook(std::size_t level) const {
-    return bundle_.model.item_encoder.quantizer.levels[level].codebook;
+    return bundle_.model.item_encoder.token_table(level).rows;
   }
   /// The items whose vectors have the largest cosine with this one's, without itself; the score is
   /// the cosine.
@@ -105,8 +105,9 @@ class LiveModel {
   /// Error for another width, for NaN or Inf, and for zeros.
   ItemTokens tokens_of(std::span<const float> embedding, StepArena& arena) const;
   /// Adds the item or replaces it; it is recommendable when this returns. An item of the catalogue
-  /// keeps its learned ID token; a new one has the zero vector for an ID token until a model is
-  /// trained with it. Throws Error when there is no room for more numbers.
+  /// keeps its learned ID token and collaborative codes; a new one has the zero vector for an ID
+  /// token, and the codes its text predicts, until a model is trained with it. Throws Error when
+  /// there is no room for more numbers.
   void put(const std::string& id, const std::string& title, const ItemTokens& tokens);
   /// False if it was not known.
   bool erase(std::string_view id);
@@ -124,6 +125,8 @@ class LiveModel {
     return std::span(vectors_).subspan(static_cast<std::size_t>(item) * width_, width_);
   }
   std::span<const float> learned_id(std::int32_t item) const;
+  /// The collaborative codes of an item of the catalogue; empty for others.
+  History learned_codes(std::int32_t item) const;
   History readable(History history) const;
 
   Bundle bundle_;

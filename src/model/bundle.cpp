@@ -10,6 +10,28 @@ namespace {
 using Json = nlohmann::json;
 constexpr int kFormatVersion = 1;
 
+constexpr const char* kCentres = "collaborative_centres";
+constexpr const char* kTextMap = "collaborative_text_map";
+constexpr const char* kCollaborativeCodes = "collaborative_codes";
+
+// [items, count], each below codebook_size.
+std::vector<std::int32_t> read_codes(const SafeTensors& file, const char* name, std::size_t items,
+                                     std::size_t count, std::size_t codebook_size) {
+  const Tensor& tensor = file.at(name);
+  if (tensor.dtype != "I32" || tensor.shape != std::vector{items, count}) {
+    fail("{}: '{}' has the wrong shape: the bundle is damaged", file.path().string(), name);
+  }
+  std::vector<std::int32_t> codes(tensor.count());
+  std::memcpy(codes.data(), tensor.bytes.data(), tensor.bytes.size());
+  for (const std::int32_t code : codes) {
+    if (code < 0 || static_cast<std::size_t>(code) >= codebook_size) {
+      fail("{}: '{}' holds {}, outside the codebook: the bundle is damaged", file.path().string(),
+           name, code);
+    }
+  }
+  return codes;
+}
+
 std::string codebook_name(std::size_t level) { return fmt::format("codebook.{}", level); }
 
 std::vector<CatalogueItem> read_items(const fs::path& file) {
@@ -54,6 +76,14 @@ std::map<std::string, Tensor> model_tensors(Recommender& model) {
   for (std::size_t l = 0; l < levels.size(); ++l) {
     tensors.emplace(codebook_name(l), as_tensor(levels[l].codebook));
   }
+  if (model.settings.has_collaborative()) {
+    const CollaborativeTokens& tokens = model.item_encoder.collaborative;
+    tensors.emplace(kCentres, as_tensor(tokens.centres));
+    tensors.emplace(kTextMap, as_tensor(tokens.text_map));
+    tensors.emplace(
+        kCollaborativeCodes,
+        Tensor{"I32", {model.items(), tokens.parts}, std::as_bytes(std::span(tokens.codes))});
+  }
   return tensors;
 }
 
@@ -66,6 +96,13 @@ void read_model(const SafeTensors& file, Recommender& model) {
   for (std::size_t l = 0; l < levels.size(); ++l) {
     levels[l].codebook =
         file.matrix(codebook_name(l), levels[l].codebook.rows(), levels[l].codebook.cols());
+  }
+  if (model.settings.has_collaborative()) {
+    CollaborativeTokens& tokens = model.item_encoder.collaborative;
+    tokens.centres = file.matrix(kCentres, tokens.centres.rows(), tokens.centres.cols());
+    tokens.text_map = file.matrix(kTextMap, tokens.text_map.rows(), tokens.text_map.cols());
+    tokens.codes =
+        read_codes(file, kCollaborativeCodes, model.items(), tokens.parts, tokens.codebook_size);
   }
 }
 
@@ -130,18 +167,7 @@ Bundle read_bundle(const fs::path& directory) {
   read_model(tensors, bundle.model);
   std::vector<std::int32_t> codes;
   if (settings.has_semantics()) {
-    const Tensor& tensor = tensors.at("codes");
-    if (tensor.dtype != "I32" || tensor.shape != std::vector{items, settings.levels}) {
-      fail("{}: 'codes' has the wrong shape: the bundle is damaged", weights.string());
-    }
-    codes.resize(tensor.count());
-    std::memcpy(codes.data(), tensor.bytes.data(), tensor.bytes.size());
-    for (const std::int32_t code : codes) {
-      if (code < 0 || static_cast<std::size_t>(code) >= settings.codebook_size) {
-        fail("{}: 'codes' holds {}, outside the codebook: the bundle is damaged", weights.string(),
-             code);
-      }
-    }
+    codes = read_codes(tensors, "codes", items, settings.codes(), settings.codebook_size);
   }
   bundle.catalogue = catalogue_of_codes(bundle.model, std::move(codes));
   return bundle;

@@ -22,6 +22,16 @@ MatrixView<float> encode_text(const UnifiedItemEncoder& encoder, MatrixView<floa
   return encoder.encoder.forward(text, arena).output;
 }
 
+// What the shared tokens of codes [levels] make of an item vector, if there are any.
+void decode(const Recommender& model, const std::int32_t* codes, float* vector) {
+  const Settings& settings = model.settings;
+  if (settings.has_semantics()) model.item_encoder.quantizer.decode(codes, vector);
+  if (settings.has_collaborative()) {
+    model.item_encoder.collaborative.decode(codes + settings.levels,
+                                            vector + settings.semantic_width());
+  }
+}
+
 }  // namespace
 
 Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> text) {
@@ -29,7 +39,9 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
   std::vector<std::int32_t> codes;
   if (model.settings.has_semantics()) {
     const UnifiedItemEncoder& encoder = model.item_encoder;
-    codes.reserve(items * encoder.quantizer.levels.size());
+    const std::size_t levels = encoder.quantizer.levels.size();
+    const std::size_t parts = encoder.collaborative.parts;
+    codes.reserve(items * (levels + parts));
     StepArena arena;
     for (std::size_t first = 0; first < items; first += kItemBlock) {
       arena.reset();
@@ -37,7 +49,13 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
       const MatrixView<float> block = arena.matrix(count, text.cols);
       for (std::size_t i = 0; i < count; ++i) std::copy_n(text[first + i], text.cols, block[i]);
       const auto found = encoder.quantizer.forward(encode_text(encoder, block, arena), arena);
-      codes.insert(codes.end(), found.codes.begin(), found.codes.end());
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto semantic = found.codes.subspan(i * levels, levels);
+        const auto collaborative =
+            std::span(encoder.collaborative.codes).subspan((first + i) * parts, parts);
+        codes.insert(codes.end(), semantic.begin(), semantic.end());
+        codes.insert(codes.end(), collaborative.begin(), collaborative.end());
+      }
     }
   }
   return catalogue_of_codes(model, std::move(codes));
@@ -47,7 +65,7 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
   const Settings& settings = model.settings;
   const std::size_t items = model.items();
   Catalogue catalogue;
-  catalogue.levels = settings.has_semantics() ? settings.levels : 0;
+  catalogue.levels = settings.codes();
   catalogue.codes = std::move(codes);
   catalogue.rows.resize(items);
   std::iota(catalogue.rows.begin(), catalogue.rows.end(), 0);
@@ -63,16 +81,14 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
       catalogue.rows[i] = at->second;
     }
   }
-  const std::size_t semantic = settings.semantic_width();
   catalogue.vectors = Matrix(first_item.size(), settings.width());
   for (std::size_t r = 0; r < first_item.size(); ++r) {
     const auto item = static_cast<std::size_t>(first_item[r]);
     float* vector = catalogue.vectors[r];
-    if (semantic > 0) {
-      model.item_encoder.quantizer.decode(catalogue.codes.data() + item * catalogue.levels, vector);
-    }
+    decode(model, catalogue.codes.data() + item * catalogue.levels, vector);
     if (settings.has_ids()) {
-      std::copy_n(model.item_encoder.ids.value[item], settings.id_width(), vector + semantic);
+      std::copy_n(model.item_encoder.ids.value[item], settings.id_width(),
+                  vector + settings.shared_width());
     }
   }
   return catalogue;
@@ -89,13 +105,18 @@ std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const 
   const MatrixView<float> row = arena.matrix(1, text.size());
   std::ranges::copy(text, row.data);
   const auto found = encoder.quantizer.forward(encode_text(encoder, row, arena), arena);
-  return {found.codes.begin(), found.codes.end()};
+  std::vector<std::int32_t> codes(found.codes.begin(), found.codes.end());
+  codes.resize(model.settings.codes());
+  if (model.settings.has_collaborative()) {
+    encoder.collaborative.predict(text, codes.data() + found.codes.size());
+  }
+  return codes;
 }
 
 std::vector<float> item_vector(const Recommender& model, std::span<const std::int32_t> codes,
                                std::span<const float> id) {
-  std::vector<float> vector(model.settings.semantic_width());
-  if (!codes.empty()) model.item_encoder.quantizer.decode(codes.data(), vector.data());
+  std::vector<float> vector(model.settings.shared_width());
+  if (!codes.empty()) decode(model, codes.data(), vector.data());
   vector.insert(vector.end(), id.begin(), id.end());
   return vector;
 }

@@ -5,7 +5,7 @@ namespace tessera {
 
 /// The whole catalogue as a trained model sees it.
 struct Catalogue {
-  std::size_t levels = 0;
+  std::size_t levels = 0;           ///< codes of an item, collaborative ones included
   std::vector<std::int32_t> codes;  ///< [items, levels]
   Matrix vectors;                   ///< [distinct, width]
   /// Item → row of `vectors`: items with equal tokens share a row, so that they score bitwise
@@ -21,7 +21,8 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
 Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes);
 
 /// Codes [levels] of one more item by its text embedding [text dims], as encode_catalogue chooses
-/// them. Throws Error if the model has no semantic tokens or the embedding another width.
+/// those of an item without training events. Throws Error if the model has no semantic tokens or
+/// the embedding another width.
 std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const float> text,
                                       StepArena& arena);
 /// The item vector of codes [levels] and an ID vector [ID dims], each empty where the model has no

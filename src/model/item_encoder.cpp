@@ -42,6 +42,10 @@ UnifiedItemEncoder::UnifiedItemEncoder(const Settings& model_settings, std::size
     quantizer = ResidualQuantizer(settings.level_distances(), settings.codebook_size,
                                   settings.semantic_dims);
   }
+  if (settings.has_collaborative()) {
+    collaborative = CollaborativeTokens(settings.collaborative_tokens, settings.codebook_size,
+                                        settings.collaborative_dims, items, text_dims);
+  }
   if (settings.has_ids()) ids = Parameter::table("id_tokens", items, settings.id_width());
 }
 
@@ -49,12 +53,20 @@ void UnifiedItemEncoder::initialise(Random& random) {
   fill_normal(ids.value.span(), 0.02, random);
   encoder.initialise(random);
   decoder.initialise(random);
+  fill_normal(collaborative.vectors.value.span(), 0.02, random);
 }
 
 void UnifiedItemEncoder::collect(ParameterList& list) {
   if (settings.has_ids()) list.push_back(&ids);
   encoder.collect(list);
   decoder.collect(list);
+  if (settings.has_collaborative()) list.push_back(&collaborative.vectors);
+}
+
+TokenTable UnifiedItemEncoder::token_table(std::size_t level) const {
+  if (level < settings.levels) return {quantizer.levels[level].codebook, 0};
+  const MatrixView<const float> part = collaborative.part(level - settings.levels);
+  return {part, settings.semantic_width() + (level - settings.levels) * part.cols};
 }
 
 Mlp::Cache UnifiedItemEncoder::encode_text(MatrixView<const float> text,
@@ -86,8 +98,13 @@ UnifiedItemEncoder::Cache UnifiedItemEncoder::forward(MatrixView<const float> te
     cache.quantized = quantizer.forward(cache.encoder.output, arena);
     copy_rows(cache.quantized.semantic, cache.vectors.col_block(0, semantic));
   }
+  if (settings.has_collaborative()) {
+    collaborative.gather(step.items,
+                         cache.vectors.col_block(semantic, settings.collaborative_width()));
+  }
   if (settings.has_ids()) {
-    gather_rows(ids.value, step.items, cache.vectors.col_block(semantic, settings.id_width()));
+    gather_rows(ids.value, step.items,
+                cache.vectors.col_block(settings.shared_width(), settings.id_width()));
   }
   return cache;
 }
@@ -102,7 +119,12 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
       std::ranges::fill(ids.grad.view().row(static_cast<std::size_t>(row)), 0.0F);
     }
     ids.touched.assign(cache.step.items.begin(), cache.step.items.end());
-    scatter_add_rows(dvectors.col_block(semantic, settings.id_width()), cache.step.items, ids.grad);
+    scatter_add_rows(dvectors.col_block(settings.shared_width(), settings.id_width()),
+                     cache.step.items, ids.grad);
+  }
+  if (settings.has_collaborative()) {
+    collaborative.backward(cache.step.items,
+                           dvectors.col_block(semantic, settings.collaborative_width()));
   }
   if (!settings.has_semantics()) return losses;
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "model/collaborative_tokens.h"
 #include "model/settings.h"
 #include "nn/layers.h"
 #include "nn/residual_quantizer.h"
@@ -19,12 +20,20 @@ struct ItemLosses {
   std::span<double> residual_norm;  ///< ‖r_l‖, one a level
 };
 
-/// Item text embedding and item number → item vector: [ sum of the chosen codebook rows ‖ ID token
-/// ] (Lin et al. 2025, section 3). Without ID or semantic tokens that part has no columns.
+/// The vectors behind the codes of one level, and the column of an item vector they begin at.
+struct TokenTable {
+  MatrixView<const float> rows;  ///< [codebook size, dims]
+  std::size_t column = 0;
+};
+
+/// Item text embedding and item number → item vector: [ sum of the chosen codebook rows ‖
+/// collaborative tokens ‖ ID token ] (Lin et al. 2025, section 3, but for the collaborative ones).
+/// Without tokens of a kind that part has no columns.
 struct UnifiedItemEncoder {
   Settings settings;
   Mlp encoder, decoder;  ///< text width → … → semantic dims, and back
   ResidualQuantizer quantizer;
+  CollaborativeTokens collaborative;
   Parameter ids;  ///< [items, ID dims]
 
   struct Cache {
@@ -40,6 +49,9 @@ struct UnifiedItemEncoder {
   void initialise(Random& random);
   void collect(ParameterList& list);
   std::size_t text_dims() const { return encoder.layers.empty() ? 0 : encoder.layers[0].in(); }
+
+  /// Of a code's place among an item's codes: its level, or levels + its collaborative part.
+  TokenTable token_table(std::size_t level) const;
 
   /// `text` [catalogue, text dims] holds the embeddings of all items; empty without semantic
   /// tokens. In the settings' training precision, as the backward pass.

@@ -10,7 +10,9 @@ struct StepBatch {
   SequenceOffsets offsets;                  ///< [sequences + 1]
   std::span<const std::int32_t> inputs;     ///< [positions]
   std::span<const std::int32_t> positives;  ///< [positions], the next item
-  std::span<const std::int32_t> negatives;  ///< [positions], an item outside the user's history
+  /// `objective = binary`: [positions], an item outside the user's history; `softmax`: any number
+  /// of items that all positions share.
+  std::span<const std::int32_t> negatives;
   StepItems items;
 };
 
@@ -42,11 +44,10 @@ struct StepResult {
   StepLosses losses;
   UnifiedItemEncoder::Cache items;
   CausalTransformer::Cache sequence;
-  std::span<float> positive_logits, negative_logits;  ///< [positions]
 };
 
-/// Forward and backward of the `paper` objective: binary cross-entropy with one negative a position
-/// plus reconstruction and commitment (Lin et al. 2025). Sets all gradients; codebooks stay.
+/// Forward and backward of the settings' objective plus reconstruction and commitment (Lin et al.
+/// 2025). Sets all gradients; codebooks stay.
 StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
                              const StepBatch& batch, const DropoutStep& dropout, StepArena& arena);
 

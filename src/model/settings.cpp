@@ -29,9 +29,11 @@ void check_range(const char* key, double value, double low, double high) {
 }
 
 void check(const Settings& s) {
-  check_choice("recipe", s.recipe, {"paper"});
+  check_choice("recipe", s.recipe, {"paper", "default"});
   check_choice("tokens", s.tokens, {"id", "semantic", "unified"});
   check_choice("distance", s.distance, {"cosine", "euclidean", "unified"});
+  check_choice("schedule", s.schedule, {"constant", "linear"});
+  check_choice("objective", s.objective, {"binary", "softmax"});
   check_choice("precision", s.precision, {"fp32", "bf16", "auto"});
   check_choice("select", s.select, {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"});
   check_choice("selection_protocol", s.selection_protocol, {"sampled", "full"});
@@ -41,6 +43,13 @@ void check(const Settings& s) {
   check_range("levels", static_cast<double>(s.levels), 1, 64);
   check_range("codebook_size", static_cast<double>(s.codebook_size), 2, 65536);
   at_least_one("semantic_dims", s.semantic_dims);
+  check_range("collaborative_tokens", static_cast<double>(s.collaborative_tokens), 0, 256);
+  at_least_one("collaborative_dims", s.collaborative_dims);
+  if (s.collaborative_tokens > 0 && s.collaborative_dims % s.collaborative_tokens != 0) {
+    fail_usage(
+        "setting collaborative_dims = {}: it must be a multiple of collaborative_tokens = {}",
+        s.collaborative_dims, s.collaborative_tokens);
+  }
   at_least_one("id_dims", s.id_dims);
   at_least_one("id_only_dims", s.id_only_dims);
   at_least_one("hidden", s.hidden);
@@ -48,6 +57,7 @@ void check(const Settings& s) {
   at_least_one("layers", s.layers);
   at_least_one("feed_forward", s.feed_forward);
   at_least_one("max_length", s.max_length);
+  at_least_one("negatives", s.negatives);
   at_least_one("batch_users", s.batch_users);
   at_least_one("epochs", s.epochs);
   at_least_one("patience", s.patience);
@@ -85,6 +95,8 @@ Json to_json(const Settings& s) {
           {"levels", s.levels},
           {"codebook_size", s.codebook_size},
           {"semantic_dims", s.semantic_dims},
+          {"collaborative_tokens", s.collaborative_tokens},
+          {"collaborative_dims", s.collaborative_dims},
           {"id_dims", s.id_dims},
           {"id_only_dims", s.id_only_dims},
           {"hidden", s.hidden},
@@ -93,9 +105,12 @@ Json to_json(const Settings& s) {
           {"feed_forward", s.feed_forward},
           {"max_length", s.max_length},
           {"dropout", s.dropout},
+          {"objective", s.objective},
+          {"negatives", s.negatives},
           {"commitment_weight", s.commitment_weight},
           {"reconstruction_weight", s.reconstruction_weight},
           {"learning_rate", s.learning_rate},
+          {"schedule", s.schedule},
           {"precision", s.precision},
           {"batch_users", s.batch_users},
           {"epochs", s.epochs},
@@ -139,6 +154,8 @@ Settings settings_from_json(const Json& json) {
   take("levels", s.levels);
   take("codebook_size", s.codebook_size);
   take("semantic_dims", s.semantic_dims);
+  take("collaborative_tokens", s.collaborative_tokens);
+  take("collaborative_dims", s.collaborative_dims);
   take("id_dims", s.id_dims);
   take("id_only_dims", s.id_only_dims);
   take("hidden", s.hidden);
@@ -147,9 +164,12 @@ Settings settings_from_json(const Json& json) {
   take("feed_forward", s.feed_forward);
   take("max_length", s.max_length);
   take("dropout", s.dropout);
+  take("objective", s.objective);
+  take("negatives", s.negatives);
   take("commitment_weight", s.commitment_weight);
   take("reconstruction_weight", s.reconstruction_weight);
   take("learning_rate", s.learning_rate);
+  take("schedule", s.schedule);
   take("precision", s.precision);
   take("batch_users", s.batch_users);
   take("epochs", s.epochs);
@@ -198,6 +218,18 @@ std::string settings_help() {
 Settings recipe(const std::string& name) {
   Settings settings;
   settings.recipe = name;
+  if (name == "default") {
+    settings.codebook_size = 128;
+    settings.collaborative_tokens = 16;
+    settings.objective = "softmax";
+    settings.negatives = 1024;
+    settings.dropout = 0.4;
+    settings.learning_rate = 3e-3;
+    settings.schedule = "linear";
+    settings.epochs = 14;
+    settings.select = "NDCG@10";
+    settings.selection_protocol = "full";
+  }
   check(settings);
   return settings;
 }

@@ -22,17 +22,22 @@ struct Settings {
   std::size_t levels = 3;
   std::size_t codebook_size = 256;
   std::size_t semantic_dims = 64;
-  std::size_t id_dims = 8;        ///< beside semantic tokens
-  std::size_t id_only_dims = 64;  ///< with tokens = id
+  std::size_t collaborative_tokens = 0;  ///< an item, beside semantic tokens
+  std::size_t collaborative_dims = 64;   ///< of all of them together
+  std::size_t id_dims = 8;               ///< beside semantic tokens
+  std::size_t id_only_dims = 64;         ///< with tokens = id
   std::size_t hidden = 64;
   std::size_t heads = 2;
   std::size_t layers = 2;
   std::size_t feed_forward = 256;
   std::size_t max_length = 50;
   double dropout = 0.5;
+  std::string objective = "binary";  ///< binary | softmax (see model/objective.h)
+  std::size_t negatives = 512;       ///< a step, shared by all positions, with objective = softmax
   double commitment_weight = 1.0;
   double reconstruction_weight = 1.0;
   double learning_rate = 1e-3;
+  std::string schedule = "constant";  ///< constant | linear: the rate falls over all the epochs
   /// Of training: fp32 | bf16, of the item encoder's products, which pays where the CPU multiplies
   /// brain floats | auto, bf16 there and fp32 elsewhere.
   std::string precision = "fp32";
@@ -49,8 +54,16 @@ struct Settings {
     return tokens == "id" ? id_only_dims : tokens == "unified" ? id_dims : 0;
   }
   std::size_t semantic_width() const { return has_semantics() ? semantic_dims : 0; }
+  bool has_collaborative() const { return has_semantics() && collaborative_tokens > 0; }
+  std::size_t collaborative_width() const { return has_collaborative() ? collaborative_dims : 0; }
+  /// An item vector is [semantic ‖ collaborative ‖ ID]; this is where its ID token begins.
+  std::size_t shared_width() const { return semantic_width() + collaborative_width(); }
   /// Width of an item vector.
-  std::size_t width() const { return semantic_width() + id_width(); }
+  std::size_t width() const { return shared_width() + id_width(); }
+  /// Codes of an item: a semantic one a level, then the collaborative ones.
+  std::size_t codes() const { return has_semantics() ? levels + collaborative_tokens : 0; }
+  /// Negatives of a step that all its positions share; 0 where each position has its own.
+  std::size_t shared_negatives() const { return objective == "softmax" ? negatives : 0; }
   std::vector<Distance> level_distances() const;
   TransformerShape transformer() const;
   Precision training_precision() const;

@@ -128,7 +128,7 @@ void ResidualQuantizer::decode(const std::int32_t* codes, float* semantic) const
 }
 
 void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const float> weights,
-                                   Random& random, StepArena& arena) {
+                                   Random& random, StepArena& arena, std::size_t rounds) {
   const MatrixView<float> residual = arena.matrix(z.rows, z.cols);
   for (std::size_t i = 0; i < z.rows; ++i) std::copy_n(z[i], z.cols, residual[i]);
   const std::span<std::int32_t> codes = arena.take<std::int32_t>(z.rows);
@@ -145,7 +145,7 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
       std::copy_n(rows[row], rows.cols, level.codebook[c]);
     }
     StepArena round_arena;
-    for (std::size_t round = 0; round < kMeansRounds; ++round) {
+    for (std::size_t round = 0; round < rounds; ++round) {
       round_arena.reset();
       assign(level, rows, codes.data(), 1, round_arena);
       std::fill(level.sums.span().begin(), level.sums.span().end(), 0.0F);

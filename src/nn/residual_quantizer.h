@@ -44,7 +44,7 @@ struct ResidualQuantizer {
   /// k-means, level by level, on the rows of z, each counted `weights[i]` times; with fewer
   /// distinct rows than codes the centres start as a sample with replacement.
   void initialise(MatrixView<const float> z, std::span<const float> weights, Random& random,
-                  StepArena& arena);
+                  StepArena& arena, std::size_t rounds = kMeansRounds);
   /// One moving-average step from the assignments of a batch whose row i occurs weights[i] times
   /// (rows of weight 0 take no part); then rows with a count below kDeadCount restart at a random
   /// residual, and cosine rows are normalised again.

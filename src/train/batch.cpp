@@ -6,9 +6,10 @@
 
 namespace tessera {
 
-Batcher::Batcher(const Dataset& data, std::size_t max_length)
+Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared_negatives)
     : data_(data),
       max_length_(max_length),
+      shared_negatives_(shared_negatives),
       place_(data.items.size()),
       stamp_(data.items.size(), 0) {
   const std::size_t trainable = count_trainable(data);
@@ -26,6 +27,15 @@ Batcher::Batcher(const Dataset& data, std::size_t max_length)
   }
 }
 
+std::int32_t Batcher::draw_negative(std::span<const std::int32_t> history, Random& random) const {
+  std::int32_t negative = 0;
+  do {
+    negative = static_cast<std::int32_t>(random.below(data_.items.size()));
+  } while (data_.items[static_cast<std::size_t>(negative)].withheld ||
+           std::ranges::find(history, negative) != history.end());
+  return negative;
+}
+
 TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random,
                              StepArena& arena) {
   ++step_;
@@ -39,8 +49,9 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   const auto offsets = arena.take<std::int32_t>(users.size() + 1);
   const auto inputs = arena.take<std::int32_t>(positions);
   const auto positives = arena.take<std::int32_t>(positions);
-  const auto negatives = arena.take<std::int32_t>(positions);
-  const auto items = arena.take<std::int32_t>(3 * positions);
+  const auto negatives =
+      arena.take<std::int32_t>(shared_negatives_ > 0 ? shared_negatives_ : positions);
+  const auto items = arena.take<std::int32_t>(2 * positions + negatives.size());
   const auto counts = arena.take<float>(positions);
   std::size_t distinct = 0;
   const auto place = [&](std::int32_t item) {
@@ -74,13 +85,12 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
     const auto history = train_history(data_, static_cast<std::size_t>(user));
     for (const std::int32_t target : targets_of(user)) {
       positives[at] = place(target);
-      std::int32_t negative = 0;
-      do {
-        negative = static_cast<std::int32_t>(random.below(data_.items.size()));
-      } while (data_.items[static_cast<std::size_t>(negative)].withheld ||
-               std::ranges::find(history, negative) != history.end());
-      negatives[at++] = place(negative);
+      if (shared_negatives_ == 0) negatives[at] = place(draw_negative(history, random));
+      ++at;
     }
+  }
+  if (shared_negatives_ > 0) {
+    for (std::int32_t& negative : negatives) negative = place(draw_negative({}, random));
   }
   const auto weights = arena.take<float>(distinct_inputs);
   for (std::size_t i = 0; i < distinct_inputs; ++i) {

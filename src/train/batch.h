@@ -14,18 +14,22 @@ struct TrainingBatch {
 /// item, targets the training history but its first, both cut to the last max_length.
 class Batcher {
  public:
-  /// Throws Error if no user has two training events, or a user's history leaves no negative.
-  Batcher(const Dataset& data, std::size_t max_length);
+  /// With `shared_negatives` 0 every position draws its own. Throws Error if no user has two
+  /// training events, or a user's history leaves no negative.
+  Batcher(const Dataset& data, std::size_t max_length, std::size_t shared_negatives = 0);
 
   /// Users with at least two training events, ascending.
   const std::vector<std::int32_t>& users() const { return users_; }
-  /// Everything lives in `arena`. Negatives are uniform over items outside the user's training
-  /// history that are not withheld.
+  /// Everything lives in `arena`. Negatives are uniform over the items that are not withheld, and
+  /// a position's own lie outside its user's training history.
   TrainingBatch build(std::span<const std::int32_t> users, Random& random, StepArena& arena);
 
  private:
+  std::int32_t draw_negative(std::span<const std::int32_t> history, Random& random) const;
+
   const Dataset& data_;
   std::size_t max_length_;
+  std::size_t shared_negatives_;
   std::vector<std::int32_t> users_;
   std::vector<std::int32_t> place_;   // of an item among the distinct items of the step …
   std::vector<std::uint64_t> stamp_;  // … if its stamp is the step's

@@ -77,10 +77,14 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
   write_safetensors(file, tensors, {{"state", dump_json(json)}});
 }
 
-TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims) {
+TrainingState initial_state(const Settings& settings, const Dataset& data,
+                            MatrixView<const float> text) {
   TrainingState state;
-  state.model = Recommender(settings, data.items.size(), text_dims);
+  state.model = Recommender(settings, data.items.size(), text.cols);
   state.model.initialise();
+  if (settings.has_collaborative()) {
+    state.model.item_encoder.collaborative.fit(data, text, settings.seed);
+  }
   for (std::size_t i = 0; settings.has_ids() && i < data.items.size(); ++i) {
     if (!data.items[i].withheld) continue;
     std::ranges::fill(state.model.item_encoder.ids.value.view().row(i), 0.0F);

@@ -22,9 +22,11 @@ struct TrainingState {
   std::string negatives;         ///< the file that validation reads them from; empty: drawn
 };
 
-/// A model at its start: initialised by settings.seed, no step taken. The ID tokens of withheld
-/// items are zero, as those of live items, and stay so: no gradient reaches them.
-TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims);
+/// A model at its start: initialised by settings.seed, collaborative codes found, no step taken.
+/// The ID tokens of withheld items are zero, as those of live items, and stay so: no gradient
+/// reaches them. `text` [items, text dims]; empty without semantic tokens.
+TrainingState initial_state(const Settings& settings, const Dataset& data,
+                            MatrixView<const float> text);
 
 /// One file, written atomically.
 void write_checkpoint(const fs::path& file, TrainingState& state);

@@ -14,6 +14,13 @@ Random stream(const TrainingState& state, Purpose purpose) {
   return Random(state.model.settings.seed, {purpose, state.epoch, state.step});
 }
 
+AdamSettings adam_settings(const Settings& settings, std::size_t users) {
+  AdamSettings adam{.learning_rate = static_cast<float>(settings.learning_rate)};
+  const std::size_t steps = (users + settings.batch_users - 1) / settings.batch_users;
+  if (settings.schedule == "linear") adam.decay_updates = steps * settings.epochs;
+  return adam;
+}
+
 // sums: total, recommendation, reconstruction, then commitments and residual norms by level.
 void add_losses(const StepLosses& losses, std::vector<double>& sums) {
   const std::size_t levels = losses.items.commitment.size();
@@ -32,9 +39,9 @@ void add_losses(const StepLosses& losses, std::vector<double>& sums) {
 Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text)
     : state_(state),
       text_(text),
-      batcher_(data, state.model.settings.max_length),
+      batcher_(data, state.model.settings.max_length, state.model.settings.shared_negatives()),
       optimizer_(state.model.parameters(),
-                 {.learning_rate = static_cast<float>(state.model.settings.learning_rate)}) {
+                 adam_settings(state.model.settings, batcher_.users().size())) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
 }
 

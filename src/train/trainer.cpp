@@ -144,8 +144,7 @@ TrainResult train(const TrainOptions& options) {
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state =
-      resumed ? std::move(*resumed) : initial_state(options.settings, data, text.cols());
+  TrainingState state = resumed ? std::move(*resumed) : initial_state(options.settings, data, text);
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();

@@ -8,6 +8,17 @@
 namespace tessera {
 namespace {
 
+Settings settings_of(const char* tokens, std::size_t levels, std::size_t codebook_size,
+                     std::size_t semantic_dims, std::size_t id_dims) {
+  Settings settings;
+  settings.tokens = tokens;
+  settings.levels = levels;
+  settings.codebook_size = codebook_size;
+  settings.semantic_dims = semantic_dims;
+  settings.id_dims = id_dims;
+  return settings;
+}
+
 TEST(CodeStatistics, EqualThoseCountedByHand) {
   const std::vector<std::int32_t> codes = {0, 0, 0, 1, 1, 2, 1, 2, 1, 3};  // five items, two levels
   const CodeStatistics statistics = code_statistics(codes, 2, 4);
@@ -46,17 +57,18 @@ TEST(CodeStatistics, OfNoCodesAreEmpty) {
 }
 
 TEST(TokenAccount, GivesThePapersReductions) {
-  const TokenAccount beauty = token_account(12'101, 3, 256, 64, 8);
+  const TokenAccount beauty = token_account(recipe("paper"), 12'101);
   EXPECT_EQ(beauty.catalogue_parameters, 12'101U * 8 + 3 * 256 * 64);
   EXPECT_NEAR(beauty.reduction, 0.8115, 5e-5);
-  EXPECT_NEAR(token_account(18'357, 3, 128, 64, 8).reduction, 0.8541, 5e-5);
+  const Settings sports = settings_of("unified", 3, 128, 64, 8);
+  EXPECT_NEAR(token_account(sports, 18'357).reduction, 0.8541, 5e-5);
   EXPECT_EQ(beauty.catalogue_bytes, 4 * beauty.catalogue_parameters + 12'101U * 3);
   EXPECT_LE(beauty.catalogue_parameters, 0.20 * 12'101 * 64);
   EXPECT_LE(beauty.catalogue_bytes, 0.25 * 12'101 * 256);
 }
 
 TEST(TokenAccount, OfIdTokensAloneIsTheReferenceTable) {
-  const TokenAccount account = token_account(1'000, 0, 256, 0, 64);
+  const TokenAccount account = token_account(settings_of("id", 3, 256, 64, 8), 1'000);
   EXPECT_EQ(account.catalogue_parameters, 64'000U);
   EXPECT_EQ(account.catalogue_bytes, 256'000U);
   EXPECT_EQ(account.reduction, 0.0);
@@ -64,19 +76,30 @@ TEST(TokenAccount, OfIdTokensAloneIsTheReferenceTable) {
 
 TEST(TokenAccount, CountsWholeBitsOfEachCode) {
   const auto code_bytes = [](std::size_t items, std::size_t levels, std::size_t codebook) {
-    return token_account(items, levels, codebook, 0, 0).catalogue_bytes;
+    Settings settings = settings_of("semantic", levels, codebook, 1, 0);
+    const TokenAccount account = token_account(settings, items);
+    return account.catalogue_bytes - 4 * account.catalogue_parameters;
   };
   EXPECT_EQ(code_bytes(8, 1, 2), 1U);
   EXPECT_EQ(code_bytes(8, 3, 256), 24U);
   EXPECT_EQ(code_bytes(8, 3, 257), 27U);
   EXPECT_EQ(code_bytes(8, 1, 128), 7U);
   EXPECT_EQ(code_bytes(3, 1, 5), 2U);  // nine bits
-  EXPECT_EQ(code_bytes(8, 3, 1), 0U);
+}
+
+TEST(TokenAccount, CountsCollaborativeTokensWithTheOthers) {
+  Settings settings = settings_of("unified", 3, 128, 64, 8);
+  settings.collaborative_tokens = 16;
+  settings.collaborative_dims = 32;
+  const TokenAccount account = token_account(settings, 1'000);
+  EXPECT_EQ(account.catalogue_parameters, 1'000U * 8 + 3 * 128 * 64 + 128 * 32);
+  EXPECT_EQ(account.catalogue_bytes, 4 * account.catalogue_parameters + 1'000 * 19 * 7 / 8);
 }
 
 TEST(TokensJson, HoldsWhatProgramsRead) {
   const std::vector<std::int32_t> codes = {0, 1, 1, 1};
-  const nlohmann::json json = to_json(code_statistics(codes, 2, 2), token_account(2, 2, 2, 4, 1));
+  const nlohmann::json json =
+      to_json(code_statistics(codes, 2, 2), token_account(settings_of("unified", 2, 2, 4, 1), 2));
   EXPECT_EQ(json.at("catalogue_parameters"), 2 + 2 * 2 * 4);
   EXPECT_EQ(json.at("catalogue_bytes"), 4 * 18 + 1);
   EXPECT_DOUBLE_EQ(json.at("reduction"), 1.0 - 18.0 / 128.0);

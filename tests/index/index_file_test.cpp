@@ -132,7 +132,8 @@ TEST_P(IndexFile, ItemsOrCodesOutOfRangeAreRefused) {
                         {kIndexFile, "code", "outside"});
 }
 
-INSTANTIATE_TEST_SUITE_P(Tokens, IndexFile, ::testing::Values("unified", "semantic", "id"),
+INSTANTIATE_TEST_SUITE_P(Tokens, IndexFile,
+                         ::testing::Values("unified", "semantic", "id", "collaborative"),
                          [](const auto& tokens) { return tokens.param; });
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
 #include "kernels/layer_norm.h"
+#include "kernels/sampled_softmax.h"
 #include "testing/matrices.h"
 
 namespace tessera {
@@ -44,6 +45,17 @@ TEST(SimdTargets, EachIsDispatchedTo) {
   }
   EXPECT_GE(chosen.size(), 1U);
   EXPECT_EQ(chosen.size(), testing::simd_targets().size());
+}
+
+TEST(SimdTargets, AgreeOnTheSampledSoftmax) {
+  const std::vector<std::int32_t> positives(kRows, 3);
+  expect_targets_agree(kTolerance, [&](std::size_t cols) {
+    Matrix logits = random_matrix(kRows, cols, 3, 4.0), losses(1, kRows);
+    const std::vector<std::int32_t> negatives(cols, 5);
+    std::vector<float> positive_logits(kRows, 0.5F);
+    sampled_softmax(positives, negatives, 1.0F, positive_logits, logits, losses.span());
+    return logits;
+  });
 }
 
 TEST(SimdTargets, AgreeOnBiasesAndActivations) {

@@ -44,7 +44,7 @@ class BundleDirectory : public ::testing::Test {
   const fs::path config = directory / "config.json";
   const fs::path weights = directory / "model.safetensors";
   const fs::path items = directory / "items.jsonl";
-  const Recommender model = small_model(small_settings(), kItems, kTextDims);
+  const Recommender model = small_model(small_settings("collaborative"), kItems, kTextDims);
   const Catalogue catalogue = encode_catalogue(model, testing::random_matrix(kItems, kTextDims, 1));
 
   BundleDirectory() {
@@ -109,7 +109,7 @@ TEST_F(BundleDirectory, ListsTheCodesOfEachItem) {
   for_each_line(read_file(items), [&](std::string_view line, std::size_t number) {
     const Json item = parse_json(line, "line");
     EXPECT_EQ(item.at("id"), fmt::format("B{}", number - 1));
-    const auto codes = std::span(catalogue.codes).subspan((number - 1) * 3, 3);
+    const auto codes = std::span(catalogue.codes).subspan((number - 1) * 5, 5);
     EXPECT_EQ(item.at("codes"), Json(std::vector<std::int32_t>(codes.begin(), codes.end())));
     ++lines;
   });

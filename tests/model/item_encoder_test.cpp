@@ -103,6 +103,20 @@ class ItemEncoder : public ::testing::TestWithParam<const char*> {
   }
   const Vector& semantic(std::size_t i) const { return sum(i, settings.levels - 1); }
 
+  /// Element c of what follows the semantic part: collaborative vectors, then the ID token.
+  double beside_semantic(std::size_t i, std::size_t c) const {
+    const auto item = static_cast<std::size_t>(items[i]);
+    if (c >= settings.collaborative_width()) {
+      const std::size_t at = item * settings.id_width() + c - settings.collaborative_width();
+      return values.at(&encoder.ids)[at];
+    }
+    const CollaborativeTokens& tokens = encoder.collaborative;
+    const std::size_t width = settings.collaborative_dims / settings.collaborative_tokens;
+    const std::size_t part = c / width;
+    const auto code = static_cast<std::size_t>(tokens.codes[item * tokens.parts + part]);
+    return values.at(&tokens.vectors)[(part * settings.codebook_size + code) * width + c % width];
+  }
+
   double plain_reconstruction() const {
     double loss = 0.0;
     for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -128,10 +142,7 @@ class ItemEncoder : public ::testing::TestWithParam<const char*> {
     for (std::size_t i = 0; i < items.size(); ++i) {
       const Vector d = as_vector(dvectors.view().row(i));
       if (width > 0) loss += dot(plain_z(i), {d.begin(), d.begin() + static_cast<long>(width)});
-      for (std::size_t c = width; c < d.size(); ++c) {
-        const std::size_t at = static_cast<std::size_t>(items[i]) * settings.id_width() + c - width;
-        loss += d[c] * values.at(&encoder.ids)[at];
-      }
+      for (std::size_t c = width; c < d.size(); ++c) loss += d[c] * beside_semantic(i, c - width);
     }
     if (!settings.has_semantics()) return loss;
     loss += settings.reconstruction_weight * plain_reconstruction();
@@ -172,7 +183,8 @@ class ItemEncoder : public ::testing::TestWithParam<const char*> {
   std::vector<std::size_t> codes;       // [distinct · levels]
 };
 
-INSTANTIATE_TEST_SUITE_P(Tokens, ItemEncoder, ::testing::Values("unified", "semantic", "id"),
+INSTANTIATE_TEST_SUITE_P(Tokens, ItemEncoder,
+                         ::testing::Values("unified", "semantic", "id", "collaborative"),
                          [](const auto& tokens) { return std::string(tokens.param); });
 
 TEST_P(ItemEncoder, PutsTheChosenCodebookRowsBesideTheIdToken) {
@@ -185,7 +197,7 @@ TEST_P(ItemEncoder, PutsTheChosenCodebookRowsBesideTheIdToken) {
   testing::expect_elements(cache.vectors, 1e-5, [&](std::size_t i, std::size_t c) {
     const std::size_t width = settings.semantic_width();
     if (c < width) return semantic(i)[c];
-    return double{encoder.ids.value[static_cast<std::size_t>(items[i])][c - width]};
+    return beside_semantic(i, c - width);
   });
 }
 
@@ -212,8 +224,9 @@ TEST_P(ItemEncoder, ReportsItsLosses) {
 
 TEST_P(ItemEncoder, HasTheGradientOfThePlainLoss) {
   encoder.backward(cache, dvectors, arena);
-  ASSERT_EQ(parameters.size(),
-            (settings.has_ids() ? 1U : 0U) + (settings.has_semantics() ? 12U : 0U));
+  ASSERT_EQ(parameters.size(), (settings.has_ids() ? 1U : 0U) +
+                                   (settings.has_semantics() ? 12U : 0U) +
+                                   (settings.has_collaborative() ? 1U : 0U));
   for (const Parameter* parameter : parameters) {
     Vector along = as_vector(parameter->grad.span());
     const double length = std::sqrt(dot(along, along));

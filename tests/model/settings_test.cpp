@@ -48,8 +48,9 @@ TEST(Settings, DecideTheDistanceOfEachLevel) {
 TEST(Settings, GoToJsonAndBack) {
   Json json = to_json(Settings{});
   const std::map<std::string, Json> words = {
-      {"recipe", "paper"},   {"tokens", "semantic"}, {"distance", "cosine"},
-      {"precision", "bf16"}, {"select", "NDCG@10"},  {"selection_protocol", "full"}};
+      {"recipe", "paper"},      {"tokens", "semantic"}, {"distance", "cosine"},
+      {"precision", "bf16"},    {"select", "NDCG@10"},  {"selection_protocol", "full"},
+      {"objective", "softmax"}, {"schedule", "linear"}};
   std::size_t changed = 0;
   for (auto& [key, value] : json.items()) {
     if (value.is_string()) {
@@ -62,6 +63,7 @@ TEST(Settings, GoToJsonAndBack) {
     ++changed;
   }
   json["hidden"] = 66;
+  json["collaborative_dims"] = 68;  // a multiple of collaborative_tokens
   EXPECT_GT(changed, 20U);
   EXPECT_EQ(to_json(settings_from_json(json)), json);
   EXPECT_EQ(to_json(settings_from_json(Json::parse(json.dump()))), json);

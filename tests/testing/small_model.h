@@ -5,9 +5,15 @@
 
 namespace tessera::testing {
 
-inline Settings small_settings(const char* tokens = "unified") {
+/// `tokens` as the setting, or "collaborative": unified with collaborative tokens.
+inline Settings small_settings(const std::string& tokens = "unified") {
   Settings settings;
   settings.tokens = tokens;
+  if (tokens == "collaborative") {
+    settings.tokens = "unified";
+    settings.collaborative_tokens = 2;
+    settings.collaborative_dims = 4;
+  }
   settings.levels = 3;
   settings.codebook_size = 5;
   settings.semantic_dims = 6;
@@ -28,6 +34,12 @@ inline Recommender small_model(const Settings& settings, std::size_t items, std:
     const double inputs = static_cast<double>(parameter->value.cols());
     fill_normal(parameter->value.span(), 1.0 / std::sqrt(inputs), random);
   }
+  CollaborativeTokens& collaborative = model.item_encoder.collaborative;
+  for (std::int32_t& code : collaborative.codes) {
+    code = static_cast<std::int32_t>(random.below(settings.codebook_size));
+  }
+  fill_normal(collaborative.centres.span(), 0.5, random);
+  fill_normal(collaborative.text_map.span(), 0.5, random);
   for (ResidualQuantizer::Level& level : model.item_encoder.quantizer.levels) {
     fill_normal(level.codebook.span(), 0.5, random);
     if (level.distance == Distance::euclidean) continue;

@@ -90,6 +90,28 @@ TEST(Batch, NegativesAreUniformOverItemsOutsideTheTrainingHistory) {
   }
 }
 
+TEST(Batch, SharedNegativesAreUniformOverTheCatalogueWithoutWithheldItems) {
+  Dataset data = small_data();
+  data.items[6].withheld = true;
+  Batcher batcher(data, 50, 8);
+  StepArena arena;
+  Random random(3);
+  std::vector<int> counts(kItems);
+  constexpr int kRounds = 2375;
+  for (int round = 0; round < kRounds; ++round) {
+    arena.reset();
+    const StepBatch batch = batcher.build(batcher.users(), random, arena).step;
+    ASSERT_EQ(batch.negatives.size(), 8U);
+    for (const std::int32_t item : items_at(batch, batch.negatives)) {
+      ++counts[static_cast<std::size_t>(item)];
+    }
+  }
+  // 19 items share 8 · 2375 draws; five standard deviations of a count are about 160.
+  for (std::size_t item = 0; item < kItems; ++item) {
+    EXPECT_NEAR(counts[item], item == 6 ? 0 : 1000, item == 6 ? 0 : 160) << item;
+  }
+}
+
 TEST(Batch, LongHistoriesKeepTheirEnd) {
   std::vector<std::int32_t> history(14);
   std::iota(history.begin(), history.end(), 0);

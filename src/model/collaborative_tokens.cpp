@@ -1,0 +1,196 @@
+#include "model/collaborative_tokens.h"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+
+#include "base/parallel.h"
+#include "kernels/elementwise.h"
+#include "kernels/gemm.h"
+#include "kernels/rows.h"
+#include "nn/residual_quantizer.h"
+#include "text/svd.h"
+
+namespace tessera {
+namespace {
+
+using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+constexpr std::size_t kMeansRounds = 25;
+constexpr std::size_t kFittedItems = 131'072;  // that centres and the map from text are fitted to
+constexpr float kRidge = 1.0F;                 // beside texts of unit length
+
+Eigen::Map<Rows> as_eigen(Matrix& matrix) {
+  return {matrix.span().data(), static_cast<Eigen::Index>(matrix.rows()),
+          static_cast<Eigen::Index>(matrix.cols())};
+}
+
+// Users × items, 1/√(items of the user · (users of the item + 1)): neither long histories nor
+// favourites shall rule the factors.
+SparseMatrix chosen_items(const Dataset& data) {
+  SparseMatrix chosen;
+  chosen.rows = data.users();
+  chosen.cols = data.items.size();
+  std::vector<float> users_of(chosen.cols, 1.0F);
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto history = train_history(data, u);
+    std::vector<std::int32_t> items(history.begin(), history.end());
+    std::ranges::sort(items);
+    const auto repeated = std::ranges::unique(items);
+    items.erase(repeated.begin(), repeated.end());
+    for (const std::int32_t item : items) users_of[static_cast<std::size_t>(item)] += 1.0F;
+    chosen.columns.insert(chosen.columns.end(), items.begin(), items.end());
+    chosen.values.insert(chosen.values.end(), items.size(), static_cast<float>(items.size()));
+    chosen.offsets.push_back(static_cast<std::int64_t>(chosen.columns.size()));
+  }
+  for (std::size_t i = 0; i < chosen.values.size(); ++i) {
+    const auto item = static_cast<std::size_t>(chosen.columns[i]);
+    chosen.values[i] = 1.0F / std::sqrt(chosen.values[i] * users_of[item]);
+  }
+  return chosen;
+}
+
+// Items' factors [items, dims], turned at random so that each part holds as much as any other.
+Matrix item_factors(const SparseMatrix& chosen, std::size_t dims, std::uint64_t seed) {
+  Matrix axes = right_singular_vectors(chosen, dims, seed);
+  Matrix projected(chosen.rows, dims);
+  multiply(chosen, axes, projected);
+  const Eigen::RowVectorXf strengths = as_eigen(projected).colwise().norm();
+  Random random(seed, {0xC0});
+  Matrix gaussian(dims, dims);
+  fill_normal(gaussian.span(), 1.0, random);
+  const Rows turn =
+      strengths.asDiagonal() * Rows(Eigen::HouseholderQR<Rows>(as_eigen(gaussian)).householderQ());
+  Matrix factors(axes.rows(), dims);
+  const MatrixView<const float> turn_view(turn.data(), dims, dims);
+  gemm(Transpose::no, Transpose::no, 1.0F, axes, turn_view, 0.0F, factors);
+  return factors;
+}
+
+// The least-squares map from text and a 1 to factors, with a ridge.
+Matrix fit_text_map(MatrixView<const float> text, MatrixView<const float> factors,
+                    std::span<const std::int32_t> items) {
+  const std::size_t inputs = text.cols + 1;
+  Matrix x(items.size(), inputs), y(items.size(), factors.cols);
+  gather_rows(text, items, x.view().col_block(0, text.cols));
+  for (std::size_t i = 0; i < items.size(); ++i) x[i][text.cols] = 1.0F;
+  gather_rows(factors, items, y);
+  Matrix gram(inputs, inputs), map(inputs, factors.cols);
+  gemm(Transpose::yes, Transpose::no, 1.0F, x, x, 0.0F, gram);
+  gemm(Transpose::yes, Transpose::no, 1.0F, x, y, 0.0F, map);
+  for (std::size_t i = 0; i < inputs; ++i) gram[i][i] += kRidge;
+  as_eigen(map) = as_eigen(gram).ldlt().solve(as_eigen(map)).eval();
+  return map;
+}
+
+// Factors that a text predicts.
+void predict_factors(const Matrix& map, std::span<const float> text, std::span<float> factors) {
+  std::copy_n(map[map.rows() - 1], factors.size(), factors.data());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    for (std::size_t d = 0; d < factors.size(); ++d) factors[d] += text[i] * map[i][d];
+  }
+}
+
+}  // namespace
+
+CollaborativeTokens::CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims,
+                                         std::size_t items, std::size_t text_dims)
+    : parts(part_count),
+      codebook_size(size),
+      vectors("collaborative_tokens", part_count * size, dims / part_count),
+      codes(items * part_count),
+      centres(part_count * size, dims / part_count),
+      text_map(text_dims + 1, dims) {}
+
+MatrixView<const float> CollaborativeTokens::part(std::size_t p) const {
+  return vectors.value.view().row_block(p * codebook_size, codebook_size);
+}
+
+void CollaborativeTokens::fit(const Dataset& data, MatrixView<const float> text,
+                              std::uint64_t seed) {
+  const SparseMatrix chosen = chosen_items(data);
+  Matrix factors = item_factors(chosen, dims(), seed);
+  std::vector<bool> known(data.items.size());
+  for (const std::int32_t item : chosen.columns) known[static_cast<std::size_t>(item)] = true;
+  std::vector<std::int32_t> fitted;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (known[i]) fitted.push_back(static_cast<std::int32_t>(i));
+  }
+  Random random(seed, {0xC1});
+  random.shuffle(std::span(fitted));
+  fitted.resize(std::min(fitted.size(), kFittedItems));
+  text_map = fit_text_map(text, factors, fitted);
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (!known[i]) predict_factors(text_map, text.row(i), factors.view().row(i));
+  }
+
+  const std::size_t width = vectors.value.cols();
+  const std::vector<float> once(fitted.size(), 1.0F);
+  const Distance euclidean[] = {Distance::euclidean};
+  for (std::size_t p = 0; p < parts; ++p) {
+    StepArena arena;
+    ResidualQuantizer quantizer(euclidean, codebook_size, width);
+    const MatrixView<float> sample = arena.matrix(fitted.size(), width);
+    gather_rows(factors.view().col_block(p * width, width), fitted, sample);
+    quantizer.initialise(sample, once, random, arena, kMeansRounds);
+    const MatrixView<float> all = arena.matrix(factors.rows(), width);
+    copy_rows(factors.view().col_block(p * width, width), all);
+    const auto found = quantizer.forward(all, arena);
+    for (std::size_t i = 0; i < factors.rows(); ++i) codes[i * parts + p] = found.codes[i];
+    copy_rows(quantizer.levels[0].codebook,
+              centres.view().row_block(p * codebook_size, codebook_size));
+  }
+}
+
+void CollaborativeTokens::predict(std::span<const float> text, std::int32_t* item_codes) const {
+  std::vector<float> factors(dims());
+  predict_factors(text_map, text, factors);
+  const std::size_t width = vectors.value.cols();
+  for (std::size_t p = 0; p < parts; ++p) {
+    double nearest = INFINITY;
+    for (std::size_t c = 0; c < codebook_size; ++c) {
+      double distance = 0.0;
+      for (std::size_t d = 0; d < width; ++d) {
+        const double gap = factors[p * width + d] - centres[p * codebook_size + c][d];
+        distance += gap * gap;
+      }
+      if (distance < nearest) {
+        nearest = distance;
+        item_codes[p] = static_cast<std::int32_t>(c);
+      }
+    }
+  }
+}
+
+void CollaborativeTokens::decode(const std::int32_t* item_codes, float* out) const {
+  const std::size_t width = vectors.value.cols();
+  for (std::size_t p = 0; p < parts; ++p) {
+    const std::size_t row = p * codebook_size + static_cast<std::size_t>(item_codes[p]);
+    std::copy_n(vectors.value[row], width, out + p * width);
+  }
+}
+
+void CollaborativeTokens::gather(std::span<const std::int32_t> items, MatrixView<float> out) const {
+  parallel_for(items.size(), 256, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      decode(codes.data() + static_cast<std::size_t>(items[i]) * parts, out[i]);
+    }
+  });
+}
+
+void CollaborativeTokens::backward(std::span<const std::int32_t> items,
+                                   MatrixView<const float> dout) {
+  std::ranges::fill(vectors.grad.span(), 0.0F);
+  const std::size_t width = vectors.value.cols();
+  // Threads share the parts, so that every sum has one fixed order.
+  parallel_for(parts, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const std::int32_t* item_codes = codes.data() + static_cast<std::size_t>(items[i]) * parts;
+      for (std::size_t p = begin; p < end; ++p) {
+        float* grad = vectors.grad[p * codebook_size + static_cast<std::size_t>(item_codes[p])];
+        for (std::size_t d = 0; d < width; ++d) grad[d] += dout[i][p * width + d];
+      }
+    }
+  });
+}
+
+}  // namespace tessera

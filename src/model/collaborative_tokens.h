@@ -1,0 +1,41 @@
+#pragma once
+#include "data/dataset.h"
+#include "nn/parameter.h"
+
+namespace tessera {
+
+/// Tokens that say with what an item is chosen, as semantic tokens say what it is. The items'
+/// factors of the training events are cut into parts, and a part's nearest centre is its code (as
+/// RecJPQ, Petrov and Macdonald 2024, with the product quantization of Jégou et al. 2011). Codes
+/// are found once, before training; the vectors behind them are learned. An item without training
+/// events takes the codes of the factors that its text predicts.
+struct CollaborativeTokens {
+  std::size_t parts = 0;            ///< tokens an item; 0: none
+  std::size_t codebook_size = 0;    ///< of each part
+  Parameter vectors;                ///< [parts · codebook size, dims / parts]
+  std::vector<std::int32_t> codes;  ///< [items, parts], each within its part's codebook
+  Matrix centres;                   ///< of factors, as `vectors`
+  Matrix text_map;                  ///< [text dims + 1, dims]: text and a 1 → factors
+
+  CollaborativeTokens() = default;
+  CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims, std::size_t items,
+                      std::size_t text_dims);
+
+  std::size_t dims() const { return parts * vectors.value.cols(); }
+  /// The vectors of one part's codes, [codebook size, dims / parts].
+  MatrixView<const float> part(std::size_t p) const;
+
+  /// Finds codes, centres and the map from text. `text` [items, text dims].
+  void fit(const Dataset& data, MatrixView<const float> text, std::uint64_t seed);
+  /// Codes [parts] of an item that the events do not know, by its text embedding [text dims].
+  void predict(std::span<const float> text, std::int32_t* item_codes) const;
+
+  /// The item vector's part behind codes [parts].
+  void decode(const std::int32_t* item_codes, float* out) const;
+  /// out[i] = that of items[i], [n, dims].
+  void gather(std::span<const std::int32_t> items, MatrixView<float> out) const;
+  /// Sets the gradient of the vectors from that of `gather`.
+  void backward(std::span<const std::int32_t> items, MatrixView<const float> dout);
+};
+
+}  // namespace tessera

@@ -1,0 +1,67 @@
+#include "model/objective.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "base/parallel.h"
+#include "kernels/gemm.h"
+#include "kernels/rows.h"
+#include "kernels/sampled_softmax.h"
+
+namespace tessera {
+namespace {
+
+double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+
+float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
+
+}  // namespace
+
+double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
+                        MatrixView<float> dvectors, StepArena& arena) {
+  const auto& [states, vectors, positives, negatives] = input;
+  const std::size_t positions = states.rows;
+  const std::span<float> dpositive = arena.take<float>(positions);
+  const std::span<float> dnegative = arena.take<float>(positions);
+  gathered_dots(states, vectors, positives, dpositive);
+  gathered_dots(states, vectors, negatives, dnegative);
+  const std::span<double> losses = arena.take<double>(positions);
+  const float share = 1.0F / static_cast<float>(positions);
+  parallel_for(positions, 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      losses[i] = softplus(-double{dpositive[i]}) + softplus(double{dnegative[i]});
+      dpositive[i] = -share * sigmoid(-dpositive[i]);
+      dnegative[i] = share * sigmoid(dnegative[i]);
+    }
+  });
+  gather_add_rows(vectors, positives, dpositive, dstates);
+  gather_add_rows(vectors, negatives, dnegative, dstates);
+  scatter_add_rows(states, positives, dvectors, dpositive);
+  scatter_add_rows(states, negatives, dvectors, dnegative);
+  return std::accumulate(losses.begin(), losses.end(), 0.0) * double{share};
+}
+
+double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
+                         MatrixView<float> dvectors, StepArena& arena) {
+  const auto& [states, vectors, positives, negatives] = input;
+  const std::size_t positions = states.rows;
+  const std::span<float> dpositive = arena.take<float>(positions);
+  gathered_dots(states, vectors, positives, dpositive);
+  const MatrixView<float> shared = arena.matrix(negatives.size(), states.cols);
+  gather_rows(vectors, negatives, shared);
+  const MatrixView<float> dnegative = arena.matrix(positions, negatives.size());
+  gemm(Transpose::no, Transpose::yes, 1.0F, states, shared, 0.0F, dnegative);
+  const std::span<float> losses = arena.take<float>(positions);
+  const float share = 1.0F / static_cast<float>(positions);
+  sampled_softmax(positives, negatives, share, dpositive, dnegative, losses);
+
+  gemm(Transpose::no, Transpose::no, 1.0F, dnegative, shared, 1.0F, dstates);
+  gather_add_rows(vectors, positives, dpositive, dstates);
+  const MatrixView<float> dshared = arena.matrix(negatives.size(), states.cols);
+  gemm(Transpose::yes, Transpose::no, 1.0F, dnegative, states, 0.0F, dshared);
+  scatter_add_rows(dshared, negatives, dvectors);
+  scatter_add_rows(states, positives, dvectors, dpositive);
+  return std::accumulate(losses.begin(), losses.end(), 0.0) * double{share};
+}
+
+}  // namespace tessera

@@ -1,0 +1,30 @@
+#pragma once
+#include <cstdint>
+
+#include "base/arena.h"
+
+namespace tessera {
+
+/// What an objective is told: user states and item vectors, and which vectors each state is to
+/// score. The index arrays hold rows of `vectors`.
+struct ObjectiveInput {
+  MatrixView<const float> states;           ///< [positions, width]
+  MatrixView<const float> vectors;          ///< [items, width]
+  std::span<const std::int32_t> positives;  ///< [positions], the next item
+  std::span<const std::int32_t> negatives;
+};
+
+/// An objective returns its mean over positions and adds its gradients to dstates [positions,
+/// width] and dvectors [items, width].
+
+/// Binary cross-entropy of the positive and one negative a position, negatives [positions] (Lin et
+/// al. 2025; Kang and McAuley 2018, eq. 6).
+double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
+                        MatrixView<float> dvectors, StepArena& arena);
+
+/// Cross-entropy of the positive among negatives that all positions share, negatives [any] (sampled
+/// softmax, Jean et al. 2015).
+double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
+                         MatrixView<float> dvectors, StepArena& arena);
+
+}  // namespace tessera
