@@ -9,11 +9,6 @@
 namespace tessera {
 namespace {
 
-// text width → 512 → 256 → semantic dims (method: the authors' RQ-VAE).
-std::vector<std::size_t> encoder_widths(std::size_t text_dims, std::size_t semantic_dims) {
-  return {text_dims, 512, 256, semantic_dims};
-}
-
 double weighted_sum(std::span<const float> weights, std::span<const float> values) {
   double sum = 0.0;
   for (std::size_t i = 0; i < weights.size(); ++i) sum += double{weights[i]} * values[i];
@@ -35,7 +30,7 @@ UnifiedItemEncoder::UnifiedItemEncoder(const Settings& model_settings, std::size
                                        std::size_t text_dims)
     : settings(model_settings) {
   if (settings.has_semantics()) {
-    std::vector<std::size_t> widths = encoder_widths(text_dims, settings.semantic_dims);
+    std::vector<std::size_t> widths = settings.encoder_widths(text_dims);
     encoder = Mlp("item_encoder", widths);
     std::reverse(widths.begin(), widths.end());
     decoder = Mlp("item_decoder", widths);

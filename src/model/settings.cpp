@@ -1,5 +1,6 @@
 #include "model/settings.h"
 
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -43,6 +44,7 @@ void check(const Settings& s) {
   check_range("levels", static_cast<double>(s.levels), 1, 64);
   check_range("codebook_size", static_cast<double>(s.codebook_size), 2, 65536);
   at_least_one("semantic_dims", s.semantic_dims);
+  s.encoder_widths(1);
   check_range("collaborative_tokens", static_cast<double>(s.collaborative_tokens), 0, 256);
   at_least_one("collaborative_dims", s.collaborative_dims);
   if (s.collaborative_tokens > 0 && s.collaborative_dims % s.collaborative_tokens != 0) {
@@ -72,6 +74,26 @@ void check(const Settings& s) {
 
 }  // namespace
 
+std::vector<std::size_t> Settings::encoder_widths(std::size_t text_dims) const {
+  std::vector<std::size_t> widths = {text_dims};
+  std::string_view rest = encoder_hidden;
+  while (!rest.empty()) {
+    std::size_t width = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), width);
+    const std::size_t digits = static_cast<std::size_t>(end - rest.data());
+    const bool last = digits == rest.size();
+    const bool next = !last && rest[digits] == '-' && digits + 1 < rest.size();
+    if (error != std::errc() || width == 0 || width > 65'536 || (!last && !next)) {
+      fail_usage("setting encoder_hidden = '{}': write widths from 1 to 65536 as 512-256",
+                 encoder_hidden);
+    }
+    widths.push_back(width);
+    rest.remove_prefix(last ? digits : digits + 1);
+  }
+  widths.push_back(semantic_dims);
+  return widths;
+}
+
 std::vector<Distance> Settings::level_distances() const {
   std::vector<Distance> distances(levels,
                                   distance == "euclidean" ? Distance::euclidean : Distance::cosine);
@@ -95,6 +117,7 @@ Json to_json(const Settings& s) {
           {"levels", s.levels},
           {"codebook_size", s.codebook_size},
           {"semantic_dims", s.semantic_dims},
+          {"encoder_hidden", s.encoder_hidden},
           {"collaborative_tokens", s.collaborative_tokens},
           {"collaborative_dims", s.collaborative_dims},
           {"id_dims", s.id_dims},
@@ -154,6 +177,7 @@ Settings settings_from_json(const Json& json) {
   take("levels", s.levels);
   take("codebook_size", s.codebook_size);
   take("semantic_dims", s.semantic_dims);
+  take("encoder_hidden", s.encoder_hidden);
   take("collaborative_tokens", s.collaborative_tokens);
   take("collaborative_dims", s.collaborative_dims);
   take("id_dims", s.id_dims);
@@ -220,13 +244,14 @@ Settings recipe(const std::string& name) {
   settings.recipe = name;
   if (name == "default") {
     settings.codebook_size = 128;
+    settings.encoder_hidden = "256";
     settings.collaborative_tokens = 16;
     settings.objective = "softmax";
     settings.negatives = 1024;
     settings.dropout = 0.4;
     settings.learning_rate = 3e-3;
     settings.schedule = "linear";
-    settings.epochs = 14;
+    settings.epochs = 20;
     settings.select = "NDCG@10";
     settings.selection_protocol = "full";
   }

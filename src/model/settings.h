@@ -22,6 +22,8 @@ struct Settings {
   std::size_t levels = 3;
   std::size_t codebook_size = 256;
   std::size_t semantic_dims = 64;
+  /// Widths between a text and its semantic vector, of the encoder and backwards of the decoder.
+  std::string encoder_hidden = "512-256";
   std::size_t collaborative_tokens = 0;  ///< an item, beside semantic tokens
   std::size_t collaborative_dims = 64;   ///< of all of them together
   std::size_t id_dims = 8;               ///< beside semantic tokens
@@ -64,6 +66,8 @@ struct Settings {
   std::size_t codes() const { return has_semantics() ? levels + collaborative_tokens : 0; }
   /// Negatives of a step that all its positions share; 0 where each position has its own.
   std::size_t shared_negatives() const { return objective == "softmax" ? negatives : 0; }
+  /// text_dims, encoder_hidden, semantic_dims.
+  std::vector<std::size_t> encoder_widths(std::size_t text_dims) const;
   std::vector<Distance> level_distances() const;
   TransformerShape transformer() const;
   Precision training_precision() const;

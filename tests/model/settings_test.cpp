@@ -48,9 +48,9 @@ TEST(Settings, DecideTheDistanceOfEachLevel) {
 TEST(Settings, GoToJsonAndBack) {
   Json json = to_json(Settings{});
   const std::map<std::string, Json> words = {
-      {"recipe", "paper"},      {"tokens", "semantic"}, {"distance", "cosine"},
-      {"precision", "bf16"},    {"select", "NDCG@10"},  {"selection_protocol", "full"},
-      {"objective", "softmax"}, {"schedule", "linear"}};
+      {"recipe", "paper"},      {"tokens", "semantic"},    {"distance", "cosine"},
+      {"precision", "bf16"},    {"select", "NDCG@10"},     {"selection_protocol", "full"},
+      {"objective", "softmax"}, {"encoder_hidden", "300"}, {"schedule", "linear"}};
   std::size_t changed = 0;
   for (auto& [key, value] : json.items()) {
     if (value.is_string()) {
@@ -67,6 +67,18 @@ TEST(Settings, GoToJsonAndBack) {
   EXPECT_GT(changed, 20U);
   EXPECT_EQ(to_json(settings_from_json(json)), json);
   EXPECT_EQ(to_json(settings_from_json(Json::parse(json.dump()))), json);
+}
+
+TEST(Settings, EncoderWidthsAreNumbersBetweenDashes) {
+  Settings settings;
+  EXPECT_EQ(settings.encoder_widths(9), (std::vector<std::size_t>{9, 512, 256, 64}));
+  apply_setting(settings, "encoder_hidden=300");
+  EXPECT_EQ(settings.encoder_widths(9), (std::vector<std::size_t>{9, 300, 64}));
+  settings.encoder_hidden = "";
+  EXPECT_EQ(settings.encoder_widths(9), (std::vector<std::size_t>{9, 64}));
+  for (const char* bad : {"512-", "-512", "0", "5x", "512,256", "512--256", "70000", "1e9"}) {
+    expect_refused({{"encoder_hidden", bad}}, {"encoder_hidden", "512-256"});
+  }
 }
 
 TEST(Settings, SuggestTheNearestKey) {
