@@ -25,6 +25,7 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   if (!on_step.is_none()) {
     options.on_step =
         [&, shown = std::chrono::steady_clock::time_point()](const StepReport& report) mutable {
+          if (report.first_stage) return;
           const auto now = std::chrono::steady_clock::now();
           if (now - shown < std::chrono::milliseconds(200)) return;
           shown = now;
@@ -32,6 +33,7 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
         };
   }
   options.on_epoch = [&](const EpochReport& report) {
+    if (report.first_stage) return;
     listener.call([&] {
       const nb::object go_on =
           on_epoch(report.epoch, report.epochs, report.loss, to_json(report.validation).dump(),

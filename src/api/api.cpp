@@ -56,6 +56,7 @@ MetricValues train_model(const Training& training) {
   bool stop = false;
   options.interrupted = [&] { return stop; };
   options.on_epoch = [&](const EpochReport& report) {
+    if (report.first_stage) return;
     if (training.on_epoch) stop = !training.on_epoch(report.epoch, values_of(report.validation));
   };
   return values_of(train(options).best);

@@ -121,7 +121,7 @@ class TrainBenchmark {
   void measure() {
     gemm_peak_ = measure_gemm_peak();
     add("sgemm peak", "GFLOP/s", {gemm_peak_});
-    TrainingState state = initial_state(options_.settings, data_, text_);
+    TrainingState state = initial_state(options_.settings, data_, text_.cols);
     Stepper stepper(state, data_, text_);
     const EpochCounts counts = count_epoch(data_, options_.settings, stepper);
     std::vector<double> whole, training, validation, positions, items;

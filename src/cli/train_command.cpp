@@ -22,12 +22,14 @@ struct TrainArguments {
   bool json = false;
 };
 
+constexpr const char* kFirstStage = "codes, ";
+
 void say_epoch(const EpochReport& report) {
   fmt::print(
-      "epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} + {:.1f} s{}\n",
-      report.epoch, report.loss, report.validation.hr10, report.validation.ndcg10,
-      report.validation.mrr, report.train_seconds, report.validation_seconds,
-      report.best ? "  best" : "");
+      "{}epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} + {:.1f} s{}\n",
+      report.first_stage ? kFirstStage : "", report.epoch, report.loss, report.validation.hr10,
+      report.validation.ndcg10, report.validation.mrr, report.train_seconds,
+      report.validation_seconds, report.best ? "  best" : "");
   std::fflush(stdout);
 }
 
@@ -44,7 +46,10 @@ void train_command(const TrainArguments& arguments) {
   options.resume = arguments.resume;
   std::optional<Progress> bar;  // of one epoch
   options.on_step = [&](const StepReport& report) {
-    if (!bar) bar.emplace(fmt::format("epoch {}", report.epoch), report.steps);
+    if (!bar) {
+      bar.emplace(fmt::format("{}epoch {}", report.first_stage ? kFirstStage : "", report.epoch),
+                  report.steps);
+    }
     bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
     if (report.step == report.steps) bar.reset();
   };

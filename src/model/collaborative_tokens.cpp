@@ -9,7 +9,6 @@
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "nn/residual_quantizer.h"
-#include "text/svd.h"
 
 namespace tessera {
 namespace {
@@ -24,46 +23,14 @@ Eigen::Map<Rows> as_eigen(Matrix& matrix) {
           static_cast<Eigen::Index>(matrix.cols())};
 }
 
-// Users × items, 1/√(items of the user · (users of the item + 1)): neither long histories nor
-// favourites shall rule the factors.
-SparseMatrix chosen_items(const Dataset& data) {
-  SparseMatrix chosen;
-  chosen.rows = data.users();
-  chosen.cols = data.items.size();
-  std::vector<float> users_of(chosen.cols, 1.0F);
+std::vector<bool> items_with_events(const Dataset& data) {
+  std::vector<bool> known(data.items.size());
   for (std::size_t u = 0; u < data.users(); ++u) {
-    const auto history = train_history(data, u);
-    std::vector<std::int32_t> items(history.begin(), history.end());
-    std::ranges::sort(items);
-    const auto repeated = std::ranges::unique(items);
-    items.erase(repeated.begin(), repeated.end());
-    for (const std::int32_t item : items) users_of[static_cast<std::size_t>(item)] += 1.0F;
-    chosen.columns.insert(chosen.columns.end(), items.begin(), items.end());
-    chosen.values.insert(chosen.values.end(), items.size(), static_cast<float>(items.size()));
-    chosen.offsets.push_back(static_cast<std::int64_t>(chosen.columns.size()));
+    for (const std::int32_t item : train_history(data, u)) {
+      known[static_cast<std::size_t>(item)] = true;
+    }
   }
-  for (std::size_t i = 0; i < chosen.values.size(); ++i) {
-    const auto item = static_cast<std::size_t>(chosen.columns[i]);
-    chosen.values[i] = 1.0F / std::sqrt(chosen.values[i] * users_of[item]);
-  }
-  return chosen;
-}
-
-// Items' factors [items, dims], turned at random so that each part holds as much as any other.
-Matrix item_factors(const SparseMatrix& chosen, std::size_t dims, std::uint64_t seed) {
-  Matrix axes = right_singular_vectors(chosen, dims, seed);
-  Matrix projected(chosen.rows, dims);
-  multiply(chosen, axes, projected);
-  const Eigen::RowVectorXf strengths = as_eigen(projected).colwise().norm();
-  Random random(seed, {0xC0});
-  Matrix gaussian(dims, dims);
-  fill_normal(gaussian.span(), 1.0, random);
-  const Rows turn =
-      strengths.asDiagonal() * Rows(Eigen::HouseholderQR<Rows>(as_eigen(gaussian)).householderQ());
-  Matrix factors(axes.rows(), dims);
-  const MatrixView<const float> turn_view(turn.data(), dims, dims);
-  gemm(Transpose::no, Transpose::no, 1.0F, axes, turn_view, 0.0F, factors);
-  return factors;
+  return known;
 }
 
 // The least-squares map from text and a 1 to factors, with a ridge.
@@ -105,12 +72,9 @@ MatrixView<const float> CollaborativeTokens::part(std::size_t p) const {
   return vectors.value.view().row_block(p * codebook_size, codebook_size);
 }
 
-void CollaborativeTokens::fit(const Dataset& data, MatrixView<const float> text,
+void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<const float> text,
                               std::uint64_t seed) {
-  const SparseMatrix chosen = chosen_items(data);
-  Matrix factors = item_factors(chosen, dims(), seed);
-  std::vector<bool> known(data.items.size());
-  for (const std::int32_t item : chosen.columns) known[static_cast<std::size_t>(item)] = true;
+  const std::vector<bool> known = items_with_events(data);
   std::vector<std::int32_t> fitted;
   for (std::size_t i = 0; i < known.size(); ++i) {
     if (known[i]) fitted.push_back(static_cast<std::int32_t>(i));
@@ -139,6 +103,7 @@ void CollaborativeTokens::fit(const Dataset& data, MatrixView<const float> text,
     copy_rows(quantizer.levels[0].codebook,
               centres.view().row_block(p * codebook_size, codebook_size));
   }
+  copy_rows(centres, vectors.value);
 }
 
 void CollaborativeTokens::predict(std::span<const float> text, std::int32_t* item_codes) const {

@@ -47,6 +47,7 @@ void check(const Settings& s) {
   s.encoder_widths(1);
   check_range("collaborative_tokens", static_cast<double>(s.collaborative_tokens), 0, 256);
   at_least_one("collaborative_dims", s.collaborative_dims);
+  at_least_one("collaborative_epochs", s.collaborative_epochs);
   if (s.collaborative_tokens > 0 && s.collaborative_dims % s.collaborative_tokens != 0) {
     fail_usage(
         "setting collaborative_dims = {}: it must be a multiple of collaborative_tokens = {}",
@@ -73,6 +74,17 @@ void check(const Settings& s) {
 }
 
 }  // namespace
+
+Settings Settings::collaborative_stage() const {
+  Settings stage = *this;
+  stage.tokens = "id";
+  stage.id_only_dims = collaborative_dims;
+  stage.epochs = collaborative_epochs;
+  // A table of its own row an item wants more of both than shared tokens do.
+  stage.dropout = 0.5;
+  stage.learning_rate = 3e-3;
+  return stage;
+}
 
 std::vector<std::size_t> Settings::encoder_widths(std::size_t text_dims) const {
   std::vector<std::size_t> widths = {text_dims};
@@ -120,6 +132,7 @@ Json to_json(const Settings& s) {
           {"encoder_hidden", s.encoder_hidden},
           {"collaborative_tokens", s.collaborative_tokens},
           {"collaborative_dims", s.collaborative_dims},
+          {"collaborative_epochs", s.collaborative_epochs},
           {"id_dims", s.id_dims},
           {"id_only_dims", s.id_only_dims},
           {"hidden", s.hidden},
@@ -180,6 +193,7 @@ Settings settings_from_json(const Json& json) {
   take("encoder_hidden", s.encoder_hidden);
   take("collaborative_tokens", s.collaborative_tokens);
   take("collaborative_dims", s.collaborative_dims);
+  take("collaborative_epochs", s.collaborative_epochs);
   take("id_dims", s.id_dims);
   take("id_only_dims", s.id_only_dims);
   take("hidden", s.hidden);

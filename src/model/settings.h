@@ -26,8 +26,10 @@ struct Settings {
   std::string encoder_hidden = "512-256";
   std::size_t collaborative_tokens = 0;  ///< an item, beside semantic tokens
   std::size_t collaborative_dims = 64;   ///< of all of them together
-  std::size_t id_dims = 8;               ///< beside semantic tokens
-  std::size_t id_only_dims = 64;         ///< with tokens = id
+  /// Of the model of ID tokens alone that is trained first, to find the collaborative codes.
+  std::size_t collaborative_epochs = 12;
+  std::size_t id_dims = 8;        ///< beside semantic tokens
+  std::size_t id_only_dims = 64;  ///< with tokens = id
   std::size_t hidden = 64;
   std::size_t heads = 2;
   std::size_t layers = 2;
@@ -62,6 +64,8 @@ struct Settings {
   std::size_t shared_width() const { return semantic_width() + collaborative_width(); }
   /// Width of an item vector.
   std::size_t width() const { return shared_width() + id_width(); }
+  /// The settings of that first model.
+  Settings collaborative_stage() const;
   /// Codes of an item: a semantic one a level, then the collaborative ones.
   std::size_t codes() const { return has_semantics() ? levels + collaborative_tokens : 0; }
   /// Negatives of a step that all its positions share; 0 where each position has its own.

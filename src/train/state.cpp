@@ -38,6 +38,7 @@ TrainingState read_state(const fs::path& file) {
   state.best = metrics_from_json(json.at("best"), json.at("best_users"));
   json.at("best_epoch").get_to(state.best_epoch);
   json.at("loss_sums").get_to(state.loss_sums);
+  json.at("codes_found").get_to(state.codes_found);
   json.at("epoch_seconds").get_to(state.epoch_seconds);
   json.at("total_seconds").get_to(state.total_seconds);
   json.at("fingerprint").get_to(state.fingerprint);
@@ -68,6 +69,7 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
                      {"best_users", state.best.users},
                      {"best_epoch", state.best_epoch},
                      {"loss_sums", state.loss_sums},
+                     {"codes_found", state.codes_found},
                      {"epoch_seconds", state.epoch_seconds},
                      {"total_seconds", state.total_seconds},
                      {"fingerprint", state.fingerprint},
@@ -77,14 +79,10 @@ void write_checkpoint(const fs::path& file, TrainingState& state) {
   write_safetensors(file, tensors, {{"state", dump_json(json)}});
 }
 
-TrainingState initial_state(const Settings& settings, const Dataset& data,
-                            MatrixView<const float> text) {
+TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims) {
   TrainingState state;
-  state.model = Recommender(settings, data.items.size(), text.cols);
+  state.model = Recommender(settings, data.items.size(), text_dims);
   state.model.initialise();
-  if (settings.has_collaborative()) {
-    state.model.item_encoder.collaborative.fit(data, text, settings.seed);
-  }
   for (std::size_t i = 0; settings.has_ids() && i < data.items.size(); ++i) {
     if (!data.items[i].withheld) continue;
     std::ranges::fill(state.model.item_encoder.ids.value.view().row(i), 0.0F);

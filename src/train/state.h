@@ -14,6 +14,7 @@ struct TrainingState {
   Metrics best;               ///< validation metrics of the best epoch; no users before the first
   std::size_t best_epoch = 0;
   std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
+  bool codes_found = false;       ///< the collaborative ones
   double epoch_seconds = 0.0;
   double total_seconds = 0.0;
   std::string log;               ///< training.jsonl so far
@@ -22,11 +23,10 @@ struct TrainingState {
   std::string negatives;         ///< the file that validation reads them from; empty: drawn
 };
 
-/// A model at its start: initialised by settings.seed, collaborative codes found, no step taken.
-/// The ID tokens of withheld items are zero, as those of live items, and stay so: no gradient
-/// reaches them. `text` [items, text dims]; empty without semantic tokens.
-TrainingState initial_state(const Settings& settings, const Dataset& data,
-                            MatrixView<const float> text);
+/// A model at its start: initialised by settings.seed, no step taken. The ID tokens of withheld
+/// items are zero, as those of live items, and stay so: no gradient reaches them. Collaborative
+/// codes are still to be found.
+TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims);
 
 /// One file, written atomically.
 void write_checkpoint(const fs::path& file, TrainingState& state);

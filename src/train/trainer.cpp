@@ -15,6 +15,7 @@ namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
+constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
 struct Run {
   const TrainOptions& options;
@@ -57,7 +58,7 @@ bool run_epoch(Run& run, std::size_t steps) {
     run.stepper.step(std::span(order).subspan(
         first, std::min(run.settings().batch_users, order.size() - first)));
     if (run.options.on_step) {
-      run.options.on_step({state.epoch + 1, state.step, steps,
+      run.options.on_step({run.options.first_stage, state.epoch + 1, state.step, steps,
                            state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
@@ -91,6 +92,7 @@ void close_epoch(Run& run, std::size_t steps) {
   EpochReport report;
   report.epoch = state.epoch + 1;
   report.epochs = run.settings().epochs;
+  report.first_stage = run.options.first_stage;
   report.loss = state.loss_sums[0] / static_cast<double>(steps);
   report.validation = validate(state.model, catalogue, run.data, run.negatives);
   report.train_seconds = state.epoch_seconds;
@@ -126,12 +128,35 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch) run.options.on_epoch(report);
 }
 
+// The table of a model of ID tokens alone, trained in a folder of the bundle, gives the codes.
+TrainResult find_collaborative_codes(const TrainOptions& options, const Dataset& data,
+                                     const Matrix& text, TrainingState& state) {
+  const Settings& settings = state.model.settings;
+  TrainOptions first = options;
+  first.bundle = options.bundle / kCollaborativeStage;
+  first.settings = settings.collaborative_stage();
+  first.first_stage = true;
+  first.resume = options.resume && fs::exists(first.bundle / kCheckpointFile);
+  const TrainResult result = train(first);
+  if (!result.finished) return result;
+  Bundle found = read_bundle(first.bundle);
+  state.model.item_encoder.collaborative.fit(data, std::move(found.model.item_encoder.ids.value),
+                                             text, settings.seed);
+  state.codes_found = true;
+  state.total_seconds = result.seconds;
+  // Its settings and its log stay; the table is as large as all that it was to replace.
+  for (const char* file : {kCheckpointFile, "model.safetensors", "items.jsonl"}) {
+    fs::remove(first.bundle / file);
+  }
+  return result;
+}
+
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
   const Dataset data = read_dataset(options.data_directory);
   const std::string digest = fingerprint(data);
-  const fs::path checkpoint = options.bundle / "checkpoint.safetensors";
+  const fs::path checkpoint = options.bundle / kCheckpointFile;
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(checkpoint, digest);
   const Settings& settings = resumed ? resumed->model.settings : options.settings;
@@ -144,14 +169,20 @@ TrainResult train(const TrainOptions& options) {
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state = resumed ? std::move(*resumed) : initial_state(options.settings, data, text);
+  TrainingState state =
+      resumed ? std::move(*resumed) : initial_state(options.settings, data, text.cols());
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
   const Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
 
-  Run run{options, data, text, negatives, state, Stepper(state, data, text)};
   make_directory(options.bundle);
+  if (state.model.settings.has_collaborative() && !state.codes_found) {
+    write_checkpoint(checkpoint, state);
+    const TrainResult first = find_collaborative_codes(options, data, text, state);
+    if (!first.finished) return first;
+  }
+  Run run{options, data, text, negatives, state, Stepper(state, data, text)};
   const std::size_t batch = run.settings().batch_users;
   const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
   const auto improving = [&] {

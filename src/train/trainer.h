@@ -9,8 +9,9 @@ namespace tessera {
 
 /// How far an epoch is.
 struct StepReport {
-  std::size_t epoch = 0;  ///< from 1
-  std::size_t step = 0;   ///< steps done, of `steps`
+  bool first_stage = false;  ///< of the model that finds collaborative codes
+  std::size_t epoch = 0;     ///< from 1
+  std::size_t step = 0;      ///< steps done, of `steps`
   std::size_t steps = 0;
   double loss = 0;  ///< mean total loss of the epoch so far
 };
@@ -23,7 +24,8 @@ struct EpochReport {
   Metrics validation;
   double train_seconds = 0;
   double validation_seconds = 0;
-  bool best = false;  ///< better than all before: the bundle holds this epoch now
+  bool best = false;         ///< better than all before: the bundle holds this epoch now
+  bool first_stage = false;  ///< of the model that finds collaborative codes
 };
 
 struct TrainOptions {
@@ -31,7 +33,8 @@ struct TrainOptions {
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it
+  bool resume = false;       ///< go on from the checkpoint; settings are then taken from it
+  bool first_stage = false;  ///< what the reports say
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
@@ -45,8 +48,13 @@ struct TrainResult {
   double seconds = 0;
 };
 
+/// Where in a bundle the model of ID tokens alone is trained that collaborative codes come from.
+inline constexpr const char* kCollaborativeStage = "collaborative";
+
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
-/// latest state as its checkpoint. A resumed run gives the same result as an unbroken one.
+/// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
+/// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
+/// kCollaborativeStage, whose best table gives the codes.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera

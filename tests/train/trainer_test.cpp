@@ -29,6 +29,14 @@ class Trainer : public ::testing::Test {
     options.settings.codebook_size = 8;
     options.settings.batch_users = 32;
     options.settings.epochs = 3;
+    if (collaborative) {
+      options.settings.collaborative_tokens = 4;
+      options.settings.collaborative_dims = 8;
+      options.settings.collaborative_epochs = 2;
+      options.settings.objective = "softmax";
+      options.settings.negatives = 20;
+      options.settings.schedule = "linear";
+    }
     return options;
   }
   std::string model(const std::string& bundle) const {
@@ -45,6 +53,29 @@ class Trainer : public ::testing::Test {
     });
     return lines;
   }
+  void expect_resumed_runs_equal_an_unbroken_one() {
+    const TrainResult unbroken = train(options("unbroken"));
+    ASSERT_TRUE(unbroken.finished);
+    for (const int limit : {1, 7, 5}) {
+      TrainOptions broken = options("broken" + std::to_string(limit));
+      int steps = 0;
+      broken.interrupted = [&] { return ++steps > limit; };
+      int runs = 1;
+      TrainResult result = train(broken);
+      EXPECT_FALSE(result.finished);
+      while (!result.finished) {
+        steps = 0;
+        broken.resume = true;
+        result = train(broken);
+        ASSERT_LT(++runs, 40);
+      }
+      EXPECT_EQ(model("unbroken"), model(broken.bundle.filename()));
+      EXPECT_EQ(log("unbroken"), log(broken.bundle.filename()));
+      EXPECT_EQ(result.best.mrr, unbroken.best.mrr);
+      EXPECT_EQ(result.best_epoch, unbroken.best_epoch);
+    }
+  }
+  bool collaborative = false;  ///< with such tokens, and what the default recipe has beside them
   testing::TempDirectory directory;
 };
 
@@ -60,27 +91,12 @@ TEST_F(Trainer, ASeedGivesOneResult) {
 }
 
 // Wherever a run is interrupted, within an epoch or between two, it goes on to the same result.
-TEST_F(Trainer, AResumedRunEqualsAnUnbrokenOne) {
-  const TrainResult unbroken = train(options("unbroken"));
-  ASSERT_TRUE(unbroken.finished);
-  for (const int limit : {1, 7, 5}) {
-    TrainOptions broken = options("broken" + std::to_string(limit));
-    int steps = 0;
-    broken.interrupted = [&] { return ++steps > limit; };
-    int runs = 1;
-    TrainResult result = train(broken);
-    EXPECT_FALSE(result.finished);
-    while (!result.finished) {
-      steps = 0;
-      broken.resume = true;
-      result = train(broken);
-      ASSERT_LT(++runs, 40);
-    }
-    EXPECT_EQ(model("unbroken"), model(broken.bundle.filename()));
-    EXPECT_EQ(log("unbroken"), log(broken.bundle.filename()));
-    EXPECT_EQ(result.best.mrr, unbroken.best.mrr);
-    EXPECT_EQ(result.best_epoch, unbroken.best_epoch);
-  }
+TEST_F(Trainer, AResumedRunEqualsAnUnbrokenOne) { expect_resumed_runs_equal_an_unbroken_one(); }
+
+TEST_F(Trainer, AResumedRunOfTwoStagesEqualsAnUnbrokenOne) {
+  collaborative = true;
+  expect_resumed_runs_equal_an_unbroken_one();
+  EXPECT_EQ(log(std::string("unbroken/") + kCollaborativeStage).size(), 2U);
 }
 
 TEST_F(Trainer, ResumingAFinishedRunChangesNothing) {
