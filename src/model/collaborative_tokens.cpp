@@ -23,14 +23,14 @@ Eigen::Map<Rows> as_eigen(Matrix& matrix) {
           static_cast<Eigen::Index>(matrix.cols())};
 }
 
-std::vector<bool> items_with_events(const Dataset& data) {
-  std::vector<bool> known(data.items.size());
+std::vector<double> training_events(const Dataset& data) {
+  std::vector<double> counts(data.items.size());
   for (std::size_t u = 0; u < data.users(); ++u) {
     for (const std::int32_t item : train_history(data, u)) {
-      known[static_cast<std::size_t>(item)] = true;
+      counts[static_cast<std::size_t>(item)] += 1.0;
     }
   }
-  return known;
+  return counts;
 }
 
 // The least-squares map from text and a 1 to factors, with a ridge.
@@ -73,18 +73,25 @@ MatrixView<const float> CollaborativeTokens::part(std::size_t p) const {
 }
 
 void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<const float> text,
-                              std::uint64_t seed) {
-  const std::vector<bool> known = items_with_events(data);
+                              double text_events, std::uint64_t seed) {
+  const std::vector<double> events = training_events(data);
   std::vector<std::int32_t> fitted;
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    if (known[i]) fitted.push_back(static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (events[i] > 0) fitted.push_back(static_cast<std::int32_t>(i));
   }
   Random random(seed, {0xC1});
   random.shuffle(std::span(fitted));
   fitted.resize(std::min(fitted.size(), kFittedItems));
   text_map = fit_text_map(text, factors, fitted);
-  for (std::size_t i = 0; i < known.size(); ++i) {
-    if (!known[i]) predict_factors(text_map, text.row(i), factors.view().row(i));
+  std::vector<float> predicted(dims());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    predict_factors(text_map, text.row(i), predicted);
+    const auto taught =
+        events[i] > 0 ? static_cast<float>(events[i] / (events[i] + text_events)) : 0.0F;
+    for (std::size_t d = 0; d < predicted.size(); ++d) {
+      factors[i][d] =
+          taught > 0 ? taught * factors[i][d] + (1.0F - taught) * predicted[d] : predicted[d];
+    }
   }
 
   const std::size_t width = vectors.value.cols();

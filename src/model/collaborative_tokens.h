@@ -5,11 +5,14 @@
 namespace tessera {
 
 /// Tokens that say with what an item is chosen, as semantic tokens say what it is. Factors of the
-/// items, learned from the training events alone, are cut into parts, and a part's nearest centre
-/// is its code (product quantization, Jégou et al. 2011; of items as RecJPQ, Petrov and Macdonald
-/// 2024). Codes are found once, before training; the vectors behind them start at the centres and
-/// are learned on. An item without training events takes the codes of the factors that its text
-/// predicts.
+/// items are cut into parts, and a part's nearest centre is its code (product quantization, Jégou
+/// et al. 2011; of items as RecJPQ, Petrov and Macdonald 2024). Codes are found once, before
+/// training; the vectors behind them start at the centres and are learned on.
+///
+/// Factors of an item with n training events are n parts of what the events taught and
+/// `text_events` parts of what its text predicts by ridge regression: few events say little, and
+/// items of like text then share codes (shrinkage to a regression, Efron and Morris 1973). Those of
+/// an item without events, as a new one, are predicted altogether.
 struct CollaborativeTokens {
   std::size_t parts = 0;            ///< tokens an item; 0: none
   std::size_t codebook_size = 0;    ///< of each part
@@ -26,9 +29,10 @@ struct CollaborativeTokens {
   /// The vectors of one part's codes, [codebook size, dims / parts].
   MatrixView<const float> part(std::size_t p) const;
 
-  /// Finds codes, centres and the map from text. `factors` [items, dims], `text` [items, text
-  /// dims].
-  void fit(const Dataset& data, Matrix factors, MatrixView<const float> text, std::uint64_t seed);
+  /// Finds codes, centres and the map from text. `factors` [items, dims], as the training events
+  /// taught them; `text` [items, text dims].
+  void fit(const Dataset& data, Matrix factors, MatrixView<const float> text, double text_events,
+           std::uint64_t seed);
   /// Codes [parts] of an item that the events do not know, by its text embedding [text dims].
   void predict(std::span<const float> text, std::int32_t* item_codes) const;
 

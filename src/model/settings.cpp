@@ -48,6 +48,7 @@ void check(const Settings& s) {
   check_range("collaborative_tokens", static_cast<double>(s.collaborative_tokens), 0, 256);
   at_least_one("collaborative_dims", s.collaborative_dims);
   at_least_one("collaborative_epochs", s.collaborative_epochs);
+  check_range("text_events", s.text_events, 0, 1e6);
   if (s.collaborative_tokens > 0 && s.collaborative_dims % s.collaborative_tokens != 0) {
     fail_usage(
         "setting collaborative_dims = {}: it must be a multiple of collaborative_tokens = {}",
@@ -133,6 +134,7 @@ Json to_json(const Settings& s) {
           {"collaborative_tokens", s.collaborative_tokens},
           {"collaborative_dims", s.collaborative_dims},
           {"collaborative_epochs", s.collaborative_epochs},
+          {"text_events", s.text_events},
           {"id_dims", s.id_dims},
           {"id_only_dims", s.id_only_dims},
           {"hidden", s.hidden},
@@ -194,6 +196,7 @@ Settings settings_from_json(const Json& json) {
   take("collaborative_tokens", s.collaborative_tokens);
   take("collaborative_dims", s.collaborative_dims);
   take("collaborative_epochs", s.collaborative_epochs);
+  take("text_events", s.text_events);
   take("id_dims", s.id_dims);
   take("id_only_dims", s.id_only_dims);
   take("hidden", s.hidden);
@@ -259,13 +262,14 @@ Settings recipe(const std::string& name) {
   if (name == "default") {
     settings.codebook_size = 128;
     settings.encoder_hidden = "256";
-    settings.collaborative_tokens = 16;
+    settings.collaborative_tokens = 32;
+    settings.id_dims = 4;
     settings.objective = "softmax";
     settings.negatives = 1024;
     settings.dropout = 0.4;
-    settings.learning_rate = 3e-3;
+    settings.learning_rate = 1e-3;
     settings.schedule = "linear";
-    settings.epochs = 20;
+    settings.epochs = 8;
     settings.select = "NDCG@10";
     settings.selection_protocol = "full";
   }

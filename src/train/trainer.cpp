@@ -141,7 +141,7 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Dataset&
   if (!result.finished) return result;
   Bundle found = read_bundle(first.bundle);
   state.model.item_encoder.collaborative.fit(data, std::move(found.model.item_encoder.ids.value),
-                                             text, settings.seed);
+                                             text, settings.text_events, settings.seed);
   state.codes_found = true;
   state.total_seconds = result.seconds;
   // Its settings and its log stay; the table is as large as all that it was to replace.

@@ -31,7 +31,7 @@ class TwoTastes : public ::testing::Test {
     }
     // What a table holds of items without events means nothing.
     for (const std::size_t item : {10U, 11U}) std::ranges::fill(factors.view().row(item), 50.0F);
-    tokens.fit(data, factors.clone(), text, 1);
+    tokens.fit(data, factors.clone(), text, 0.0, 1);
   }
   std::vector<std::int32_t> codes(std::size_t item) const {
     const auto begin = tokens.codes.begin() + static_cast<std::ptrdiff_t>(item * kParts);
@@ -82,9 +82,23 @@ TEST_F(TwoTastes, TheVectorsStartAtTheCentres) {
   for (const float x : vector) EXPECT_NEAR(x, 1.0F, 0.4F);
 }
 
+TEST_F(TwoTastes, FewEventsWeighLessThanTheText) {
+  // Item 4's one event put it among the others, but it reads like the first.
+  std::ranges::fill(factors.view().row(4), -1.0F);
+  tokens.fit(data, factors.clone(), text, 0.0, 1);
+  const auto distance = [&] {
+    std::vector<float> vector(kDims);
+    tokens.decode(codes(4).data(), vector.data());
+    return std::abs(vector[0] - 1.0F);
+  };
+  EXPECT_GT(distance(), 1.5F);
+  tokens.fit(data, factors.clone(), text, 20.0, 1);
+  EXPECT_LT(distance(), 1.0F);
+}
+
 TEST_F(TwoTastes, TheSameSeedFindsTheSameCodes) {
   CollaborativeTokens again(kParts, kCodes, kDims, kItems, 3);
-  again.fit(data, factors.clone(), text, 1);
+  again.fit(data, factors.clone(), text, 0.0, 1);
   EXPECT_EQ(again.codes, tokens.codes);
 }
 
