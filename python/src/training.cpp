@@ -53,8 +53,8 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
 
 std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
                           const std::string& protocol, const fs::path& negatives,
-                          const fs::path& compare, std::uint64_t seed, bool baselines,
-                          int threads) {
+                          const fs::path& compare, std::uint64_t seed, const std::string& baselines,
+                          std::size_t budget, int threads) {
   Listener listener;
   struct Interrupted {};
   nlohmann::json report;
@@ -62,7 +62,8 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     try {
-      report = evaluate({model, data, split, protocol, negatives, compare, seed, baselines,
+      report = evaluate({model, data, split, protocol, negatives, compare, seed,
+                         baselines_of(baselines), budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
                          }})
@@ -82,7 +83,7 @@ void bind_training(nb::module_& module) {
              "threads"_a, "on_step"_a.none(), "on_epoch"_a);
   module.def("settings_help", &settings_help);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
-             "negatives"_a, "compare"_a, "seed"_a, "baselines"_a, "threads"_a);
+             "negatives"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "threads"_a);
 }
 
 }  // namespace tessera::python

@@ -116,7 +116,8 @@ def evaluate(
     negatives: Path | None = None,
     compare: Model | Path | None = None,
     seed: int = 1,
-    baselines: bool = False,
+    baselines: bool | str = False,
+    budget: int = 16,
     threads: int = 0,
 ) -> dict[str, Any]:
     """Measures a model on held-out events: the report of `tessera evaluate --json`.
@@ -130,12 +131,16 @@ def evaluate(
         split: test or validation.
         protocol: full, among all items, or sampled, among 99 negatives.
         negatives: A file of negatives of the sampled protocol; None: drawn by `seed`.
-        compare: Another model: adds the paired bootstrap of the difference.
-        baselines: Also popularity, item-kNN and sequential rules.
+        compare: Another model: adds the paired bootstrap of the difference, by slice.
+        seed: Of drawn negatives and of the bootstrap.
+        baselines: Also popularity, item-kNN and sequential rules: True or "fixed", with their
+            customary settings; "tuned", with the best of `budget` settings each on validation.
+        budget: Settings of each baseline to try.
 
     Returns:
-        A dict with `users`, `metrics`, `tokens`, `slices` and, as asked for, `baselines` and
-        `difference`.
+        A dict with `users`, `metrics`, `interval`, `tokens`, `slices`, on the full protocol
+        `beyond_accuracy` and, as asked for, `baselines`, `difference` and `compared`:
+        docs/evaluation.md has every key.
 
     Example:
         >>> report = tessera.evaluate(model, data)
@@ -151,7 +156,8 @@ def evaluate(
             "" if negatives is None else os.fspath(negatives),
             "" if compare is None else _path_of(compare),
             seed,
-            baselines,
+            baselines if isinstance(baselines, str) else "fixed" if baselines else "none",
+            budget,
             threads,
         )
     )

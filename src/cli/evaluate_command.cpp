@@ -7,8 +7,8 @@
 #include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/evaluation_tables.h"
 #include "cli/print.h"
-#include "eval/report.h"
 
 namespace tessera {
 namespace {
@@ -17,25 +17,13 @@ using Json = nlohmann::json;
 
 struct EvaluateArguments {
   EvaluateOptions options;
+  std::string baselines = "none";
   std::string json;
 };
 
-// One row a system or a part of its users; metric names as in to_json(Metrics).
-void print_table(const std::vector<std::pair<std::string, Metrics>>& rows) {
-  constexpr std::array kNames = {"HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"};
-  fmt::print("{:22}", "");
-  for (const char* name : kNames) fmt::print("{:>9}", name);
-  fmt::print("\n");
-  for (const auto& [name, metrics] : rows) {
-    fmt::print("{:22}", printable(name));
-    const Json json = to_json(metrics);
-    for (const char* metric : kNames) fmt::print("{:9.4f}", json.at(metric).get<double>());
-    fmt::print("\n");
-  }
-}
-
 void evaluate(const EvaluateArguments& arguments) {
   EvaluateOptions options = arguments.options;
+  options.baselines = baselines_of(arguments.baselines);
   options.progress = shown_progress("ranking");
   const EvaluationReport report = evaluate(options);
   if (arguments.json == "-") return print_json(report.json);
@@ -45,14 +33,8 @@ void evaluate(const EvaluateArguments& arguments) {
              report.simulated ? " (simulated)" : "",
              grouped(report.json.at("users").get<std::size_t>()), options.split, options.protocol,
              grouped(report.candidates));
-  print_table(report.rows);
-  if (report.json.contains("difference")) {
-    for (const char* metric : {"HR@10", "NDCG@10"}) {
-      const Json& d = report.json.at("difference").at(metric);
-      fmt::print("{} difference {:+.4f}, 95 % of bootstrap samples in [{:+.4f}, {:+.4f}]\n", metric,
-                 d.at(0).get<double>(), d.at(1).get<double>(), d.at(2).get<double>());
-    }
-  }
+  print_tables(report);
+  fmt::print("\n");
   print_tokens(report.statistics, report.account);
 }
 
@@ -78,17 +60,30 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--seed", options.seed, "Seed of drawn negatives and of the bootstrap")
       ->check(kSeed)
       ->capture_default_str();
-  command->add_flag(
-      "--baselines", options.baselines,
-      "Also popularity, item-kNN and sequential rules, fitted on the training events");
-  command->add_option("--compare", options.compare,
-                      "Another bundle: both models and the paired bootstrap of their difference");
+  command
+      ->add_option("--baselines", arguments->baselines,
+                   "Also popularity, item-kNN and sequential rules, fitted on the training events: "
+                   "fixed, with customary settings, as is meant by the option without a word; or "
+                   "tuned on the validation split (without the option: none)")
+      ->check(CLI::IsMember({"none", "fixed", "tuned"}))
+      ->expected(0, 1)
+      ->default_str("fixed");
+  command
+      ->add_option("--budget", options.budget,
+                   "With --baselines tuned: settings of each baseline to try")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command->add_option(
+      "--compare", options.compare,
+      "Another bundle: both models and the paired bootstrap of their difference, by "
+      "slice");
   command->add_option("--json", arguments->json, "Write the report to a file ('-': print it)");
   command->footer(
-      "Examples:\n  tessera evaluate --model model --data dataset --baselines\n"
+      "Examples:\n  tessera evaluate --model model --data dataset --baselines tuned\n"
       "  tessera evaluate --model model --data dataset --protocol sampled --negatives "
       "negatives.txt.gz\n"
-      "  tessera evaluate --model model --data dataset --compare ids --json report.json");
+      "  tessera evaluate --model model --data dataset --compare ids --json report.json\n"
+      "Metrics, slices, intervals and measures: docs/evaluation.md.");
   command->callback([arguments] { evaluate(*arguments); });
 }
 

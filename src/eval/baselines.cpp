@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/parallel.h"
+#include "eval/popularity.h"
 
 namespace tessera {
 namespace {
@@ -49,20 +50,27 @@ void keep_strongest(std::vector<Rule>& rules, std::size_t keep) {
   std::erase_if(rules, [&](const Rule& rule) { return rule.weight < last; });
 }
 
-// Score = Σ over the last `history` items of weight(j) · rule, j = 1 for the latest.
-template <class Weight>
+// Score = Σ over the last `history` items of rule / j^decay, j = 1 for the latest.
 Scorer rules_scorer(const Dataset& data, const std::shared_ptr<const Rules>& rules,
-                    std::size_t history, const Weight& weight) {
-  return {[&data, rules, history, weight](std::span<const std::int32_t> users, Split split,
-                                          MatrixView<float> scores) {
+                    std::size_t history, double decay) {
+  std::size_t longest = 0;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    longest = std::max(longest, data.history(u).size());
+  }
+  std::vector<float> weights(std::min(history, longest));
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    weights[j] = 1.0F / static_cast<float>(std::pow(j + 1.0, decay));
+  }
+  return {[&data, rules, weights](std::span<const std::int32_t> users, Split split,
+                                  MatrixView<float> scores) {
             parallel_for(users.size(), 4, [&](std::size_t begin, std::size_t end) {
               for (std::size_t i = begin; i < end; ++i) {
                 std::ranges::fill(scores.row(i), 0.0F);
                 const auto past = history_before(data, static_cast<std::size_t>(users[i]), split);
-                for (std::size_t j = 1; j <= std::min(history, past.size()); ++j) {
-                  const auto item = static_cast<std::size_t>(past[past.size() - j]);
+                for (std::size_t j = 0; j < std::min(weights.size(), past.size()); ++j) {
+                  const auto item = static_cast<std::size_t>(past[past.size() - 1 - j]);
                   for (const Rule& rule : (*rules)[item]) {
-                    scores[i][rule.item] += weight(j) * static_cast<float>(rule.weight);
+                    scores[i][rule.item] += weights[j] * static_cast<float>(rule.weight);
                   }
                 }
               }
@@ -71,27 +79,18 @@ Scorer rules_scorer(const Dataset& data, const std::shared_ptr<const Rules>& rul
           {}};
 }
 
-std::vector<float> count_events(const Dataset& data) {
-  std::vector<float> counts(data.items.size());
-  for (std::size_t u = 0; u < data.users(); ++u) {
-    for (const std::int32_t item : train_history(data, u)) {
-      counts[static_cast<std::size_t>(item)] += 1.0F;
-    }
-  }
-  return counts;
-}
-
 }  // namespace
 
 Scorer popularity_scorer(const Dataset& data) {
-  auto counts = std::make_shared<const std::vector<float>>(count_events(data));
+  const std::vector<std::uint32_t> events = training_popularity(data).events;
+  auto counts = std::make_shared<const std::vector<float>>(events.begin(), events.end());
   return {[counts](std::span<const std::int32_t> users, Split, MatrixView<float> scores) {
             for (std::size_t i = 0; i < users.size(); ++i) std::ranges::copy(*counts, scores[i]);
           },
           {}};
 }
 
-Scorer item_knn_scorer(const Dataset& data) {
+Scorer item_knn_scorer(const Dataset& data, const ItemKnnOptions& options) {
   // Users who have both items are counted first, which is exact, and scaled at the end.
   std::vector<double> counts(data.items.size());
   auto rules = std::make_shared<Rules>(data.items.size());
@@ -108,10 +107,12 @@ Scorer item_knn_scorer(const Dataset& data) {
   for (std::size_t a = 0; a < rules->size(); ++a) {
     merge((*rules)[a]);
     for (Rule& rule : (*rules)[a]) {
-      rule.weight /= std::sqrt(counts[a] * counts[static_cast<std::size_t>(rule.item)]);
+      rule.weight /=
+          std::sqrt(counts[a] * counts[static_cast<std::size_t>(rule.item)]) + options.shrink;
     }
+    keep_strongest((*rules)[a], options.keep);
   }
-  return rules_scorer(data, rules, data.events.size(), [](std::size_t) { return 1.0F; });
+  return rules_scorer(data, rules, options.history, options.decay);
 }
 
 Scorer sequential_rules_scorer(const Dataset& data, const SequentialRulesOptions& options) {
@@ -132,8 +133,7 @@ Scorer sequential_rules_scorer(const Dataset& data, const SequentialRulesOptions
     for (Rule& rule : list) rule.weight = static_cast<float>(rule.weight);
     keep_strongest(list, options.keep);
   }
-  return rules_scorer(data, rules, options.history,
-                      [](std::size_t j) { return 1.0F / static_cast<float>(j); });
+  return rules_scorer(data, rules, options.history, options.decay);
 }
 
 }  // namespace tessera

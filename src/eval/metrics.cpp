@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
-
-#include "base/random.h"
 
 namespace tessera {
 namespace {
@@ -79,42 +76,6 @@ Metrics metrics_from_json(const nlohmann::json& json, std::size_t users) {
           json.at("NDCG@5"),
           json.at("NDCG@10"),
           json.at("MRR")};
-}
-
-PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
-                                  std::uint64_t seed, std::size_t rounds) {
-  if (a.size() != b.size()) throw std::logic_error("paired systems must rank the same users");
-  PairedDifference result;
-  const std::size_t users = a.size();
-  if (users == 0 || rounds == 0) return result;
-  std::vector<double> hr(users);
-  std::vector<double> ndcg(users);
-  for (std::size_t i = 0; i < users; ++i) {
-    const Metrics x = metrics_of(a[i]);
-    const Metrics y = metrics_of(b[i]);
-    hr[i] = x.hr10 - y.hr10;
-    ndcg[i] = x.ndcg10 - y.ndcg10;
-    result.hr10 += hr[i] / static_cast<double>(users);
-    result.ndcg10 += ndcg[i] / static_cast<double>(users);
-  }
-  Random random(seed, {0xb007});
-  std::vector<double> hr_means(rounds);
-  std::vector<double> ndcg_means(rounds);
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < users; ++i) {
-      const std::size_t u = random.below(users);
-      hr_means[round] += hr[u] / static_cast<double>(users);
-      ndcg_means[round] += ndcg[u] / static_cast<double>(users);
-    }
-  }
-  std::ranges::sort(hr_means);
-  std::ranges::sort(ndcg_means);
-  const std::size_t low = rounds / 40;
-  result.hr10_low = hr_means[low];
-  result.hr10_high = hr_means[rounds - 1 - low];
-  result.ndcg10_low = ndcg_means[low];
-  result.ndcg10_high = ndcg_means[rounds - 1 - low];
-  return result;
 }
 
 }  // namespace tessera

@@ -27,12 +27,4 @@ Metrics metrics_of(std::span<const Rank> ranks);
 nlohmann::json to_json(const Metrics& metrics);
 Metrics metrics_from_json(const nlohmann::json& json, std::size_t users);
 
-/// Paired bootstrap over users of the difference a − b of two systems ranked on the same users.
-struct PairedDifference {
-  double hr10 = 0, ndcg10 = 0;                                          ///< mean differences a − b
-  double hr10_low = 0, hr10_high = 0, ndcg10_low = 0, ndcg10_high = 0;  ///< 95 % interval
-};
-PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
-                                  std::uint64_t seed, std::size_t rounds = 1000);
-
 }  // namespace tessera

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "index/top_k.h"
 
 namespace tessera {
 namespace {
@@ -46,7 +47,24 @@ void for_user_blocks(std::span<const std::int32_t> users, std::size_t columns,
   }
 }
 
+// Into list, -1 where there are fewer.
+void take_best(std::span<const float> scores, std::span<std::int32_t> list) {
+  TopK best(list.size());
+  for (std::size_t item = 0; item < scores.size(); ++item) {
+    const auto number = static_cast<std::int32_t>(item);
+    if (best.admits(scores[item], number)) best.add(scores[item], number);
+  }
+  const std::vector<ScoredItem> items = best.take();
+  std::ranges::fill(list, -1);
+  std::ranges::transform(items, list.begin(), &ScoredItem::item);
+}
+
 }  // namespace
+
+std::span<const std::int32_t> TopLists::of(std::size_t user) const {
+  const auto list = std::span(items).subspan(user * length, length);
+  return list.first(static_cast<std::size_t>(std::ranges::find(list, -1) - list.begin()));
+}
 
 std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
                                const Scorer& scorer, const ProgressFunction& progress) {
@@ -86,9 +104,10 @@ std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives
 }
 
 std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
-                            const ProgressFunction& progress) {
+                            const ProgressFunction& progress, TopLists* lists) {
   const std::vector<std::int32_t> users = evaluated_users(data, split);
   std::vector<Rank> ranks(users.size());
+  if (lists != nullptr) lists->items.resize(users.size() * lists->length);
   for_user_blocks(
       users, data.items.size(), progress,
       [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
@@ -105,6 +124,10 @@ std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scor
             for (const std::int32_t item : history_before(data, user, split)) {
               row[static_cast<std::size_t>(item)] = std::numeric_limits<float>::quiet_NaN();
             }
+            if (lists != nullptr) {
+              const std::size_t length = lists->length;
+              take_best(row, std::span(lists->items).subspan((first + i) * length, length));
+            }
             row[target_item] = target;
             ranks[first + i] = rank_among(row, target);
           }
@@ -114,6 +137,22 @@ std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scor
         }
       });
   return ranks;
+}
+
+std::vector<std::uint32_t> full_candidates(const Dataset& data, Split split) {
+  std::vector<std::uint32_t> counts;
+  for (const std::int32_t evaluated : evaluated_users(data, split)) {
+    const auto user = static_cast<std::size_t>(evaluated);
+    const auto history = history_before(data, user, split);
+    std::vector<std::int32_t> excluded(history.begin(), history.end());
+    std::ranges::sort(excluded);
+    const auto repeats = std::ranges::unique(excluded);
+    excluded.erase(repeats.begin(), repeats.end());
+    const bool repeated = std::ranges::binary_search(excluded, target_of(data, user, split));
+    counts.push_back(
+        static_cast<std::uint32_t>(data.items.size() - excluded.size() + (repeated ? 1 : 0)));
+  }
+  return counts;
 }
 
 }  // namespace tessera

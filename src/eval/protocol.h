@@ -21,13 +21,27 @@ struct Scorer {
       candidates;
 };
 
+/// The best items for each evaluated user, as `recommend` gives them: none of the history, best
+/// first, and of equal ones the lower item number first.
+struct TopLists {
+  std::size_t length = 10;
+  std::vector<std::int32_t> items;  ///< [users, length]; -1 behind the end of a shorter list
+
+  std::size_t users() const { return items.size() / length; }
+  /// The items of a user's list.
+  std::span<const std::int32_t> of(std::size_t user) const;
+};
+
 /// Rank of the target per evaluated user (in the order of evaluated_users).
 /// Sampled protocol: the target among its given negatives (Lin et al. 2025, section 4).
 std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
                                const Scorer& scorer, const ProgressFunction& progress = {});
 /// Full protocol: the target among all items but those of the user's whole history before it; the
-/// target itself always stays a candidate.
+/// target itself always stays a candidate. The best items go to `lists`, if given.
 std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
-                            const ProgressFunction& progress = {});
+                            const ProgressFunction& progress = {}, TopLists* lists = nullptr);
+
+/// How many candidates each evaluated user has under the full protocol, the target included.
+std::vector<std::uint32_t> full_candidates(const Dataset& data, Split split);
 
 }  // namespace tessera

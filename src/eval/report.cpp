@@ -4,93 +4,228 @@
 #include <ctime>
 
 #include "base/error.h"
-#include "eval/baselines.h"
 #include "eval/model_scorer.h"
-#include "eval/slices.h"
+#include "eval/tuning.h"
 
 namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
 
-// The dataset of an evaluation and how it ranks.
+// The dataset of an evaluation and how it measures a system.
 struct Evaluation {
+  explicit Evaluation(const EvaluateOptions& asked) : options(asked) {}
+
+  const EvaluateOptions& options;
   Dataset data;
   Split split = Split::test;
   bool sampled = false;
   Negatives negatives;
-  const ProgressFunction& progress;
-
-  std::vector<Rank> ranks(const Scorer& scorer) const {
-    return sampled ? rank_sampled(data, split, negatives, scorer, progress)
-                   : rank_full(data, split, scorer, progress);
-  }
-  std::vector<Rank> ranks(const Bundle& bundle) const {
-    return ranks(model_scorer(bundle.model, bundle.catalogue, data));
-  }
+  Popularity popularity;
+  std::vector<Slice> slices;
+  std::vector<Rank> chance;  // of constant scores
+  double history_popularity = 0;
+  Matrix embeddings;       // empty if the dataset has none
+  std::size_t rankings{};  // to be done in all
+  std::size_t ranked = 0;
 };
 
-bool is_second(const char* option, const std::string& word, const char* first, const char* second) {
-  if (word != first && word != second) {
-    fail_usage("{} '{}': it must be {} or {}", option, word, first, second);
-  }
-  return word == second;
+// The place of a word among those that its option knows.
+std::size_t choice(const char* option, const std::string& word,
+                   const std::vector<std::string>& known) {
+  const auto place = std::ranges::find(known, word);
+  if (place != known.end()) return static_cast<std::size_t>(place - known.begin());
+  std::string words;
+  for (const std::string& one : known) words += (words.empty() ? "" : " or ") + one;
+  fail_usage("{} '{}': it must be {}", option, word, words);
+}
+
+bool tuned(const EvaluateOptions& options) { return options.baselines == Baselines::tuned; }
+
+std::size_t count_rankings(const EvaluateOptions& options) {
+  const std::size_t models = options.compare.empty() ? 1 : 2;
+  if (options.baselines == Baselines::none) return models;
+  const std::size_t families = baseline_families().size();
+  return models + 1 + families * (tuned(options) ? options.budget + 1 : 1);
+}
+
+void read_negatives(Evaluation& evaluation) {
+  const EvaluateOptions& options = evaluation.options;
+  if (!evaluation.sampled) return;
+  evaluation.negatives =
+      options.negatives.empty()
+          ? draw_negatives(evaluation.data, options.seed, drawable_negatives(evaluation.data))
+          : read_negatives(options.negatives, evaluation.data);
 }
 
 Evaluation open_evaluation(const EvaluateOptions& options) {
-  const bool validation = is_second("--split", options.split, "test", "validation");
-  const bool sampled = is_second("--protocol", options.protocol, "full", "sampled");
-  if (!sampled && !options.negatives.empty()) {
+  Evaluation evaluation(options);
+  evaluation.split = choice("--split", options.split, {"test", "validation"}) == 0
+                         ? Split::test
+                         : Split::validation;
+  evaluation.sampled = choice("--protocol", options.protocol, {"full", "sampled"}) == 1;
+  if (!evaluation.sampled && !options.negatives.empty()) {
     fail_usage("--negatives belongs to --protocol sampled");
   }
-  Evaluation evaluation{read_dataset(options.data),
-                        validation ? Split::validation : Split::test,
-                        sampled,
-                        {},
-                        options.progress};
-  if (evaluated_users(evaluation.data, evaluation.split).empty()) {
+  if (options.budget == 0) fail_usage("--budget 0: at least one setting must be tried");
+  evaluation.data = read_dataset(options.data);
+  const Dataset& data = evaluation.data;
+  const Split split = evaluation.split;
+  const std::size_t users = evaluated_users(data, split).size();
+  if (users == 0) {
     fail("{}: no user has {} events, so there is nothing to evaluate", options.data.string(),
          kMinEvaluatedEvents);
   }
-  if (sampled) {
-    evaluation.negatives =
-        options.negatives.empty()
-            ? draw_negatives(evaluation.data, options.seed, drawable_negatives(evaluation.data))
-            : read_negatives(options.negatives, evaluation.data);
+  read_negatives(evaluation);
+  evaluation.popularity = training_popularity(data);
+  evaluation.slices = slices_of(data, split, evaluation.popularity);
+  evaluation.rankings = count_rankings(options);
+  if (evaluation.sampled) {
+    evaluation.chance.assign(users, {0, static_cast<std::uint32_t>(evaluation.negatives.per_user)});
+    return evaluation;
+  }
+  for (const std::uint32_t candidates : full_candidates(data, split)) {
+    evaluation.chance.push_back({0, candidates - 1});
+  }
+  evaluation.history_popularity = history_popularity(data, split, evaluation.popularity);
+  if (fs::exists(options.data / kEmbeddingsFile)) {
+    evaluation.embeddings = read_embeddings(options.data, data.items.size());
   }
   return evaluation;
 }
 
-Json compare(const Evaluation& evaluation, std::span<const Rank> ranks,
-             const EvaluateOptions& options, std::vector<std::pair<std::string, Metrics>>& rows) {
-  const std::vector<Rank> others =
-      evaluation.ranks(read_bundle_of(options.compare, evaluation.data));
-  rows.emplace_back(options.compare.string(), metrics_of(others));
-  const PairedDifference difference = paired_bootstrap(ranks, others, options.seed);
-  return {{"model", options.compare.string()},
-          {"HR@10", {difference.hr10, difference.hr10_low, difference.hr10_high}},
-          {"NDCG@10", {difference.ndcg10, difference.ndcg10_low, difference.ndcg10_high}}};
+std::vector<Rank> rank(Evaluation& evaluation, Split split, const Scorer& scorer, TopLists* lists) {
+  const ProgressFunction progress = [&](std::size_t done, std::size_t total) {
+    if (!evaluation.options.progress) return;
+    evaluation.options.progress(evaluation.ranked * total + done, evaluation.rankings * total);
+  };
+  std::vector<Rank> ranks =
+      evaluation.sampled
+          ? rank_sampled(evaluation.data, split, evaluation.negatives, scorer, progress)
+          : rank_full(evaluation.data, split, scorer, progress, lists);
+  ++evaluation.ranked;
+  return ranks;
 }
 
-void log_test_evaluation(const fs::path& bundle, const Json& report) {
-  const fs::path file = bundle / "evaluations.jsonl";
-  std::string log = fs::exists(file) ? read_file(file) : "";
+struct Measured {
+  SystemFigures figures;
+  std::vector<Rank> ranks;
+};
+
+Measured measure(Evaluation& evaluation, const std::string& name, const Scorer& scorer) {
+  Measured measured;
+  TopLists lists;
+  measured.ranks = rank(evaluation, evaluation.split, scorer, &lists);
+  SystemFigures& figures = measured.figures;
+  const std::uint64_t seed = evaluation.options.seed;
+  figures.whole = figures_of(name, measured.ranks, evaluation.chance, seed);
+  for (const Slice& slice : evaluation.slices) {
+    figures.slices.push_back(figures_of(slice.name, take(measured.ranks, slice.users),
+                                        take(evaluation.chance, slice.users), seed));
+  }
+  if (!evaluation.sampled) {
+    figures.beyond = beyond_accuracy(lists, evaluation.popularity, evaluation.history_popularity,
+                                     evaluation.embeddings);
+  }
+  return measured;
+}
+
+Measured measure(Evaluation& evaluation, const fs::path& name, const Bundle& bundle) {
+  return measure(evaluation, name.string(),
+                 model_scorer(bundle.model, bundle.catalogue, evaluation.data));
+}
+
+// Of all users, then of each slice.
+std::vector<SliceDifference> differences_of(const Evaluation& evaluation,
+                                            std::span<const Rank> ranks,
+                                            std::span<const Rank> others) {
+  const std::uint64_t seed = evaluation.options.seed;
+  std::vector<SliceDifference> result = {
+      {"all", ranks.size(), paired_bootstrap(ranks, others, seed)}};
+  for (const Slice& slice : evaluation.slices) {
+    result.push_back({slice.name, slice.users.size(),
+                      paired_bootstrap(take(ranks, slice.users), take(others, slice.users), seed)});
+  }
+  return result;
+}
+
+Json difference_json(const fs::path& other, std::span<const SliceDifference> differences) {
+  Json json = to_json(differences[0].difference);
+  json["model"] = other.string();
+  for (const SliceDifference& slice : differences.subspan(1)) {
+    json["slices"][slice.name] = to_json(slice.difference);
+    json["slices"][slice.name]["users"] = slice.users;
+  }
+  return json;
+}
+
+SystemFigures measure(Evaluation& evaluation, const BaselineFamily& family) {
+  const std::string goal = evaluation.sampled ? "HR@10" : "NDCG@10";
+  Json tried = Json::array();
+  Json validation;
+  std::vector<double> setting;
+  for (const Axis& axis : family.axes) setting.push_back(axis.values.front());
+  if (tuned(evaluation.options)) {
+    const std::vector<Trial> trials =
+        search(family.axes, evaluation.options.budget, goal, [&](std::span<const double> values) {
+          return metrics_of(
+              rank(evaluation, Split::validation, family.make(evaluation.data, values), nullptr));
+        });
+    evaluation.ranked += evaluation.options.budget - trials.size();
+    for (const Trial& trial : trials) {
+      tried.push_back({{"settings", setting_json(family.axes, trial.setting)},
+                       {"validation", to_json(trial.validation)}});
+    }
+    const Trial& best = best_of(trials, goal);
+    setting = best.setting;
+    validation = to_json(best.validation);
+  }
+  SystemFigures figures =
+      measure(evaluation, family.name, family.make(evaluation.data, setting)).figures;
+  figures.choice = {{"settings", setting_json(family.axes, setting)}};
+  if (!tried.empty()) {
+    figures.choice["tuning"] = {{"metric", goal},
+                                {"budget", evaluation.options.budget},
+                                {"validation", validation},
+                                {"tried", tried}};
+  }
+  return figures;
+}
+
+std::string now_in_utc() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
   gmtime_r(&now, &utc);
   std::array<char, 32> time{};
   std::strftime(time.data(), time.size(), "%FT%TZ", &utc);
-  Json line = {{"time", time.data()}};
-  for (const char* key : {"split", "protocol", "negatives", "users", "metrics"}) {
-    line[key] = report.at(key);
-  }
+  return time.data();
+}
+
+void log_test_evaluation(const fs::path& bundle, const Json& report, const Metrics& metrics) {
+  const fs::path file = bundle / "evaluations.jsonl";
+  std::string log = fs::exists(file) ? read_file(file) : "";
+  Json line = {{"time", now_in_utc()}, {"metrics", to_json(metrics)}};
+  for (const char* key : {"split", "protocol", "negatives", "users"}) line[key] = report.at(key);
   write_file(file, log + dump_json(line) + "\n");
+}
+
+void add_baselines(Evaluation& evaluation, EvaluationReport& report) {
+  report.systems.push_back(
+      measure(evaluation, "popularity", popularity_scorer(evaluation.data)).figures);
+  for (const BaselineFamily& family : baseline_families()) {
+    report.systems.push_back(measure(evaluation, family));
+  }
 }
 
 }  // namespace
 
+Baselines baselines_of(const std::string& word) {
+  constexpr std::array kKinds = {Baselines::none, Baselines::fixed, Baselines::tuned};
+  return kKinds[choice("--baselines", word, {"none", "fixed", "tuned"})];
+}
+
 EvaluationReport evaluate(const EvaluateOptions& options) {
-  const Evaluation evaluation = open_evaluation(options);
+  Evaluation evaluation = open_evaluation(options);
   const Bundle bundle = read_bundle_of(options.model, evaluation.data);
   const Settings& settings = bundle.model.settings;
   EvaluationReport report;
@@ -98,42 +233,55 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   report.simulated = evaluation.data.simulated;
   report.candidates =
       evaluation.sampled ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
-  auto& rows = report.rows;
-  const std::vector<Rank> ranks = evaluation.ranks(bundle);
-  rows.emplace_back(options.model.string(), metrics_of(ranks));
-  const std::vector<Slice> slices = slice_metrics(evaluation.data, evaluation.split, ranks);
-  for (const Slice& slice : slices) {
-    if (slice.name != "cold" && slice.name != "warm") continue;
-    rows.emplace_back(fmt::format("  {} ({})", slice.name, slice.metrics.users), slice.metrics);
-  }
   report.statistics =
       code_statistics(bundle.catalogue.codes, bundle.catalogue.levels, settings.codebook_size);
   report.account = token_account(settings, bundle.items.size());
+  auto& systems = report.systems;
+  Measured model = measure(evaluation, options.model, bundle);
+  systems.push_back(std::move(model.figures));
+  const Figures whole = systems[0].whole;
   Json& json = report.json;
   json = {{"split", options.split},
           {"protocol", options.protocol},
-          {"users", ranks.size()},
-          {"metrics", to_json(rows[0].second)},
+          {"users", whole.metrics.users},
+          {"metrics", to_json(whole.metrics)},
+          {"interval", to_json(whole.interval)},
+          {"chance", to_json(whole).at("chance")},
           {"tokens", to_json(report.statistics, report.account)},
-          {"slices", to_json(slices)},
+          {"slices", to_json(systems[0].slices)},
           {"simulated", evaluation.data.simulated}};
   json["negatives"] = !evaluation.sampled ? Json(nullptr)
                       : options.negatives.empty()
                           ? Json(fmt::format("drawn by seed {}", options.seed))
                           : Json(options.negatives.string());
+  if (!evaluation.sampled) {
+    report.targets =
+        beyond_accuracy(target_lists(evaluation.data, evaluation.split), evaluation.popularity,
+                        evaluation.history_popularity, evaluation.embeddings);
+    json["beyond_accuracy"] = to_json(*systems[0].beyond);
+    json["targets"] = to_json(*report.targets);
+  }
   if (!options.compare.empty()) {
-    json["difference"] = compare(evaluation, ranks, options, rows);
+    Measured other =
+        measure(evaluation, options.compare, read_bundle_of(options.compare, evaluation.data));
+    report.differences = differences_of(evaluation, model.ranks, other.ranks);
+    json["difference"] = difference_json(options.compare, report.differences);
+    json["compared"] = to_json(other.figures);
+    systems.push_back(std::move(other.figures));
   }
-  if (options.baselines) {
-    const auto add = [&](const char* name, const Scorer& scorer) {
-      rows.emplace_back(name, metrics_of(evaluation.ranks(scorer)));
-      json["baselines"][name] = to_json(rows.back().second);
-    };
-    add("popularity", popularity_scorer(evaluation.data));
-    add("item-kNN", item_knn_scorer(evaluation.data));
-    add("sequential rules", sequential_rules_scorer(evaluation.data));
+  if (options.baselines != Baselines::none) {
+    const std::size_t first = systems.size();
+    add_baselines(evaluation, report);
+    for (const SystemFigures& baseline : std::span(systems).subspan(first)) {
+      json["baselines"][baseline.whole.name] = to_json(baseline);
+    }
   }
-  if (evaluation.split == Split::test) log_test_evaluation(options.model, json);
+  if (evaluation.split == Split::test) {
+    log_test_evaluation(options.model, json, whole.metrics);
+    if (!options.compare.empty()) {
+      log_test_evaluation(options.compare, json, systems[1].whole.metrics);
+    }
+  }
   return report;
 }
 

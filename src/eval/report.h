@@ -3,10 +3,16 @@
 
 #include "base/progress.h"
 #include "eval/code_statistics.h"
-#include "eval/metrics.h"
+#include "eval/figures.h"
 #include "model/bundle.h"
 
 namespace tessera {
+
+/// Rules that count beside the model, with their customary settings or with the best of some by
+/// validation NDCG@10 on the full protocol, HR@10 on the sampled one.
+enum class Baselines { none, fixed, tuned };
+/// By its name; UsageError for any other word.
+Baselines baselines_of(const std::string& word);
 
 struct EvaluateOptions {
   fs::path model, data;
@@ -15,14 +21,24 @@ struct EvaluateOptions {
   fs::path negatives;             ///< of the sampled protocol; empty: drawn by seed
   fs::path compare;               ///< another bundle; empty: none
   std::uint64_t seed = 1;         ///< of drawn negatives and of the bootstrap
-  bool baselines = false;
-  ProgressFunction progress = {};  ///< told of each system that is ranked
+  Baselines baselines = Baselines::none;
+  std::size_t budget = 16;         ///< settings of a baseline to try where they are tuned
+  ProgressFunction progress = {};  ///< of all rankings together
+};
+
+/// Mean differences of two models on some users.
+struct SliceDifference {
+  std::string name;
+  std::size_t users = 0;
+  PairedDifference difference;
 };
 
 struct EvaluationReport {
   nlohmann::json json;  ///< the object of `evaluate --json`
-  /// What a table shows: a row each system or part of its users.
-  std::vector<std::pair<std::string, Metrics>> rows;
+  /// The model, the one it is compared with, the baselines: those there are.
+  std::vector<SystemFigures> systems;
+  std::vector<SliceDifference> differences;  ///< of all users first; empty without comparison
+  std::optional<BeyondAccuracy> targets;     ///< of the targets as lists; full protocol
   CodeStatistics statistics;
   TokenAccount account;
   std::string data_name;
@@ -31,9 +47,9 @@ struct EvaluationReport {
 };
 
 /// Measures a bundle on the dataset it was trained on. A look at the test split is noted in the
-/// bundle's evaluations.jsonl: figures chosen by peeking would show. Throws UsageError for a word
-/// that is none of its option's, Error if there is nothing to evaluate or the model is of other
-/// data.
+/// evaluations.jsonl of every bundle that is measured: figures chosen by peeking would show. Throws
+/// UsageError for a word that is none of its option's, Error if there is nothing to evaluate or a
+/// model is of other data.
 EvaluationReport evaluate(const EvaluateOptions& options);
 
 }  // namespace tessera

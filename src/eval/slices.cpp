@@ -1,75 +1,57 @@
 #include "eval/slices.h"
 
-#include <limits>
-#include <nlohmann/json.hpp>
-
 namespace tessera {
 namespace {
 
-struct Range {
-  const char* name;
-  std::size_t from, to;  // both included
+/// What a slice goes by.
+struct Case {
+  PopularityGroup group;
+  std::size_t target_events;
+  std::size_t history;
 };
 
-constexpr std::size_t kNoEnd = std::numeric_limits<std::size_t>::max();
-constexpr Range kTargetEvents[] = {
-    {"cold", 0, 0},
-    {"warm", 1, kNoEnd},
-    {"target events 0", 0, 0},
-    {"target events 1-5", 1, 5},
-    {"target events 6-20", 6, 20},
-    {"target events 21+", 21, kNoEnd},
-};
-constexpr Range kHistoryLengths[] = {
-    {"history length 0-5", 0, 5},
-    {"history length 6-10", 6, 10},
-    {"history length 11+", 11, kNoEnd},
-};
-
-// Adds a slice for each range that holds users; value(i) belongs to the i-th rank.
-template <class Value>
-void add_slices(std::span<const Range> ranges, std::span<const Rank> ranks, const Value& value,
-                std::vector<Slice>& slices) {
-  for (const Range& range : ranges) {
-    std::vector<Rank> part;
-    for (std::size_t i = 0; i < ranks.size(); ++i) {
-      const std::size_t v = value(i);
-      if (v >= range.from && v <= range.to) part.push_back(ranks[i]);
-    }
-    if (!part.empty()) slices.push_back({range.name, metrics_of(part)});
-  }
+constexpr bool within(std::size_t value, std::size_t from, std::size_t to) {
+  return value >= from && value <= to;
 }
+
+struct Rule {
+  const char* name;
+  bool (*holds)(const Case&);
+};
+
+constexpr Rule kRules[] = {
+    {"cold", [](const Case& c) { return c.group == PopularityGroup::cold; }},
+    {"warm", [](const Case& c) { return c.group != PopularityGroup::cold; }},
+    {"head", [](const Case& c) { return c.group == PopularityGroup::head; }},
+    {"middle", [](const Case& c) { return c.group == PopularityGroup::middle; }},
+    {"tail", [](const Case& c) { return c.group == PopularityGroup::tail; }},
+    {"target events 0", [](const Case& c) { return c.target_events == 0; }},
+    {"target events 1-5", [](const Case& c) { return within(c.target_events, 1, 5); }},
+    {"target events 6-20", [](const Case& c) { return within(c.target_events, 6, 20); }},
+    {"target events 21+", [](const Case& c) { return c.target_events >= 21; }},
+    {"history length 0-5", [](const Case& c) { return c.history <= 5; }},
+    {"history length 6-10", [](const Case& c) { return within(c.history, 6, 10); }},
+    {"history length 11+", [](const Case& c) { return c.history >= 11; }},
+};
 
 }  // namespace
 
-std::vector<Slice> slice_metrics(const Dataset& data, Split split, std::span<const Rank> ranks) {
-  std::vector<std::size_t> counts(data.items.size());
-  for (std::size_t u = 0; u < data.users(); ++u) {
-    for (const std::int32_t item : train_history(data, u)) ++counts[static_cast<std::size_t>(item)];
-  }
-  const std::vector<std::int32_t> users = evaluated_users(data, split);
-  const auto target_events = [&](std::size_t i) {
-    const auto user = static_cast<std::size_t>(users[i]);
-    return counts[static_cast<std::size_t>(target_of(data, user, split))];
-  };
+std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity& popularity) {
   std::vector<Slice> slices;
-  add_slices(kTargetEvents, ranks, target_events, slices);
-  add_slices(
-      kHistoryLengths, ranks,
-      [&](std::size_t i) {
-        return history_before(data, static_cast<std::size_t>(users[i]), split).size();
-      },
-      slices);
-  return slices;
-}
-
-nlohmann::json to_json(std::span<const Slice> slices) {
-  nlohmann::json json = nlohmann::json::object();
-  for (const Slice& slice : slices) {
-    json[slice.name] = to_json(slice.metrics);
-    json[slice.name]["users"] = slice.metrics.users;
+  for (const Rule& rule : kRules) slices.push_back({rule.name, {}});
+  std::uint32_t place = 0;
+  for (const std::int32_t evaluated : evaluated_users(data, split)) {
+    const auto user = static_cast<std::size_t>(evaluated);
+    const auto target = static_cast<std::size_t>(target_of(data, user, split));
+    const Case c{popularity.groups[target], popularity.events[target],
+                 history_before(data, user, split).size()};
+    for (std::size_t s = 0; s < slices.size(); ++s) {
+      if (kRules[s].holds(c)) slices[s].users.push_back(place);
+    }
+    ++place;
   }
-  return json;
+  std::erase_if(slices, [](const Slice& slice) { return slice.users.empty(); });
+  return slices;
 }
 
 }  // namespace tessera

@@ -1,23 +1,20 @@
 #pragma once
 #include <string>
 
-#include "data/dataset.h"
-#include "eval/metrics.h"
+#include "eval/popularity.h"
 
 namespace tessera {
 
-/// Metrics of a part of the users.
+/// A part of the evaluated users.
 struct Slice {
   std::string name;
-  Metrics metrics;
+  std::vector<std::uint32_t> users;  ///< places in evaluated_users, ascending
 };
 
-/// Slices by how often the target stands in training ("cold": never, as a withheld item or one that
-/// no training event names; "warm": all others) and by the length of the history before it; slices
-/// without users are left out. `ranks` in the order of evaluated_users.
-std::vector<Slice> slice_metrics(const Dataset& data, Split split, std::span<const Rank> ranks);
-
-/// Name → metrics with "users".
-nlohmann::json to_json(std::span<const Slice> slices);
+/// Slices by the popularity of the target ("cold": without a training event, as a withheld item or
+/// one that no training event names; "warm": all others, and these as "head", "middle" and "tail";
+/// "target events …"), and by the length of the history before it. Slices without users are left
+/// out. `popularity` is that of `data`.
+std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity& popularity);
 
 }  // namespace tessera

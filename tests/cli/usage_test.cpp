@@ -45,6 +45,9 @@ TEST(Usage, ValuesOfTheWrongKindOrRangeAreRefused) {
   expect_refusal(tessera("evaluate --model m --data d --split train"), 2,
                  {"--split", "validation"});
   expect_refusal(tessera("evaluate --model m --data d --protocol best"), 2, {"--protocol", "full"});
+  expect_refusal(tessera("evaluate --model m --data d --baselines all"), 2,
+                 {"--baselines", "tuned"});
+  expect_refusal(tessera("evaluate --model m --data d --budget 0"), 2, {"--budget"});
   expect_refusal(tessera("recommend --model m --user u -k 0"), 2, {"-k", "0"});
   expect_refusal(tessera("recommend --model m --user u -k -3"), 2, {"-k", "-3"});
   expect_refusal(tessera("simulate --out x --threads -2"), 2, {"--threads"});

@@ -150,26 +150,137 @@ TEST_F(Workflow, EvaluateReportsOnBothProtocolsAndSplits) {
       << "99 candidates are fewer than all";
 }
 
+void expect_figures(const Json& figures) {
+  Json metrics = figures;
+  for (const char* more :
+       {"users", "interval", "chance", "slices", "beyond_accuracy", "settings", "tuning"}) {
+    metrics.erase(more);
+  }
+  EXPECT_EQ(keys_of(metrics), kMetrics);
+  for (const char* metric : {"HR@10", "NDCG@10"}) {
+    const Json& interval = figures.at("interval").at(metric);
+    EXPECT_LE(interval.at(0).get<double>(), figures.at(metric).get<double>());
+    EXPECT_GE(interval.at(1).get<double>(), figures.at(metric).get<double>());
+  }
+}
+
+TEST_F(Workflow, EverySliceHasItsIntervalAndChance) {
+  const std::string line = "evaluate --model " + shop().model + " --data " + shop().data;
+  const Json report = json_of(line + " --json -");
+  int users = 0;
+  for (const auto& [name, slice] : report.at("slices").items()) {
+    expect_figures(slice);
+    // 150 items but the history: 10 of them by chance.
+    EXPECT_GT(slice.at("chance").at("HR@10").get<double>(), 10.0 / 150) << name;
+    EXPECT_LT(slice.at("chance").at("HR@10").get<double>(), 10.0 / 75) << name;
+    if (name == "head" || name == "middle" || name == "tail" || name == "cold") {
+      users += slice.at("users").get<int>();
+    }
+  }
+  EXPECT_EQ(users, 300);
+  const Json sampled = json_of(line + " --json - --protocol sampled");
+  EXPECT_NEAR(sampled.at("chance").at("HR@10").get<double>(), 0.1, 1e-12);
+  const std::string table = output_of(line);
+  for (const char* words : {"head: ", "tail: ", "hits by chance", "coverage", "Gini"}) {
+    EXPECT_NE(table.find(words), std::string::npos) << words;
+  }
+}
+
+TEST_F(Workflow, BeyondAccuracyIsMeasuredOnTheFullProtocol) {
+  const std::string line =
+      "evaluate --baselines --json - --model " + shop().model + " --data " + shop().data;
+  const Json report = json_of(line);
+  for (const Json& measures : {report.at("beyond_accuracy"),
+                               report.at("baselines").at("item-kNN").at("beyond_accuracy")}) {
+    for (const char* share : {"coverage", "gini", "diversity"}) {
+      EXPECT_GT(measures.at(share).get<double>(), 0.0) << share;
+      EXPECT_LE(measures.at(share).get<double>(), 1.0) << share;
+    }
+    double exposure = 0.0;
+    for (const Json& share : measures.at("exposure")) exposure += share.get<double>();
+    EXPECT_NEAR(exposure, 1.0, 1e-9);
+  }
+  EXPECT_GT(report.at("baselines").at("popularity").at("beyond_accuracy").at("popularity"),
+            report.at("targets").at("popularity"));
+  EXPECT_EQ(report.at("targets").at("diversity"), nullptr);
+  EXPECT_FALSE(json_of(line + " --protocol sampled").contains("beyond_accuracy"));
+}
+
 TEST_F(Workflow, BaselinesStandBesideTheModel) {
   const std::string line =
       "evaluate --baselines --model " + shop().model + " --data " + shop().data;
   const Json baselines = json_of(line + " --json -").at("baselines");
   EXPECT_EQ(keys_of(baselines),
             (std::set<std::string>{"popularity", "item-kNN", "sequential rules"}));
-  for (const auto& [name, metrics] : baselines.items()) expect_metrics(metrics);
+  for (const auto& [name, figures] : baselines.items()) {
+    expect_figures(figures);
+    EXPECT_FALSE(figures.contains("tuning"));
+  }
+  EXPECT_EQ(baselines.at("sequential rules").at("settings").at("window"), 20);
   const std::string table = output_of(line);
   for (const char* row : {"popularity", "item-kNN", "sequential rules", "NDCG@10", "(simulated)"}) {
     EXPECT_NE(table.find(row), std::string::npos) << row;
   }
 }
 
+TEST_F(Workflow, BaselinesAreTunedOnValidation) {
+  const std::string model = copy(shop().model, "model");
+  fs::remove(model + "/evaluations.jsonl");
+  const std::string line =
+      "evaluate --baselines tuned --budget 6 --model " + model + " --data " + shop().data;
+  const Json tuned = json_of(line + " --json -").at("baselines");
+  const Json fixed = json_of("evaluate --baselines fixed --split validation --json - --model " +
+                             model + " --data " + shop().data)
+                         .at("baselines");
+  for (const char* name : {"item-kNN", "sequential rules"}) {
+    const Json& tuning = tuned.at(name).at("tuning");
+    EXPECT_EQ(tuning.at("metric"), "NDCG@10");
+    ASSERT_EQ(tuning.at("tried").size(), 6U);
+    EXPECT_EQ(tuning.at("tried")[0].at("settings"), fixed.at(name).at("settings"));
+    EXPECT_EQ(tuning.at("tried")[0].at("validation").at("NDCG@10"), fixed.at(name).at("NDCG@10"));
+    double best = 0.0;
+    for (const Json& trial : tuning.at("tried")) {
+      best = std::max(best, trial.at("validation").at("NDCG@10").get<double>());
+      if (trial.at("settings") == tuned.at(name).at("settings")) {
+        EXPECT_EQ(trial.at("validation"), tuning.at("validation"));
+      }
+    }
+    EXPECT_EQ(tuning.at("validation").at("NDCG@10"), best);
+    EXPECT_EQ(tuned.at(name).at("users"), 300);
+  }
+  EXPECT_FALSE(tuned.at("popularity").contains("tuning"));
+  EXPECT_EQ(lines_of(content_of(model + "/evaluations.jsonl")).size(), 1U);
+  const std::string words = output_of(line + " --protocol sampled");
+  EXPECT_NE(words.find("item-kNN: best of 6 settings by validation HR@10"), std::string::npos)
+      << words;
+}
+
 TEST_F(Workflow, AModelComparedWithItselfDoesNotDiffer) {
-  const Json difference = json_of("evaluate --json - --model " + shop().model + " --data " +
-                                  shop().data + " --compare " + shop().model)
-                              .at("difference");
-  EXPECT_EQ(difference.at("model"), shop().model);
+  const std::string other = copy(shop().model, "other");
+  const std::string line =
+      "evaluate --model " + shop().model + " --data " + shop().data + " --compare " + other;
+  const Json report = json_of(line + " --json -");
+  const Json& difference = report.at("difference");
+  EXPECT_EQ(difference.at("model"), other);
   EXPECT_EQ(difference.at("HR@10"), (Json{0.0, 0.0, 0.0}));
   EXPECT_EQ(difference.at("NDCG@10"), (Json{0.0, 0.0, 0.0}));
+  EXPECT_EQ(keys_of(difference.at("slices")), keys_of(report.at("slices")));
+  EXPECT_EQ(difference.at("slices").at("tail").at("HR@10"), (Json{0.0, 0.0, 0.0}));
+  expect_figures(report.at("compared"));
+  EXPECT_EQ(report.at("compared").at("slices"), report.at("slices"));
+  const std::string words = output_of(line);
+  EXPECT_NE(words.find("NDCG@10 difference +0.0000"), std::string::npos) << words;
+  EXPECT_NE(words.find("minus " + other), std::string::npos) << words;
+}
+
+TEST_F(Workflow, AComparisonIsALookAtBothModels) {
+  const std::string model = copy(shop().model, "model");
+  const std::string other = copy(shop().model, "other");
+  for (const std::string& bundle : {model, other}) fs::remove(bundle + "/evaluations.jsonl");
+  output_of("evaluate --model " + model + " --compare " + other + " --data " + shop().data);
+  const std::vector<std::string> log = lines_of(content_of(model + "/evaluations.jsonl"));
+  ASSERT_EQ(log.size(), 1U);
+  EXPECT_EQ(lines_of(content_of(other + "/evaluations.jsonl")).size(), 1U);
 }
 
 TEST_F(Workflow, AReportGoesToAFileAsItGoesToStandardOutput) {

@@ -68,30 +68,67 @@ TEST(Popularity, CountsTrainingEvents) {
   expect_scores(data, popularity_scorer(data), [&](auto) { return counts; });
 }
 
-TEST(ItemKnn, IsTheCosineOfSetsOfUsers) {
+/// Keeps the strongest of each row and their equals.
+void keep_strongest(Table& rules, std::size_t keep) {
+  for (std::vector<double>& row : rules) {
+    std::vector<double> sorted = row;
+    std::ranges::sort(sorted, std::greater());
+    const double last = keep < sorted.size() ? sorted[keep - 1] : 0.0;
+    for (double& weight : row) weight = weight < last * (1.0 - 1e-6) ? 0.0 : weight;
+  }
+}
+
+/// Scores from the last items of a history by what each says of every item.
+void expect_scores_by_rules(const Dataset& data, const Scorer& scorer, const Table& rules,
+                            std::size_t history, double decay) {
+  expect_scores(data, scorer, [&](std::span<const std::int32_t> past) {
+    std::vector<double> scores(kItems);
+    for (std::size_t j = 1; j <= std::min(history, past.size()); ++j) {
+      const auto& row = rules[static_cast<std::size_t>(past[past.size() - j])];
+      for (std::size_t item = 0; item < kItems; ++item) {
+        scores[item] += row[item] / std::pow(static_cast<double>(j), decay);
+      }
+    }
+    return scores;
+  });
+}
+
+void expect_item_knn(const ItemKnnOptions& options) {
   const Dataset data = dataset_of(histories(), kItems);
   std::vector<std::set<std::size_t>> users(kItems);
   for (std::size_t u = 0; u < data.users(); ++u) {
     for (const std::int32_t item : train_history(data, u))
       users[static_cast<std::size_t>(item)].insert(u);
   }
-  const auto cosine = [&](std::size_t a, std::size_t b) {
-    if (users[a].empty() || users[b].empty()) return 0.0;
-    const auto both = std::ranges::count_if(users[a], [&](auto u) { return users[b].contains(u); });
-    return static_cast<double>(both) /
-           std::sqrt(static_cast<double>(users[a].size() * users[b].size()));
-  };
-  expect_scores(data, item_knn_scorer(data), [&](std::span<const std::int32_t> past) {
-    std::vector<double> scores(kItems);
-    for (const std::int32_t old : past) {
-      for (std::size_t item = 0; item < kItems; ++item) {
-        if (static_cast<std::size_t>(old) != item) {
-          scores[item] += cosine(static_cast<std::size_t>(old), item);
-        }
-      }
+  Table likeness(kItems, std::vector<double>(kItems));
+  for (std::size_t a = 0; a < kItems; ++a) {
+    for (std::size_t b = 0; b < kItems; ++b) {
+      if (a == b || users[a].empty() || users[b].empty()) continue;
+      const auto both =
+          std::ranges::count_if(users[a], [&](auto u) { return users[b].contains(u); });
+      likeness[a][b] =
+          static_cast<double>(both) /
+          (std::sqrt(static_cast<double>(users[a].size() * users[b].size())) + options.shrink);
     }
-    return scores;
-  });
+  }
+  keep_strongest(likeness, options.keep);
+  expect_scores_by_rules(data, item_knn_scorer(data, options), likeness, options.history,
+                         options.decay);
+}
+
+TEST(ItemKnn, IsTheCosineOfSetsOfUsers) { expect_item_knn({}); }
+
+TEST(ItemKnn, ShrinksWhatFewUsersSay) { expect_item_knn({.shrink = 7.5}); }
+
+TEST(ItemKnn, KeepsTheNearestAndTheirTies) {
+  expect_item_knn({.keep = 1});
+  expect_item_knn({.keep = 5, .shrink = 2});
+}
+
+TEST(ItemKnn, ScoresFromTheLastItemsOfTheHistory) {
+  expect_item_knn({.history = 2});
+  expect_item_knn({.decay = 1});
+  expect_item_knn({.keep = 4, .history = 3, .decay = 0.5});
 }
 
 /// rules[a][b], before the weakest are dropped.
@@ -112,23 +149,9 @@ Table plain_rules(const Dataset& data, std::size_t window) {
 void expect_sequential_rules(const SequentialRulesOptions& options) {
   const Dataset data = dataset_of(histories(), kItems);
   Table rules = plain_rules(data, options.window);
-  for (std::vector<double>& row : rules) {
-    std::vector<double> sorted = row;
-    std::ranges::sort(sorted, std::greater());
-    const double last = options.keep < sorted.size() ? sorted[options.keep - 1] : 0.0;
-    for (double& weight : row) weight = weight < last * (1.0 - 1e-6) ? 0.0 : weight;
-  }
-  expect_scores(data, sequential_rules_scorer(data, options),
-                [&](std::span<const std::int32_t> past) {
-                  std::vector<double> scores(kItems);
-                  for (std::size_t j = 1; j <= std::min(options.history, past.size()); ++j) {
-                    const auto& row = rules[static_cast<std::size_t>(past[past.size() - j])];
-                    for (std::size_t item = 0; item < kItems; ++item) {
-                      scores[item] += row[item] / static_cast<double>(j);
-                    }
-                  }
-                  return scores;
-                });
+  keep_strongest(rules, options.keep);
+  expect_scores_by_rules(data, sequential_rules_scorer(data, options), rules, options.history,
+                         options.decay);
 }
 
 TEST(SequentialRules, EqualPlainCounting) { expect_sequential_rules({}); }
@@ -141,6 +164,11 @@ TEST(SequentialRules, LookNoFurtherThanTheWindow) {
 TEST(SequentialRules, KeepTheStrongestAndTheirTies) {
   expect_sequential_rules({.keep = 1});
   expect_sequential_rules({.keep = 4});
+}
+
+TEST(SequentialRules, ForgetAsFastAsTheyAreTold) {
+  expect_sequential_rules({.decay = 0});
+  expect_sequential_rules({.keep = kAll, .history = kAll, .decay = 2});
 }
 
 TEST(SequentialRules, ScoreFromTheLastItemsOfTheHistory) {
@@ -197,6 +225,9 @@ TEST(Baselines, DoNotDependOnItemNumbers) {
   expect_numbers_do_not_matter([](const Dataset& data) { return sequential_rules_scorer(data); });
   expect_numbers_do_not_matter(
       [](const Dataset& data) { return sequential_rules_scorer(data, {.keep = 3}); });
+  expect_numbers_do_not_matter([](const Dataset& data) {
+    return item_knn_scorer(data, {.keep = 3, .shrink = 2, .decay = 0.5});
+  });
 }
 
 }  // namespace

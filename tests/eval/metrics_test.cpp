@@ -4,9 +4,6 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
-
-#include "base/random.h"
 
 namespace tessera {
 namespace {
@@ -92,74 +89,6 @@ TEST(Metrics, GoToJsonAndBack) {
   EXPECT_EQ(json.at("NDCG@10"), metrics.ndcg10);
   expect_near(metrics_from_json(json, 2), metrics, 0.0);
 }
-
-std::vector<Rank> random_ranks(std::size_t users, std::uint64_t below, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<Rank> ranks(users);
-  for (Rank& rank : ranks) rank.better = static_cast<std::uint32_t>(random.below(below));
-  return ranks;
-}
-
-TEST(PairedBootstrap, OfASystemWithItselfIsZero) {
-  const std::vector<Rank> ranks = random_ranks(300, 30, 1);
-  const PairedDifference same = paired_bootstrap(ranks, ranks, 1);
-  for (const double value :
-       {same.hr10, same.hr10_low, same.hr10_high, same.ndcg10, same.ndcg10_low, same.ndcg10_high}) {
-    EXPECT_EQ(value, 0.0);
-  }
-}
-
-TEST(PairedBootstrap, GivesTheDifferenceOfMeansInsideItsInterval) {
-  const std::vector<Rank> a = random_ranks(400, 20, 1);
-  const std::vector<Rank> b = random_ranks(400, 40, 2);
-  const PairedDifference difference = paired_bootstrap(a, b, 3);
-  EXPECT_NEAR(difference.hr10, metrics_of(a).hr10 - metrics_of(b).hr10, 1e-12);
-  EXPECT_NEAR(difference.ndcg10, metrics_of(a).ndcg10 - metrics_of(b).ndcg10, 1e-12);
-  EXPECT_GT(difference.hr10_low, 0.0);  // half against a quarter: a is better
-  EXPECT_LT(difference.hr10_low, difference.hr10);
-  EXPECT_LT(difference.hr10, difference.hr10_high);
-  EXPECT_LT(difference.ndcg10_low, difference.ndcg10);
-  EXPECT_LT(difference.ndcg10, difference.ndcg10_high);
-
-  const PairedDifference swapped = paired_bootstrap(b, a, 3);
-  EXPECT_NEAR(swapped.hr10, -difference.hr10, 1e-12);
-  EXPECT_NEAR(swapped.hr10_low, -difference.hr10_high, 1e-12);
-}
-
-TEST(PairedBootstrap, HasTheWidthOfTheNormalInterval) {
-  const std::vector<Rank> a = random_ranks(2'000, 20, 1);  // hits with chance 1/2
-  const std::vector<Rank> never(2'000, Rank{50, 0});
-  const PairedDifference difference = paired_bootstrap(a, never, 3);
-  const double half = 1.96 * std::sqrt(difference.hr10 * (1 - difference.hr10) / 2'000);
-  EXPECT_NEAR(difference.hr10_high - difference.hr10_low, 2 * half, 0.3 * half);
-}
-
-TEST(PairedBootstrap, ComparesUserByUser) {
-  // Equal means, every user ranked differently: the difference is zero but not certain.
-  const std::vector<Rank> a = random_ranks(200, 20, 1);
-  const std::vector<Rank> b(a.rbegin(), a.rend());
-  const PairedDifference difference = paired_bootstrap(a, b, 3);
-  EXPECT_NEAR(difference.hr10, 0.0, 1e-12);
-  EXPECT_LT(difference.hr10_low, -0.03);
-  EXPECT_GT(difference.hr10_high, 0.03);
-}
-
-TEST(PairedBootstrap, FollowsTheSeed) {
-  const std::vector<Rank> a = random_ranks(100, 20, 1);
-  const std::vector<Rank> b = random_ranks(100, 20, 2);
-  const PairedDifference first = paired_bootstrap(a, b, 1);
-  const PairedDifference again = paired_bootstrap(a, b, 1);
-  const PairedDifference other = paired_bootstrap(a, b, 2);
-  EXPECT_EQ(first.ndcg10_low, again.ndcg10_low);
-  EXPECT_EQ(first.ndcg10_high, again.ndcg10_high);
-  EXPECT_NE(first.ndcg10_low, other.ndcg10_low);
-}
-
-TEST(PairedBootstrap, RefusesSystemsOfDifferentUsers) {
-  EXPECT_THROW(paired_bootstrap(random_ranks(3, 9, 1), random_ranks(4, 9, 1), 1), std::logic_error);
-}
-
-TEST(PairedBootstrap, OfNoUsersIsZero) { EXPECT_EQ(paired_bootstrap({}, {}, 1).hr10_high, 0.0); }
 
 }  // namespace
 }  // namespace tessera

@@ -189,6 +189,50 @@ TEST(RankFull, WorksInBlocksOfUsers) {
   for (std::uint32_t u = 0; u < kUsers; ++u) ASSERT_EQ(ranks[u], (Rank{4'997 - u, 0}));
 }
 
+TEST(RankFull, ListsTheBestOutsideTheHistory) {
+  const Dataset data = random_data();
+  for (const Split split : {Split::validation, Split::test}) {
+    TopLists lists;
+    rank_full(data, split, catalogue_scorer(coarse), {}, &lists);
+    const std::vector<std::int32_t> users = evaluated_users(data, split);
+    ASSERT_EQ(lists.users(), users.size());
+    for (std::size_t i = 0; i < users.size(); ++i) {
+      const auto user = static_cast<std::size_t>(users[i]);
+      const auto history = history_before(data, user, split);
+      const std::set<std::int32_t> past(history.begin(), history.end());
+      Items others;
+      for (std::int32_t item = 0; item < static_cast<std::int32_t>(kItems); ++item) {
+        if (!past.contains(item)) others.push_back(item);
+      }
+      std::ranges::stable_sort(others, std::greater(), [&](std::int32_t item) {
+        return coarse(user, split, static_cast<std::size_t>(item));
+      });
+      others.resize(std::min<std::size_t>(others.size(), 10));
+      const auto list = lists.of(i);
+      ASSERT_EQ(Items(list.begin(), list.end()), others) << user;
+    }
+  }
+}
+
+TEST(RankFull, ListsFewerWhereFewerAreLeft) {
+  const Dataset data = dataset_of({{0, 1, 2, 0}}, 5);
+  TopLists lists{3, {}};
+  rank_full(data, Split::test, catalogue_scorer(coarse), {}, &lists);
+  EXPECT_EQ(lists.of(0).size(), 2U) << "a target that repeats is no recommendation";
+  EXPECT_EQ(lists.items[2], -1);
+}
+
+TEST(FullCandidates, AreThoseThatRankFullCounts) {
+  const Dataset data = random_data();
+  for (const Split split : {Split::validation, Split::test}) {
+    const Ranks ranks = rank_full(
+        data, split, catalogue_scorer([](std::size_t, Split, std::size_t) { return 1.0F; }));
+    const std::vector<std::uint32_t> candidates = full_candidates(data, split);
+    ASSERT_EQ(candidates.size(), ranks.size());
+    for (std::size_t i = 0; i < ranks.size(); ++i) EXPECT_EQ(candidates[i], ranks[i].tied + 1);
+  }
+}
+
 TEST(RankSampled, EqualsTheDefinition) {
   const Dataset data = random_data();
   // Long histories leave too few items, so the negatives are drawn for users without any.

@@ -3,49 +3,65 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "testing/datasets.h"
 
 namespace tessera {
 namespace {
 
-std::map<std::string, std::size_t> users_by_slice(const std::vector<Slice>& slices) {
-  std::map<std::string, std::size_t> users;
-  for (const Slice& slice : slices) users[slice.name] = slice.metrics.users;
+using Users = std::vector<std::uint32_t>;
+
+std::map<std::string, Users> slices(const Dataset& data, Split split) {
+  std::map<std::string, Users> users;
+  for (const Slice& slice : slices_of(data, split, training_popularity(data))) {
+    users[slice.name] = slice.users;
+  }
   return users;
 }
 
-// Item 0 stands six times in training, item 1 twice, items 8 and 9 never.
+// Item 0 stands six times in training, item 1 twice, item 3 eight times, items 8 and 9 never; user
+// 3 is not evaluated.
 const Dataset kData = testing::dataset_of(
     {{0, 0, 0, 9, 0}, {0, 0, 0, 8, 9}, {1, 1, 9, 9}, {2, 2}, {3, 3, 3, 3, 3, 3, 3, 3, 8, 1}}, 10);
-const std::vector<Rank> kRanks = {{0, 0}, {20, 0}, {20, 0}, {4, 0}};
 
-TEST(Slices, CountTrainingEventsOfTheTargetAndEventsBeforeIt) {
-  EXPECT_EQ(users_by_slice(slice_metrics(kData, Split::test, kRanks)),
-            (std::map<std::string, std::size_t>{{"cold", 2},
-                                                {"warm", 2},
-                                                {"target events 0", 2},
-                                                {"target events 1-5", 1},
-                                                {"target events 6-20", 1},
-                                                {"history length 0-5", 3},
-                                                {"history length 6-10", 1}}));
-  EXPECT_EQ(users_by_slice(slice_metrics(kData, Split::validation, kRanks)),
-            (std::map<std::string, std::size_t>{{"cold", 4},
-                                                {"target events 0", 4},
-                                                {"history length 0-5", 3},
-                                                {"history length 6-10", 1}}));
+TEST(Slices, GoByTrainingEventsOfTheTargetAndEventsBeforeIt) {
+  EXPECT_EQ(slices(kData, Split::test),
+            (std::map<std::string, Users>{{"cold", {1, 2}},
+                                          {"warm", {0, 3}},
+                                          {"middle", {0}},
+                                          {"tail", {3}},
+                                          {"target events 0", {1, 2}},
+                                          {"target events 1-5", {3}},
+                                          {"target events 6-20", {0}},
+                                          {"history length 0-5", {0, 1, 2}},
+                                          {"history length 6-10", {3}}}));
+  EXPECT_EQ(slices(kData, Split::validation),
+            (std::map<std::string, Users>{{"cold", {0, 1, 2, 3}},
+                                          {"target events 0", {0, 1, 2, 3}},
+                                          {"history length 0-5", {0, 1, 2}},
+                                          {"history length 6-10", {3}}}));
 }
 
-TEST(Slices, HoldTheMetricsOfTheirUsers) {
-  const nlohmann::json json = to_json(slice_metrics(kData, Split::test, kRanks));
-  EXPECT_EQ(json.at("target events 6-20").at("HR@1"), 1.0);
-  EXPECT_EQ(json.at("cold").at("HR@10"), 0.0);
-  EXPECT_EQ(json.at("warm").at("MRR"), 0.6);
-  EXPECT_EQ(json.at("target events 0").at("HR@10"), 0.0);
-  EXPECT_EQ(json.at("target events 1-5").at("MRR"), 0.2);
-  EXPECT_DOUBLE_EQ(json.at("history length 0-5").at("HR@10"), 1.0 / 3.0);
-  EXPECT_EQ(json.at("history length 0-5").at("users"), 3);
+TEST(Slices, EndWhereTheirNamesSay) {
+  // Targets with 5, 6, 20 and 21 training events, after 5, 6, 10 and 11 events.
+  std::vector<std::vector<std::int32_t>> histories;
+  const std::size_t lengths[] = {5, 6, 10, 11};
+  const std::size_t events[] = {5, 6, 20, 21};
+  for (std::int32_t item = 0; item < 4; ++item) {
+    std::vector<std::int32_t> history(lengths[item], 4);
+    history.push_back(item);
+    histories.push_back(history);
+  }
+  for (std::int32_t item = 0; item < 4; ++item) {
+    for (std::size_t e = 0; e < events[item]; ++e) histories.push_back({item});
+  }
+  const auto found = slices(testing::dataset_of(histories, 5), Split::test);
+  EXPECT_EQ(found.at("target events 1-5"), Users{0});
+  EXPECT_EQ(found.at("target events 6-20"), (Users{1, 2}));
+  EXPECT_EQ(found.at("target events 21+"), Users{3});
+  EXPECT_EQ(found.at("history length 0-5"), Users{0});
+  EXPECT_EQ(found.at("history length 6-10"), (Users{1, 2}));
+  EXPECT_EQ(found.at("history length 11+"), Users{3});
 }
 
 }  // namespace

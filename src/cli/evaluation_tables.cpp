@@ -1,0 +1,125 @@
+#include "cli/evaluation_tables.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "cli/print.h"
+
+namespace tessera {
+namespace {
+
+void print_metrics(const std::string& name, const Metrics& m) {
+  fmt::print("{:22}{:9.4f}{:9.4f}{:9.4f}{:9.4f}{:9.4f}{:9.4f}\n", name, m.hr1, m.hr5, m.hr10,
+             m.ndcg5, m.ndcg10, m.mrr);
+}
+
+// The model is divided into its cold and warm users where it has both kinds.
+void print_accuracy(const std::vector<SystemFigures>& systems) {
+  fmt::print("{:22}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", "", "HR@1", "HR@5", "HR@10", "NDCG@5",
+             "NDCG@10", "MRR");
+  for (const SystemFigures& system : systems) {
+    print_metrics(printable(system.whole.name), system.whole.metrics);
+    if (&system != &systems.front()) continue;
+    for (const Figures& slice : system.slices) {
+      if (slice.name != "cold" && slice.name != "warm") continue;
+      print_metrics(fmt::format("  {} ({})", slice.name, slice.metrics.users), slice.metrics);
+    }
+  }
+}
+
+void print_interval(const std::string& name, const Figures& figures) {
+  const auto& [hr10, ndcg10] = figures.interval;
+  fmt::print("{:22}{:9.4f} [{:.4f}, {:.4f}]{:9.4f} [{:.4f}, {:.4f}]{:11.1f} ×\n", name,
+             figures.metrics.hr10, hr10.low, hr10.high, figures.metrics.ndcg10, ndcg10.low,
+             ndcg10.high, figures.metrics.hr10 / figures.chance.hr10);
+}
+
+// All systems on the same users; the figures of the first tell which.
+template <class FiguresOf>
+void print_intervals(const std::vector<SystemFigures>& systems, const FiguresOf& figures_of) {
+  const Figures& users = figures_of(systems[0]);
+  fmt::print("{} users, of whom {:.3f} % would be hits by chance\n", grouped(users.metrics.users),
+             100 * users.chance.hr10);
+  for (const SystemFigures& system : systems) {
+    print_interval("  " + printable(system.whole.name), figures_of(system));
+  }
+}
+
+void print_slices(const std::vector<SystemFigures>& systems) {
+  fmt::print("\n{:22}{:>26}{:>26}{:>13}\nall: ", "95 % intervals", "HR@10", "NDCG@10",
+             "HR@10/chance");
+  print_intervals(systems, [](const SystemFigures& s) -> const Figures& { return s.whole; });
+  for (std::size_t i = 0; i < systems[0].slices.size(); ++i) {
+    fmt::print("{}: ", systems[0].slices[i].name);
+    print_intervals(systems, [&](const SystemFigures& s) -> const Figures& { return s.slices[i]; });
+  }
+}
+
+const char* mark(const Interval& interval) {
+  return interval.low > 0.0 ? "+" : interval.high < 0.0 ? "-" : " ";
+}
+
+void print_differences(const std::vector<SystemFigures>& systems,
+                       const std::vector<SliceDifference>& differences) {
+  if (differences.empty()) return;
+  fmt::print(
+      "\n{} minus {}, paired; + and - where 95 % of bootstrap samples are on one side of 0\n"
+      "{:22}{:>9}{:>31}{:>31}\n",
+      printable(systems[0].whole.name), printable(systems[1].whole.name), "", "users", "HR@10",
+      "NDCG@10");
+  for (const auto& [name, users, difference] : differences) {
+    const auto& [hr10, ndcg10] = difference.interval;
+    fmt::print("{:22}{:>9}{:+10.4f} [{:+.4f}, {:+.4f}] {}{:+10.4f} [{:+.4f}, {:+.4f}] {}\n",
+               "  " + name, grouped(users), difference.hr10, hr10.low, hr10.high, mark(hr10),
+               difference.ndcg10, ndcg10.low, ndcg10.high, mark(ndcg10));
+  }
+  for (const bool hit : {true, false}) {
+    const PairedDifference& all = differences[0].difference;
+    const Interval& interval = hit ? all.interval.hr10 : all.interval.ndcg10;
+    fmt::print("{} difference {:+.4f}, 95 % of bootstrap samples in [{:+.4f}, {:+.4f}]\n",
+               hit ? "HR@10" : "NDCG@10", hit ? all.hr10 : all.ndcg10, interval.low, interval.high);
+  }
+}
+
+void print_measures(const std::string& name, const BeyondAccuracy& measures) {
+  fmt::print("{:22}{:8.2f} %{:9.4f}{:9.1f}{:+8.1f} %{:9.2f}{:>9}", name, 100 * measures.coverage,
+             measures.gini, measures.popularity, 100 * measures.popularity_lift, measures.novelty,
+             measures.diversity ? fmt::format("{:.4f}", *measures.diversity) : "–");
+  for (const double share : measures.exposure) fmt::print("{:7.2f} %", 100 * share);
+  fmt::print("\n");
+}
+
+void print_beyond_accuracy(const EvaluationReport& report) {
+  if (!report.targets) return;
+  fmt::print("\nlists of ten{:10}{:>10}{:>9}{:>9}{:>10}{:>9}{:>9}", "", "coverage", "Gini",
+             "events", "lift", "novelty", "unlike");
+  for (const char* group : kPopularityGroups) fmt::print("{:>9}", group);
+  fmt::print("\n");
+  for (const SystemFigures& system : report.systems) {
+    print_measures("  " + printable(system.whole.name), *system.beyond);
+  }
+  print_measures("  (targets)", *report.targets);
+}
+
+void print_choices(const std::vector<SystemFigures>& systems) {
+  for (const SystemFigures& system : systems) {
+    if (!system.choice.contains("tuning")) continue;
+    const nlohmann::json& tuning = system.choice.at("tuning");
+    const auto goal = tuning.at("metric").get<std::string>();
+    fmt::print("  {}: best of {} settings by validation {} ({:.4f}): {}\n", system.whole.name,
+               tuning.at("tried").size(), goal, tuning.at("validation").at(goal).get<double>(),
+               dump_json(system.choice.at("settings")));
+  }
+}
+
+}  // namespace
+
+void print_tables(const EvaluationReport& report) {
+  print_accuracy(report.systems);
+  print_choices(report.systems);
+  print_slices(report.systems);
+  print_differences(report.systems, report.differences);
+  print_beyond_accuracy(report);
+}
+
+}  // namespace tessera
