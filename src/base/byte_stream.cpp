@@ -18,17 +18,11 @@ namespace {
 
 constexpr std::size_t kPiece = 64U << 10;
 
-enum class Packing { none, gzip, zstd };
-
-Packing packing_of(std::string_view head) {
-  if (head.starts_with("\x1f\x8b")) return Packing::gzip;
-  if (head.starts_with("\x28\xb5\x2f\xfd")) return Packing::zstd;
-  return Packing::none;
-}
-
 }  // namespace
 
 struct ByteStream::State {
+  enum class Packing { none, gzip, zstd };
+
   std::string name;
   Watcher watcher;
   int file = -1;
@@ -49,6 +43,12 @@ struct ByteStream::State {
     if (file >= 0) ::close(file);
     if (packing == Packing::gzip) inflateEnd(&gzip);
     ZSTD_freeDStream(zstd);
+  }
+
+  static Packing packing_of(std::string_view head) {
+    if (head.starts_with("\x1f\x8b")) return Packing::gzip;
+    if (head.starts_with("\x28\xb5\x2f\xfd")) return Packing::zstd;
+    return Packing::none;
   }
 
   std::size_t take(std::span<char> into) {
@@ -166,7 +166,7 @@ std::size_t ByteStream::read(std::span<char> into) {
   State& state = *state_;
   if (into.empty()) return 0;
   if (!state.started) state.start();
-  if (state.packing != Packing::none) return state.unpack(into);
+  if (state.packing != State::Packing::none) return state.unpack(into);
   if (state.raw.empty()) return state.take(into);
   const std::size_t count = std::min(into.size(), state.raw.size());
   std::ranges::copy(state.raw.substr(0, count), into.begin());

@@ -24,7 +24,7 @@ struct RecommendArguments {
 };
 
 // Whom to recommend for: a user of the dataset, or "" for a given history.
-struct Request {
+struct RecommendRequest {
   std::string user;
   std::vector<std::int32_t> history;
 };
@@ -43,11 +43,12 @@ std::vector<std::int32_t> parse_history(const std::string& text, const Bundle& b
   return history;
 }
 
-std::vector<Request> requests_of_users(const RecommendArguments& arguments, const Bundle& bundle) {
+std::vector<RecommendRequest> requests_of_users(const RecommendArguments& arguments,
+                                                const Bundle& bundle) {
   const Dataset data = read_dataset_of(bundle, arguments.data);
   std::unordered_map<std::string_view, std::size_t> numbers;
   for (std::size_t u = 0; u < data.users(); ++u) numbers.emplace(data.user_ids[u], u);
-  std::vector<Request> requests;
+  std::vector<RecommendRequest> requests;
   const auto add = [&](std::string_view user, const std::string& where) {
     const auto found = numbers.find(user);
     if (found == numbers.end()) {
@@ -67,13 +68,14 @@ std::vector<Request> requests_of_users(const RecommendArguments& arguments, cons
   return requests;
 }
 
-std::vector<Request> request_of_history(const RecommendArguments& arguments, const Bundle& bundle) {
-  std::vector<Request> requests(1);
+std::vector<RecommendRequest> request_of_history(const RecommendArguments& arguments,
+                                                 const Bundle& bundle) {
+  std::vector<RecommendRequest> requests(1);
   requests[0].history = parse_history(arguments.history, bundle);
   return requests;
 }
 
-void print_recommendations(const Request& request, const std::vector<ScoredItem>& best,
+void print_recommendations(const RecommendRequest& request, const std::vector<ScoredItem>& best,
                            const Bundle& bundle, bool json) {
   const auto item = [&](std::int32_t number) -> const CatalogueItem& {
     return bundle.items[static_cast<std::size_t>(number)];
@@ -108,11 +110,11 @@ void print_recommendations(const Request& request, const std::vector<ScoredItem>
 
 void recommend(const RecommendArguments& arguments) {
   const Bundle bundle = read_bundle(arguments.model);
-  const std::vector<Request> requests = arguments.history.empty()
-                                            ? requests_of_users(arguments, bundle)
-                                            : request_of_history(arguments, bundle);
+  const std::vector<RecommendRequest> requests = arguments.history.empty()
+                                                     ? requests_of_users(arguments, bundle)
+                                                     : request_of_history(arguments, bundle);
   std::vector<History> histories;
-  for (const Request& request : requests) histories.emplace_back(request.history);
+  for (const RecommendRequest& request : requests) histories.emplace_back(request.history);
   const std::size_t longest = bundle.model.settings.max_length;
   if (arguments.user.empty() && requests[0].history.size() > longest && requests.size() == 1) {
     fmt::print(stderr, "note: the model reads the last {} of {} events\n", longest,

@@ -46,9 +46,9 @@ class WaitingIds {
 
 // Rows of the roles above → events. They are kept in columns as they come, but for the numbers of
 // their ids, which are looked up many at once.
-class Collector {
+class EventCollector {
  public:
-  Collector(const EventFields& fields, EventLog& log)
+  EventCollector(const EventFields& fields, EventLog& log)
       : fields_(fields), log_(log), unit_(fields.time_unit) {}
 
   void add(std::span<const Value> row) {
@@ -125,7 +125,7 @@ void read_events(Records& records, const EventFields& fields, BadRecords& bad, E
   choose(kTime, "time", fields.time, "--time", false);
   if (fields.min_rating) choose(kRating, "rating", fields.rating, "--rating", true);
   if (!fields.weights.empty()) choose(kType, "event type", fields.type, "--event-type", true);
-  Collector collector(fields, log);
+  EventCollector collector(fields, log);
   records.read(wanted, bad, [&](std::span<const Value> row) { collector.add(row); });
   collector.flush();
 }
@@ -135,7 +135,7 @@ void read_sequence_events(ByteStream& stream, ByteStream* times, std::int64_t la
   LineReader lines(stream);
   std::optional<LineReader> clock;
   if (times != nullptr) clock.emplace(*times);
-  Collector collector(fields, log);
+  EventCollector collector(fields, log);
   std::array<Value, kRoles> roles{};  // neither rating nor type
   read_sequences(lines, clock ? &*clock : nullptr, largest, bad, [&](std::span<const Value> row) {
     std::ranges::copy(row, roles.begin());

@@ -4,9 +4,13 @@
 #include "data/prepare.h"
 
 namespace tessera {
+namespace {
 
-nlohmann::json summarise(const Dataset& data, const PrepareReport& report) {
-  using Json = nlohmann::json;
+using Json = nlohmann::json;
+
+}  // namespace
+
+Json summarise(const Dataset& data, const PrepareReport& report) {
   std::vector<std::size_t> lengths;
   for (std::size_t u = 0; u < data.users(); ++u) lengths.push_back(data.history(u).size());
   std::ranges::sort(lengths);

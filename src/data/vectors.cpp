@@ -13,9 +13,9 @@ namespace tessera {
 namespace {
 
 /// Takes vectors in any order.
-class Collector {
+class VectorCollector {
  public:
-  explicit Collector(const std::vector<CatalogueItem>& items)
+  explicit VectorCollector(const std::vector<CatalogueItem>& items)
       : items_(items), numbers_(number_by_id(items)), met_(items.size()) {}
 
   /// `where` names the place of the id in a file.
@@ -62,7 +62,7 @@ class Collector {
 };
 
 /// Rows that belong to the numbers of items, or, without any, to the items in their order.
-ItemVectors collect_rows(Collector& collector, MatrixView<const float> rows,
+ItemVectors collect_rows(VectorCollector& collector, MatrixView<const float> rows,
                          std::span<const std::int32_t> numbers, const std::string& name) {
   for (std::size_t i = 0; i < rows.rows; ++i) {
     collector.add(numbers.empty() ? static_cast<std::int32_t>(i) : numbers[i], rows.row(i),
@@ -75,7 +75,7 @@ ItemVectors collect_rows(Collector& collector, MatrixView<const float> rows,
 ItemVectors collect_rows(const Matrix& rows, const fs::path& file, const fs::path& ids,
                          const std::vector<CatalogueItem>& items) {
   if (rows.cols() == 0) fail("{}: the embeddings have no columns", file.string());
-  Collector collector(items);
+  VectorCollector collector(items);
   std::vector<std::int32_t> numbers;
   if (!ids.empty()) {
     for_each_line(read_file(ids), [&](std::string_view id, std::size_t line) {
@@ -103,7 +103,7 @@ ItemVectors take_vectors(MatrixView<const float> rows,
     fail("{}: {} rows for {} {}; give a row for each", name, rows.rows, wanted,
          ids ? "ids" : "items of the dataset");
   }
-  Collector collector(items);
+  VectorCollector collector(items);
   std::vector<std::int32_t> numbers;
   for (std::size_t i = 0; ids && i < ids->size(); ++i) {
     numbers.push_back(collector.number((*ids)[i], fmt::format("{}: row {}", name, i)));
@@ -126,7 +126,7 @@ ItemVectors read_safetensors_vectors(const fs::path& file, const fs::path& ids,
   if (!ids.empty()) {
     fail("{}: holds {} tensors; with --ids it must hold one matrix", file.string(), all.size());
   }
-  Collector collector(items);
+  VectorCollector collector(items);
   for (const auto& [name, tensor] : all) {
     const std::string where = fmt::format("{}: tensor '{}'", file.string(), name);
     if (tensor.shape.size() != 1) {
@@ -143,7 +143,7 @@ ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<Catalogue
   if (mapped.content.starts_with("\x1f\x8b")) {
     fail("{}: is compressed: unpack it first", file.string());
   }
-  Collector collector(items);
+  VectorCollector collector(items);
   simdjson::dom::parser parser;
   std::vector<float> vector;
   for_each_line(mapped.content, [&](std::string_view line, std::size_t number) {

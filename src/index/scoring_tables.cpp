@@ -13,7 +13,6 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kTypicalStates = 1024;
-constexpr std::size_t kBytes = 256;
 
 // Ranks of the codes of one level along the codebook's principal axis, spread over 256 bytes.
 void spread_codes(const ScoringTables& tables, std::size_t level, std::span<std::uint8_t> bytes) {
@@ -33,7 +32,7 @@ void spread_codes(const ScoringTables& tables, std::size_t level, std::span<std:
   std::ranges::sort(
       order, {}, [&](std::size_t c) { return std::pair(places[static_cast<Eigen::Index>(c)], c); });
   for (std::size_t rank = 0; rank < codes; ++rank) {
-    bytes[order[rank]] = static_cast<std::uint8_t>(rank * kBytes / codes);
+    bytes[order[rank]] = static_cast<std::uint8_t>(rank * kCodeBytes / codes);
   }
 }
 
@@ -101,7 +100,7 @@ void orient(ScoringTables& tables, MatrixView<const float> typical_states) {
   tables.code_bytes.resize(tables.levels * codes);
   for (std::size_t l = 0; l < tables.levels; ++l) {
     const auto bytes = std::span(tables.code_bytes).subspan(l * codes, codes);
-    if (codes <= kBytes) {
+    if (codes <= kCodeBytes) {
       std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
     } else {
       spread_codes(tables, l, bytes);

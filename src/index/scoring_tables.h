@@ -8,6 +8,9 @@ namespace tessera {
 /// range of single precision.
 inline constexpr float kLargestValue = 1e15F;
 
+/// Values of the byte that stands for a code in a scan.
+inline constexpr std::size_t kCodeBytes = 256;
+
 /// What turns a user state into scores:
 ///   score(item) = Σ_l <tables of level l at the item's code, state> + <id_map · state + id_offset,
 ///                 ID vector of the item>.

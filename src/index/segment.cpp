@@ -13,7 +13,6 @@ namespace tessera {
 namespace {
 
 constexpr std::int32_t kNoItem = -1;
-constexpr std::size_t kBytes = 256;
 constexpr std::size_t kGroups = kScanBlock / kScanGroup;
 constexpr std::size_t kMostDims = 1024;
 constexpr int kIdSteps = 127;  // of a byte of an ID vector, from side to side of its box
@@ -51,15 +50,15 @@ IndexQuery index_query(const ScoringTables& tables, std::span<const float> state
   }
   // A unit that is a little too large: rounding must not lift the best above 255.
   query.code_unit = static_cast<float>(widest / 255.0 * (1.0 + 1e-6) + 1e-30);
-  query.code_scores.assign(tables.levels * kBytes, 0);
+  query.code_scores.assign(tables.levels * kCodeBytes, 0);
   for (std::size_t l = 0; l < tables.levels; ++l) {
-    std::uint8_t* bytes = query.code_scores.data() + l * kBytes;
+    std::uint8_t* bytes = query.code_scores.data() + l * kCodeBytes;
     for (std::size_t c = 0; c < codes; ++c) {
       const double units = (query.scores.codes[l * codes + c] - least[l]) / double{query.code_unit};
       std::uint8_t& byte = bytes[tables.code_bytes[l * codes + c]];
       byte = std::max(byte, static_cast<std::uint8_t>(std::ceil(units)));
     }
-    query.bytes_best += *std::max_element(bytes, bytes + kBytes);
+    query.bytes_best += *std::max_element(bytes, bytes + kCodeBytes);
   }
   return query;
 }
@@ -87,7 +86,8 @@ Segment::Segment(const ScoringTables& tables, std::span<const std::int32_t> item
   const std::size_t places = blocks_ * kScanBlock;
   owned->items = AlignedBuffer<std::int32_t>(places);
   owned->codes = AlignedBuffer<std::uint8_t>(places * levels_);
-  if (codebook_size_ > kBytes) owned->wide_codes = AlignedBuffer<std::uint16_t>(places * levels_);
+  if (codebook_size_ > kCodeBytes)
+    owned->wide_codes = AlignedBuffer<std::uint16_t>(places * levels_);
   owned->id_bytes = AlignedBuffer<std::uint8_t>(places * quads() * 4);
   owned->ids = AlignedBuffer<float>(places * dims_);
   owned->low = AlignedBuffer<float>(dims_ * blocks_);
@@ -106,7 +106,7 @@ Segment::Segment(const ScoringTables& tables, std::span<const std::int32_t> item
           const auto code = static_cast<std::size_t>(codes[rows[i] * levels_ + l]);
           const std::size_t at = place_of_code(b, l, i);
           owned->codes.data()[at] = tables.code_bytes[l * codebook_size_ + code];
-          if (codebook_size_ > kBytes) {
+          if (codebook_size_ > kCodeBytes) {
             owned->wide_codes.data()[at] = static_cast<std::uint16_t>(code);
           }
         }
@@ -127,7 +127,7 @@ Segment::Segment(const ScoringTables& tables, std::shared_ptr<const SafeTensors>
   const std::size_t places = file->at("items").count();
   blocks_ = places / kScanBlock;
   if (places % kScanBlock != 0) fail("{}: holds no whole blocks of items", file->path().string());
-  const std::size_t wide = codebook_size_ > kBytes ? places * levels_ : 0;
+  const std::size_t wide = codebook_size_ > kCodeBytes ? places * levels_ : 0;
   arrays_ = {file->values<std::int32_t>("items", "I32", places),
              file->values<std::uint8_t>("codes", "U8", places * levels_),
              file->values<std::uint16_t>("wide_codes", "U16", wide),

@@ -10,7 +10,7 @@
 namespace tessera {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kRedisSchema = 1;
 
 // One script is one atomic step of the server; the other operations are one command each.
 // KEYS: the user's history, the user's idempotency keys.
@@ -137,12 +137,12 @@ class RedisStore final : public Store {
 
   void check_schema() const {
     const std::string key = options_.redis_prefix + "schema";
-    const auto set = redis_.ask({"SET", key, std::to_string(kSchemaVersion), "NX"}, Repeat::kSafe);
+    const auto set = redis_.ask({"SET", key, std::to_string(kRedisSchema), "NX"}, Repeat::kSafe);
     if (set->type == REDIS_REPLY_ERROR) check(*set, REDIS_REPLY_STATUS);
     const RedisReply reply = ask({"GET", key}, REDIS_REPLY_STRING);
-    if (text_of(*reply) != std::to_string(kSchemaVersion)) {
+    if (text_of(*reply) != std::to_string(kRedisSchema)) {
       fail("{}: has schema version '{}', but this program knows {}; use a newer one", redis_.name(),
-           text_of(*reply), kSchemaVersion);
+           text_of(*reply), kRedisSchema);
     }
   }
 

@@ -30,7 +30,7 @@ namespace {
 using rocksdb::Slice;
 using rocksdb::Status;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kRocksSchema = 1;
 constexpr std::string_view kSchemaKey = "schema";
 // A key is one of these letters and the id, which needs no separator then.
 constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i';
@@ -270,15 +270,15 @@ class RocksStore final : public Store {
       check(first->status());
       rocksdb::WriteOptions synced;
       synced.sync = true;
-      check(db_->Put(synced, slice(kSchemaKey), std::to_string(kSchemaVersion)));
+      check(db_->Put(synced, slice(kSchemaKey), std::to_string(kRocksSchema)));
       return;
     }
     check(status);
     int version = 0;
     std::from_chars(stored.data(), stored.data() + stored.size(), version);
-    if (version != kSchemaVersion) {
+    if (version != kRocksSchema) {
       fail("{}: has schema version '{}', but this program knows {}; use a newer one", name_, stored,
-           kSchemaVersion);
+           kRocksSchema);
     }
   }
 

@@ -13,7 +13,7 @@ using testing::gzipped;
 using testing::zstd_packed;
 
 // More than fits into any buffer on the way, and not to be packed to nothing.
-std::string long_text() {
+std::string long_lines() {
   std::string text;
   for (std::uint64_t i = 0; text.size() < 3'000'000; ++i) text += std::to_string(i * i) + "\n";
   return text;
@@ -35,11 +35,11 @@ TEST(ByteStream, GivesPlainFilesAsTheyAre) {
   EXPECT_EQ(drained(""), "");
   EXPECT_EQ(drained("a"), "a");
   EXPECT_EQ(drained(std::string_view("\0\x1f", 2)), std::string("\0\x1f", 2));
-  EXPECT_EQ(drained(long_text()), long_text());
+  EXPECT_EQ(drained(long_lines()), long_lines());
 }
 
 TEST(ByteStream, ExpandsGzipAndZstdByContent) {
-  const std::string text = long_text();
+  const std::string text = long_lines();
   for (const std::size_t piece : {1'000'000U, 777U}) {
     EXPECT_EQ(drained(gzipped(text), piece), text);
     EXPECT_EQ(drained(zstd_packed(text), piece), text);
@@ -56,7 +56,7 @@ TEST(ByteStream, ReadsMembersInARow) {
 
 TEST(ByteStream, NamesPackingThatIsCutShortOrDamaged) {
   for (const bool gzip : {true, false}) {
-    const std::string packed = gzip ? gzipped(long_text()) : zstd_packed(long_text());
+    const std::string packed = gzip ? gzipped(long_lines()) : zstd_packed(long_lines());
     const char* name = gzip ? "gzip" : "zstd";
     for (const std::size_t size : {packed.size() - 1, packed.size() / 2, std::size_t{5}}) {
       expect_error([&] { drained(std::string_view(packed).substr(0, size)); },
@@ -71,7 +71,7 @@ TEST(ByteStream, NamesPackingThatIsCutShortOrDamaged) {
 
 TEST(ByteStream, TellsHowMuchOfTheFileWasRead) {
   const testing::TempDirectory temp;
-  const std::string packed = gzipped(long_text());
+  const std::string packed = gzipped(long_lines());
   write_file(temp.path() / "text.gz", packed);
   std::uint64_t last = 0;
   bool rises = true;
@@ -79,7 +79,7 @@ TEST(ByteStream, TellsHowMuchOfTheFileWasRead) {
     rises = rises && done >= last && total == packed.size();
     last = done;
   });
-  EXPECT_EQ(drained(stream), long_text());
+  EXPECT_EQ(drained(stream), long_lines());
   EXPECT_TRUE(rises);
   EXPECT_EQ(last, packed.size());
 }

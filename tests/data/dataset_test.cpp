@@ -13,11 +13,10 @@
 namespace tessera {
 namespace {
 
+using testing::as_items;
 using testing::dataset_of;
 using testing::expect_error;
 using Items = std::vector<std::int32_t>;
-
-Items as_items(std::span<const std::int32_t> span) { return {span.begin(), span.end()}; }
 
 Dataset example() {
   Dataset data = dataset_of({{0, 1, 2, 3}, {2, 2, 0}, {1, 3}}, 5);

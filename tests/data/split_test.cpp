@@ -15,11 +15,10 @@
 namespace tessera {
 namespace {
 
+using testing::as_items;
 using testing::dataset_of;
 using testing::expect_error;
 using Items = std::vector<std::int32_t>;
-
-Items as_items(std::span<const std::int32_t> span) { return {span.begin(), span.end()}; }
 
 /// Users at times 1 … 8, cuts at 4 and 6.
 Dataset timed() {

@@ -16,7 +16,7 @@ using testing::dataset_of;
 using Items = std::vector<std::int32_t>;
 using Table = std::vector<std::vector<double>>;
 
-constexpr std::size_t kItems = 25;
+constexpr std::size_t kRing = 25;
 
 /// Walks on a small ring of items, with repeats and short histories: many equal counts.
 std::vector<Items> histories() {
@@ -24,10 +24,10 @@ std::vector<Items> histories() {
   std::vector<Items> all;
   for (std::size_t u = 0; u < 120; ++u) {
     Items history(1 + random.below(14));
-    auto item = static_cast<std::int32_t>(random.below(kItems));
+    auto item = static_cast<std::int32_t>(random.below(kRing));
     for (std::int32_t& event : history) {
       event = item;
-      item = static_cast<std::int32_t>((static_cast<std::size_t>(item) + random.below(4)) % kItems);
+      item = static_cast<std::int32_t>((static_cast<std::size_t>(item) + random.below(4)) % kRing);
     }
     all.push_back(history);
   }
@@ -47,7 +47,7 @@ void expect_scores(const Dataset& data, const Scorer& scorer, const Plain& plain
     for (std::size_t i = 0; i < users.size(); ++i) {
       const auto past = history_before(data, static_cast<std::size_t>(users[i]), split);
       const std::vector<double> expected = plain(past);
-      for (std::size_t item = 0; item < kItems; ++item) {
+      for (std::size_t item = 0; item < kRing; ++item) {
         total += expected[item];
         ASSERT_NEAR(scores[i][item], expected[item], 1e-5 * (1.0 + expected[item]));
       }
@@ -57,8 +57,8 @@ void expect_scores(const Dataset& data, const Scorer& scorer, const Plain& plain
 }
 
 TEST(Popularity, CountsTrainingEvents) {
-  const Dataset data = dataset_of(histories(), kItems);
-  std::vector<double> counts(kItems);
+  const Dataset data = dataset_of(histories(), kRing);
+  std::vector<double> counts(kRing);
   for (const Items& history : histories()) {
     const std::size_t hidden = history.size() < 3 ? 0 : 2;
     for (std::size_t i = 0; i + hidden < history.size(); ++i) {
@@ -82,10 +82,10 @@ void keep_strongest(Table& rules, std::size_t keep) {
 void expect_scores_by_rules(const Dataset& data, const Scorer& scorer, const Table& rules,
                             std::size_t history, double decay) {
   expect_scores(data, scorer, [&](std::span<const std::int32_t> past) {
-    std::vector<double> scores(kItems);
+    std::vector<double> scores(kRing);
     for (std::size_t j = 1; j <= std::min(history, past.size()); ++j) {
       const auto& row = rules[static_cast<std::size_t>(past[past.size() - j])];
-      for (std::size_t item = 0; item < kItems; ++item) {
+      for (std::size_t item = 0; item < kRing; ++item) {
         scores[item] += row[item] / std::pow(static_cast<double>(j), decay);
       }
     }
@@ -94,15 +94,15 @@ void expect_scores_by_rules(const Dataset& data, const Scorer& scorer, const Tab
 }
 
 void expect_item_knn(const ItemKnnOptions& options) {
-  const Dataset data = dataset_of(histories(), kItems);
-  std::vector<std::set<std::size_t>> users(kItems);
+  const Dataset data = dataset_of(histories(), kRing);
+  std::vector<std::set<std::size_t>> users(kRing);
   for (std::size_t u = 0; u < data.users(); ++u) {
     for (const std::int32_t item : train_history(data, u))
       users[static_cast<std::size_t>(item)].insert(u);
   }
-  Table likeness(kItems, std::vector<double>(kItems));
-  for (std::size_t a = 0; a < kItems; ++a) {
-    for (std::size_t b = 0; b < kItems; ++b) {
+  Table likeness(kRing, std::vector<double>(kRing));
+  for (std::size_t a = 0; a < kRing; ++a) {
+    for (std::size_t b = 0; b < kRing; ++b) {
       if (a == b || users[a].empty() || users[b].empty()) continue;
       const auto both =
           std::ranges::count_if(users[a], [&](auto u) { return users[b].contains(u); });
@@ -133,7 +133,7 @@ TEST(ItemKnn, ScoresFromTheLastItemsOfTheHistory) {
 
 /// rules[a][b], before the weakest are dropped.
 Table plain_rules(const Dataset& data, std::size_t window) {
-  Table rules(kItems, std::vector<double>(kItems));
+  Table rules(kRing, std::vector<double>(kRing));
   for (std::size_t u = 0; u < data.users(); ++u) {
     const auto history = train_history(data, u);
     for (std::size_t first = 0; first < history.size(); ++first) {
@@ -147,7 +147,7 @@ Table plain_rules(const Dataset& data, std::size_t window) {
 }
 
 void expect_sequential_rules(const SequentialRulesOptions& options) {
-  const Dataset data = dataset_of(histories(), kItems);
+  const Dataset data = dataset_of(histories(), kRing);
   Table rules = plain_rules(data, options.window);
   keep_strongest(rules, options.keep);
   expect_scores_by_rules(data, sequential_rules_scorer(data, options), rules, options.history,
@@ -183,11 +183,11 @@ TEST(Baselines, LearnNothingFromValidationAndTestItems) {
     history[history.size() - 1] = 0;
     history[history.size() - 2] = 1;
   }
-  const Dataset data = dataset_of(histories(), kItems);
-  const Dataset other = dataset_of(changed, kItems);
+  const Dataset data = dataset_of(histories(), kRing);
+  const Dataset other = dataset_of(changed, kRing);
   const std::vector<std::int32_t> users = evaluated_users(data, Split::test);
   const auto scores_of = [&](const Scorer& scorer) {
-    Matrix scores(users.size(), kItems);
+    Matrix scores(users.size(), kRing);
     scorer.catalogue(users, Split::validation, scores);
     return std::vector<float>(scores.span().begin(), scores.span().end());
   };
@@ -200,18 +200,18 @@ TEST(Baselines, LearnNothingFromValidationAndTestItems) {
 /// break ties by the number.
 template <class Make>
 void expect_numbers_do_not_matter(const Make& make) {
-  const Dataset data = dataset_of(histories(), kItems);
+  const Dataset data = dataset_of(histories(), kRing);
   const std::vector<std::int32_t> users = evaluated_users(data, Split::test);
-  Matrix scores(users.size(), kItems);
+  Matrix scores(users.size(), kRing);
   make(data).catalogue(users, Split::test, scores);
   for (const std::uint64_t seed : {1, 2, 3}) {
-    const std::vector<std::int32_t> order = Random(seed).permutation(kItems);
+    const std::vector<std::int32_t> order = Random(seed).permutation(kRing);
     Dataset renumbered = data;
     for (std::int32_t& item : renumbered.events) item = order[static_cast<std::size_t>(item)];
-    Matrix again(users.size(), kItems);
+    Matrix again(users.size(), kRing);
     make(renumbered).catalogue(users, Split::test, again);
     for (std::size_t i = 0; i < users.size(); ++i) {
-      for (std::size_t item = 0; item < kItems; ++item) {
+      for (std::size_t item = 0; item < kRing; ++item) {
         ASSERT_EQ(scores[i][item], again[i][static_cast<std::size_t>(order[item])])
             << i << " " << item;
       }

@@ -13,14 +13,14 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kItems = 33;
+constexpr std::size_t kFewItems = 33;
 
 class TopItems : public ::testing::Test {
  protected:
   TopItems() {
     Settings settings = testing::small_settings();
     settings.tokens = "id";
-    model = testing::small_model(settings, kItems, 0);
+    model = testing::small_model(settings, kFewItems, 0);
     catalogue = encode_catalogue(model, {});
     index = build_index(model, catalogue);
   }
@@ -29,10 +29,10 @@ class TopItems : public ::testing::Test {
     Matrix state(1, model.settings.width());
     const History histories[] = {history};
     user_states(model, catalogue, histories, state);
-    Matrix scores(1, kItems);
+    Matrix scores(1, kFewItems);
     score_catalogue(catalogue, state, scores);
     std::vector<std::int32_t> order;
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(kItems); ++i) {
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(kFewItems); ++i) {
       if (!exclude || std::ranges::find(history, i) == history.end()) order.push_back(i);
     }
     std::ranges::stable_sort(
@@ -67,7 +67,7 @@ TEST_F(TopItems, HistoryIsLeftOutUnlessAskedFor) {
   const std::vector<std::int32_t> history = {3, 5, 3};
   const History histories[] = {history};
   const auto without = numbers(top_items(model, catalogue, *index, histories, {.k = 100}).front());
-  EXPECT_EQ(without.size(), kItems - 2);
+  EXPECT_EQ(without.size(), kFewItems - 2);
   EXPECT_EQ(std::ranges::count(without, 3) + std::ranges::count(without, 5), 0);
   const auto with = numbers(
       top_items(model, catalogue, *index, histories, {.k = 100, .exclude_history = false}).front());
@@ -75,7 +75,7 @@ TEST_F(TopItems, HistoryIsLeftOutUnlessAskedFor) {
 }
 
 TEST_F(TopItems, NothingIsLeftOfAHistoryThatHoldsEverything) {
-  std::vector<std::int32_t> all(kItems);
+  std::vector<std::int32_t> all(kFewItems);
   std::iota(all.begin(), all.end(), 0);
   const History histories[] = {all};
   EXPECT_TRUE(top_items(model, catalogue, *index, histories, {.k = 5}).front().empty());

@@ -13,13 +13,13 @@ namespace {
 using testing::Framed;
 using testing::random_matrix;
 
-constexpr std::size_t kHeads = 3, kDims = 5, kWidth = kHeads * kDims;
-const std::vector<std::int32_t> kOffsets = {0, 1, 8, 8, 27};
+constexpr std::size_t kFullHeads = 3, kDims = 5, kWidth = kFullHeads * kDims;
+const std::vector<std::int32_t> kFullOffsets = {0, 1, 8, 8, 27};
 
 Matrix attended(MatrixView<const float> q, MatrixView<const float> k, MatrixView<const float> v) {
   Framed out(q.rows, kWidth);
-  std::vector<float> scratch(full_attention_scratch(kOffsets));
-  full_attention(kOffsets, kHeads, q, k, v, scratch, out);
+  std::vector<float> scratch(full_attention_scratch(kFullOffsets));
+  full_attention(kFullOffsets, kFullHeads, q, k, v, scratch, out);
   EXPECT_TRUE(out.frame_intact());
   Matrix result(q.rows, kWidth);
   for (std::size_t i = 0; i < q.rows; ++i) std::copy_n(out[i], kWidth, result[i]);
@@ -30,11 +30,11 @@ Matrix attended(MatrixView<const float> q, MatrixView<const float> k, MatrixView
 double expected(MatrixView<const float> q, MatrixView<const float> k, MatrixView<const float> v,
                 std::size_t row, std::size_t column) {
   std::size_t s = 0;
-  while (static_cast<std::size_t>(kOffsets[s + 1]) <= row) ++s;
+  while (static_cast<std::size_t>(kFullOffsets[s + 1]) <= row) ++s;
   const std::size_t head = column / kDims * kDims;
   double sum = 0.0, weighted = 0.0;
-  for (auto j = static_cast<std::size_t>(kOffsets[s]);
-       j < static_cast<std::size_t>(kOffsets[s + 1]); ++j) {
+  for (auto j = static_cast<std::size_t>(kFullOffsets[s]);
+       j < static_cast<std::size_t>(kFullOffsets[s + 1]); ++j) {
     double score = 0.0;
     for (std::size_t c = head; c < head + kDims; ++c) score += double{q[row][c]} * k[j][c];
     const double weight = std::exp(score / std::sqrt(double{kDims}));

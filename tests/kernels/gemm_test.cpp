@@ -28,7 +28,7 @@ Matrix operand(Transpose transpose, std::size_t rows, std::size_t cols, std::uin
 }
 
 // Products of up to 33 unit normals: float rounding stays below 1e-5.
-constexpr double kTolerance = 1e-5;
+constexpr double kGemmTolerance = 1e-5;
 
 TEST(Gemm, EqualsPlainLoopsForAllTransposesAndOddShapes) {
   for (const std::size_t rows : kOddSizes) {
@@ -41,7 +41,7 @@ TEST(Gemm, EqualsPlainLoopsForAllTransposesAndOddShapes) {
             const Matrix before = random_matrix(rows, cols, 3);
             Matrix c = before.clone();
             gemm(ta, tb, 0.5F, a, b, 2.0F, c);
-            expect_elements(c, kTolerance, [&](std::size_t i, std::size_t j) {
+            expect_elements(c, kGemmTolerance, [&](std::size_t i, std::size_t j) {
               double sum = 0.0;
               for (std::size_t k = 0; k < inner; ++k) {
                 sum += element(ta, a, i, k) * element(tb, b, k, j);

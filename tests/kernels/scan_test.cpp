@@ -12,12 +12,12 @@ namespace tessera {
 namespace {
 
 /// A random block and query, with thresholds from "all items" to "none".
-struct Case {
+struct ScanCase {
   std::size_t levels, quads;
   std::vector<std::uint8_t> codes, ids, tables, low, high;
   std::vector<std::int8_t> weights;
 
-  Case(std::size_t level_count, std::size_t quad_count, std::uint64_t seed)
+  ScanCase(std::size_t level_count, std::size_t quad_count, std::uint64_t seed)
       : levels(level_count), quads(quad_count) {
     Random random(seed);
     for (std::size_t i = 0; i < levels * kScanBlock; ++i) codes.push_back(byte(random, 256));
@@ -57,7 +57,7 @@ struct Case {
   }
 };
 
-std::set<std::uint16_t> found_by(ScanFunction scan, const Case& data, float threshold) {
+std::set<std::uint16_t> found_by(ScanFunction scan, const ScanCase& data, float threshold) {
   std::vector<std::uint16_t> found(kScanBlock);
   const std::size_t count =
       scan({data.codes.data(), data.ids.data(), data.low.data(), data.high.data()},
@@ -72,7 +72,7 @@ class Scan : public ::testing::TestWithParam<std::pair<std::size_t, std::size_t>
 TEST_P(Scan, EveryTargetFindsTheItemsOfThePlainSum) {
   const auto [levels, quads] = GetParam();
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-    const Case data(levels, quads, seed);
+    const ScanCase data(levels, quads, seed);
     std::vector<float> sums(kScanBlock);
     for (std::size_t i = 0; i < kScanBlock; ++i) {
       int table = 0;

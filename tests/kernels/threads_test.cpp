@@ -21,7 +21,7 @@ namespace {
 
 using testing::random_matrix;
 
-constexpr std::size_t kRows = 3001;
+constexpr std::size_t kManyRows = 3001;
 constexpr std::size_t kCols = 33;
 
 /// Expects compute() → Matrix to give the same bits with one thread and with two.
@@ -40,7 +40,7 @@ TEST(Threads, TwoAreUsedWhereTheTestsAskForTwo) {
 }
 
 TEST(Threads, ColumnSumsDoNotDependOnThem) {
-  const Matrix x = random_matrix(kRows, 6 * kCols, 1);
+  const Matrix x = random_matrix(kManyRows, 6 * kCols, 1);
   expect_same_bits([&] {
     Matrix sums(1, x.cols());
     column_sums(x, sums.span());
@@ -49,15 +49,15 @@ TEST(Threads, ColumnSumsDoNotDependOnThem) {
 }
 
 TEST(Threads, ElementwiseFunctionsDoNotDependOnThem) {
-  const Matrix x = random_matrix(kRows, kCols, 1), bias = random_matrix(1, kCols, 2);
+  const Matrix x = random_matrix(kManyRows, kCols, 1), bias = random_matrix(1, kCols, 2);
   expect_same_bits([&] {
-    Matrix sum = x.clone(), y(kRows, kCols);
+    Matrix sum = x.clone(), y(kManyRows, kCols);
     bias_gelu(sum, bias.span(), y);
     gelu_backward(x, y);
     dropout(y, 0.5F, 7);
     bias_relu(y, bias.span());
     add_scaled(0.3F, x, y);
-    Matrix dots(1, kRows);
+    Matrix dots(1, kManyRows);
     row_dots(x, y, dots.span());
     add_bias(y, bias.span());
     relu_backward(x, y);
@@ -67,17 +67,18 @@ TEST(Threads, ElementwiseFunctionsDoNotDependOnThem) {
 }
 
 TEST(Threads, LayerNormAndItsGradientsDoNotDependOnThem) {
-  const Matrix x = random_matrix(kRows, kCols, 1), dy = random_matrix(kRows, kCols, 2);
+  const Matrix x = random_matrix(kManyRows, kCols, 1), dy = random_matrix(kManyRows, kCols, 2);
   const Matrix gamma = random_matrix(1, kCols, 3), beta = random_matrix(1, kCols, 4);
   expect_same_bits([&] {
     // Output, input gradient, gradients of gamma and beta.
-    Matrix all(2 * kRows + 2, kCols), normalized(kRows, kCols);
-    std::vector<float> inverse_std(kRows);
+    Matrix all(2 * kManyRows + 2, kCols), normalized(kManyRows, kCols);
+    std::vector<float> inverse_std(kManyRows);
     const MatrixView<float> rows = all;
     layer_norm(x, gamma.span(), beta.span(), 1e-12F, normalized, inverse_std,
-               rows.row_block(0, kRows));
-    layer_norm_backward(normalized, inverse_std, gamma.span(), dy, rows.row_block(kRows, kRows),
-                        rows.row(2 * kRows), rows.row(2 * kRows + 1));
+               rows.row_block(0, kManyRows));
+    layer_norm_backward(normalized, inverse_std, gamma.span(), dy,
+                        rows.row_block(kManyRows, kManyRows), rows.row(2 * kManyRows),
+                        rows.row(2 * kManyRows + 1));
     return all;
   });
 }
@@ -102,44 +103,46 @@ TEST(Threads, AttentionAndItsGradientsDoNotDependOnThem) {
 }
 
 TEST(Threads, CodesAndRowsDoNotDependOnThem) {
-  const Matrix x = random_matrix(kRows, kCols, 1);
+  const Matrix x = random_matrix(kManyRows, kCols, 1);
   expect_same_bits([&] {
-    std::vector<std::int32_t> codes(kRows);
+    std::vector<std::int32_t> codes(kManyRows);
     assign_codes(x, {}, codes.data(), 1);
-    Matrix table(kCols, kCols), gathered(kRows, kCols);
+    Matrix table(kCols, kCols), gathered(kManyRows, kCols);
     scatter_add_rows(x, codes, table);
     gather_rows(table, codes, gathered);
-    gather_add_rows(table, codes, x.span().first(kRows), gathered);
-    Matrix squares(1, kRows);
-    squared_errors(table, codes, x.span().first(kRows), gathered, squares.span());
-    gathered_dots(x, table, codes, gathered.span().first(kRows));
-    gathered.span()[kRows] = squares[0][kRows / 2];
+    gather_add_rows(table, codes, x.span().first(kManyRows), gathered);
+    Matrix squares(1, kManyRows);
+    squared_errors(table, codes, x.span().first(kManyRows), gathered, squares.span());
+    gathered_dots(x, table, codes, gathered.span().first(kManyRows));
+    gathered.span()[kManyRows] = squares[0][kManyRows / 2];
     return gathered;
   });
 }
 
 TEST(Threads, ResidualLayerNormDoesNotDependOnThem) {
-  const Matrix residual = random_matrix(kRows, kCols, 1), x = random_matrix(kRows, kCols, 2);
+  const Matrix residual = random_matrix(kManyRows, kCols, 1),
+               x = random_matrix(kManyRows, kCols, 2);
   const Matrix bias = random_matrix(1, kCols, 3), gamma = random_matrix(1, kCols, 4);
   expect_same_bits([&] {
-    Matrix y = x.clone(), normalized(kRows, kCols), dx(kRows + 2, kCols);
-    std::vector<float> inverse_std(kRows);
+    Matrix y = x.clone(), normalized(kManyRows, kCols), dx(kManyRows + 2, kCols);
+    std::vector<float> inverse_std(kManyRows);
     residual_layer_norm(residual, bias.span(), {0.5F, 7}, gamma.span(), bias.span(), 1e-12F, y,
                         normalized, inverse_std);
     const MatrixView<float> all = dx;
     residual_layer_norm_backward(normalized, inverse_std, gamma.span(), {0.5F, 7}, y,
-                                 all.row_block(0, kRows), all.row(kRows), all.row(kRows + 1));
+                                 all.row_block(0, kManyRows), all.row(kManyRows),
+                                 all.row(kManyRows + 1));
     return dx;
   });
 }
 
 TEST(Threads, AdamOfRowsDoesNotDependOnThem) {
-  const Matrix grad = random_matrix(kRows, kCols, 1);
+  const Matrix grad = random_matrix(kManyRows, kCols, 1);
   const std::vector<AdamFactors> factors = {adam_factors({}, 1), adam_factors({}, 2)};
-  std::vector<std::int32_t> rows(kRows);
+  std::vector<std::int32_t> rows(kManyRows);
   std::iota(rows.begin(), rows.end(), 0);
   expect_same_bits([&] {
-    Matrix m(kRows, kCols), v(kRows, kCols), value(kRows, kCols), done(1, kRows);
+    Matrix m(kManyRows, kCols), v(kManyRows, kCols), value(kManyRows, kCols), done(1, kManyRows);
     adam_update_rows({}, factors, 1, rows, grad, m, v, value, done.span());
     adam_update_rows({}, factors, 2, rows, {}, m, v, value, done.span());
     return value;
@@ -147,7 +150,7 @@ TEST(Threads, AdamOfRowsDoesNotDependOnThem) {
 }
 
 TEST(Threads, AdamDoesNotDependOnThem) {
-  const Matrix grad = random_matrix(1, kRows * kCols, 1);
+  const Matrix grad = random_matrix(1, kManyRows * kCols, 1);
   expect_same_bits([&] {
     Matrix m(1, grad.size()), v(1, grad.size()), value(1, grad.size());
     for (std::uint64_t step = 1; step <= 3; ++step) {

@@ -10,17 +10,17 @@
 namespace tessera {
 namespace {
 
+using testing::kTextDims;
 using testing::same_bits;
 using testing::small_model;
 using testing::small_settings;
 using Json = nlohmann::json;
 
-constexpr std::size_t kItems = 8;
-constexpr std::size_t kTextDims = 5;
+constexpr std::size_t kBundleItems = 8;
 
 std::vector<CatalogueItem> catalogue_items() {
   std::vector<CatalogueItem> items;
-  for (std::size_t i = 0; i < kItems; ++i) {
+  for (std::size_t i = 0; i < kBundleItems; ++i) {
     items.push_back({fmt::format("B{}", i), fmt::format("crème \"{}\" 日本\n", i), "a text"});
   }
   return items;
@@ -32,7 +32,7 @@ std::vector<float> scores_of(const Recommender& model, const Catalogue& catalogu
   const std::vector<History> histories = {long_history, short_history, {}};
   Matrix states(3, model.settings.width());
   user_states(model, catalogue, histories, states);
-  Matrix scores(3, kItems);
+  Matrix scores(3, kBundleItems);
   score_catalogue(catalogue, states, scores);
   return {scores.span().begin(), scores.span().end()};
 }
@@ -44,8 +44,9 @@ class BundleDirectory : public ::testing::Test {
   const fs::path config = directory / "config.json";
   const fs::path weights = directory / "model.safetensors";
   const fs::path items = directory / "items.jsonl";
-  const Recommender model = small_model(small_settings("collaborative"), kItems, kTextDims);
-  const Catalogue catalogue = encode_catalogue(model, testing::random_matrix(kItems, kTextDims, 1));
+  const Recommender model = small_model(small_settings("collaborative"), kBundleItems, kTextDims);
+  const Catalogue catalogue =
+      encode_catalogue(model, testing::random_matrix(kBundleItems, kTextDims, 1));
 
   BundleDirectory() {
     write_bundle(directory, model, catalogue, catalogue_items(),
@@ -78,9 +79,9 @@ class BundleDirectory : public ::testing::Test {
 
 TEST(Bundle, GivesTheSameScoresBitForBit) {
   for (const char* tokens : {"unified", "semantic", "id"}) {
-    const Recommender model = small_model(small_settings(tokens), kItems, kTextDims);
+    const Recommender model = small_model(small_settings(tokens), kBundleItems, kTextDims);
     const Catalogue catalogue =
-        encode_catalogue(model, testing::random_matrix(kItems, kTextDims, 1));
+        encode_catalogue(model, testing::random_matrix(kBundleItems, kTextDims, 1));
     const testing::TempDirectory temp;
     write_bundle(temp.path(), model, catalogue, catalogue_items(), {{"epoch", 3}});
     const Bundle bundle = read_bundle(temp.path());
@@ -92,7 +93,7 @@ TEST(Bundle, GivesTheSameScoresBitForBit) {
         << tokens;
     EXPECT_EQ(bundle.config.at("epoch"), 3);
     EXPECT_EQ(bundle.config.at("format_version"), 1);
-    ASSERT_EQ(bundle.items.size(), kItems);
+    ASSERT_EQ(bundle.items.size(), kBundleItems);
     EXPECT_EQ(bundle.items[6].id, "B6");
     EXPECT_EQ(bundle.items[6].title, "crème \"6\" 日本\n");
   }
@@ -100,7 +101,7 @@ TEST(Bundle, GivesTheSameScoresBitForBit) {
 
 TEST_F(BundleDirectory, EncodesNewTextAfterReading) {
   const Bundle bundle = read_bundle(directory);
-  const Matrix text = testing::random_matrix(kItems, kTextDims, 9);
+  const Matrix text = testing::random_matrix(kBundleItems, kTextDims, 9);
   EXPECT_EQ(encode_catalogue(bundle.model, text).codes, encode_catalogue(model, text).codes);
 }
 
@@ -113,7 +114,7 @@ TEST_F(BundleDirectory, ListsTheCodesOfEachItem) {
     EXPECT_EQ(item.at("codes"), Json(std::vector<std::int32_t>(codes.begin(), codes.end())));
     ++lines;
   });
-  EXPECT_EQ(lines, kItems);
+  EXPECT_EQ(lines, kBundleItems);
 }
 
 TEST_F(BundleDirectory, NamesWhatIsMissing) {
@@ -199,7 +200,7 @@ TEST_F(BundleDirectory, IsRefusedWithCodesOutsideTheCodebook) {
 }
 
 TEST_F(BundleDirectory, IsRefusedWithCodesOfTheWrongShapeOrType) {
-  change_tensors([](auto& tensors) { tensors["codes"].shape = {3, kItems}; });
+  change_tensors([](auto& tensors) { tensors["codes"].shape = {3, kBundleItems}; });
   expect_refused({weights.string(), "codes"});
   change_tensors([](auto& tensors) { tensors["codes"].dtype = "F32"; });
   expect_refused({weights.string(), "codes"});

@@ -12,13 +12,12 @@ namespace tessera {
 namespace {
 
 using testing::expect_elements;
+using testing::kTextDims;
 using testing::random_matrix;
 using testing::same_bits;
 using testing::small_model;
 using testing::small_settings;
 using Items = std::vector<std::int32_t>;
-
-constexpr std::size_t kTextDims = 5;
 
 double dot(std::span<const float> a, std::span<const float> b) {
   double sum = 0.0;

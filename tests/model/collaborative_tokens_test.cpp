@@ -14,17 +14,20 @@ namespace {
 constexpr std::size_t kParts = 2;
 constexpr std::size_t kCodes = 4;
 constexpr std::size_t kDims = 4;
-constexpr std::size_t kItems = 12;
+constexpr std::size_t kTasteItems = 12;
 
 // The factors of items 0–4 lie in one place and those of 5–9 in another; nobody chose 10 and 11.
 // Texts say which place an item is of; 10 reads like the first five and 11 like the others.
 class TwoTastes : public ::testing::Test {
  protected:
-  TwoTastes() : factors(kItems, kDims), text(kItems, 3), tokens(kParts, kCodes, kDims, kItems, 3) {
-    data = testing::dataset_of({{0, 1, 2, 3, 4, 11, 11}, {5, 6, 7, 8, 9, 10, 10}}, kItems);
+  TwoTastes()
+      : factors(kTasteItems, kDims),
+        text(kTasteItems, 3),
+        tokens(kParts, kCodes, kDims, kTasteItems, 3) {
+    data = testing::dataset_of({{0, 1, 2, 3, 4, 11, 11}, {5, 6, 7, 8, 9, 10, 10}}, kTasteItems);
     Random random(4);
     fill_normal(factors.span(), 0.1, random);
-    for (std::size_t i = 0; i < kItems; ++i) {
+    for (std::size_t i = 0; i < kTasteItems; ++i) {
       const bool first = i < 5 || i == 10;
       text[i][first ? 0 : 1] = 1.0F;
       for (float& factor : factors.view().row(i)) factor += first ? 1.0F : -1.0F;
@@ -97,13 +100,13 @@ TEST_F(TwoTastes, FewEventsWeighLessThanTheText) {
 }
 
 TEST_F(TwoTastes, TheSameSeedFindsTheSameCodes) {
-  CollaborativeTokens again(kParts, kCodes, kDims, kItems, 3);
+  CollaborativeTokens again(kParts, kCodes, kDims, kTasteItems, 3);
   again.fit(data, factors.clone(), text, 0.0, 1);
   EXPECT_EQ(again.codes, tokens.codes);
 }
 
 TEST(CollaborativeTokens, GradientsAreTheLossesSlopes) {
-  CollaborativeTokens tokens(kParts, kCodes, kDims, kItems, 0);
+  CollaborativeTokens tokens(kParts, kCodes, kDims, kTasteItems, 0);
   Random random(3);
   for (std::int32_t& code : tokens.codes) code = static_cast<std::int32_t>(random.below(kCodes));
   fill_normal(tokens.vectors.value.span(), 1.0, random);

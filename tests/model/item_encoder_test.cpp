@@ -13,11 +13,11 @@
 namespace tessera {
 namespace {
 
+using testing::kTextDims;
 using testing::small_settings;
 using Vector = std::vector<double>;
 
-constexpr std::size_t kItems = 9;
-constexpr std::size_t kTextDims = 5;
+constexpr std::size_t kEncoderItems = 9;
 
 double dot(const Vector& a, const Vector& b) {
   double sum = 0.0;
@@ -72,7 +72,7 @@ class ItemEncoder : public ::testing::TestWithParam<const char*> {
   ItemEncoder() {
     settings.reconstruction_weight = 0.7;
     settings.commitment_weight = 1.3;
-    encoder = std::move(testing::small_model(settings, kItems, kTextDims).item_encoder);
+    encoder = std::move(testing::small_model(settings, kEncoderItems, kTextDims).item_encoder);
     encoder.collect(parameters);
     for (const Parameter* parameter : parameters) {
       values[parameter] = as_vector(parameter->value.span());
@@ -171,7 +171,7 @@ class ItemEncoder : public ::testing::TestWithParam<const char*> {
   const std::vector<float> weights = {0.5F, 0.3F, 0.2F};  // the first three are inputs
   const StepItems step{items, weights};
   Settings settings = small_settings(GetParam());
-  const Matrix text = testing::random_matrix(kItems, kTextDims, 1);
+  const Matrix text = testing::random_matrix(kEncoderItems, kTextDims, 1);
   const Matrix dvectors = testing::random_matrix(items.size(), settings.width(), 2);
   UnifiedItemEncoder encoder;
   ParameterList parameters;

@@ -20,9 +20,9 @@
 namespace tessera::testing {
 namespace {
 
-using Ids = std::vector<std::string>;
+using Events = std::vector<std::string>;
 
-constexpr int kThreads = 4, kRounds = 20;
+constexpr int kWriters = 4, kRounds = 20;
 constexpr std::size_t kUsersOfAThread = 5;
 
 StoreOptions options_of(const std::string& policy) {
@@ -36,7 +36,7 @@ StoreOptions options_of(const std::string& policy) {
 std::string user_of(std::size_t thread, std::size_t n) {
   return fmt::format("user {} {}", thread, n % kUsersOfAThread);
 }
-Ids events_of(std::size_t n) { return {fmt::format("{} a", n), fmt::format("{} b", n)}; }
+Events events_of(std::size_t n) { return {fmt::format("{} a", n), fmt::format("{} b", n)}; }
 
 /// Writes batches from those that `starts` names, one for each thread, until killed.
 void write_until_killed(const std::string& directory, const std::string& policy,
@@ -44,7 +44,7 @@ void write_until_killed(const std::string& directory, const std::string& policy,
   const auto store = open_store(directory, options_of(policy));
   std::vector<std::jthread> threads;
   std::istringstream numbers(starts);
-  for (std::size_t thread = 0; thread < kThreads; ++thread) {
+  for (std::size_t thread = 0; thread < kWriters; ++thread) {
     std::size_t start = 0;
     numbers >> start;
     threads.emplace_back([&store, thread, start] {
@@ -71,7 +71,7 @@ TEST_P(CrashTest, NothingAcknowledgedIsLostAndNothingDoubled) {
   const TempDirectory directory;
   const std::string state = (directory.path() / "state").string();
   const std::string lines = (directory.path() / "acknowledged").string();
-  std::array<std::size_t, kThreads> acknowledged{};  // batches of each thread, from the first on
+  std::array<std::size_t, kWriters> acknowledged{};  // batches of each thread, from the first on
   std::mt19937 random(7);
   double slowest = 0;
   for (int round = 0; round < kRounds; ++round) {
@@ -96,7 +96,7 @@ TEST_P(CrashTest, NothingAcknowledgedIsLostAndNothingDoubled) {
     for (std::string line; std::getline(pipe, line);) {
       std::istringstream words(line);
       std::size_t thread = 0, n = 0;
-      if (!(words >> thread >> n) || !words.eof() || thread >= kThreads) continue;
+      if (!(words >> thread >> n) || !words.eof() || thread >= kWriters) continue;
       acknowledged[thread] = n + 1;
       writes = true;
     }
@@ -110,20 +110,20 @@ TEST_P(CrashTest, NothingAcknowledgedIsLostAndNothingDoubled) {
     const auto store = open_store(state, options_of(GetParam()));
     const std::chrono::duration<double> opened = std::chrono::steady_clock::now() - start;
     slowest = std::max(slowest, opened.count());
-    for (std::size_t thread = 0; thread < kThreads; ++thread) {
+    for (std::size_t thread = 0; thread < kWriters; ++thread) {
       // At most the batch after the acknowledged ones was on its way.
-      std::array<Ids, kUsersOfAThread> expected;
+      std::array<Events, kUsersOfAThread> expected;
       for (std::size_t n = 0; n <= acknowledged[thread]; ++n) {
-        Ids& history = expected[n % kUsersOfAThread];
-        const Ids events = events_of(n);
+        Events& history = expected[n % kUsersOfAThread];
+        const Events events = events_of(n);
         if (n == acknowledged[thread]) {
-          const auto stored = store->history(user_of(thread, n)).value_or(Ids{});
+          const auto stored = store->history(user_of(thread, n)).value_or(Events{});
           if (stored == history) break;
         }
         history.insert(history.end(), events.begin(), events.end());
       }
       for (std::size_t user = 0; user < kUsersOfAThread; ++user) {
-        ASSERT_EQ(store->history(user_of(thread, user)).value_or(Ids{}), expected[user])
+        ASSERT_EQ(store->history(user_of(thread, user)).value_or(Events{}), expected[user])
             << "round " << round << ", thread " << thread << ", user " << user;
       }
     }

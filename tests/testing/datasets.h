@@ -22,4 +22,8 @@ inline Dataset dataset_of(const std::vector<std::vector<std::int32_t>>& historie
   return data;
 }
 
+inline std::vector<std::int32_t> as_items(std::span<const std::int32_t> items) {
+  return {items.begin(), items.end()};
+}
+
 }  // namespace tessera::testing

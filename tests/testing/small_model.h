@@ -5,6 +5,9 @@
 
 namespace tessera::testing {
 
+/// Width of the text vectors of most small models.
+inline constexpr std::size_t kTextDims = 5;
+
 /// `tokens` as the setting, or "collaborative": unified with collaborative tokens.
 inline Settings small_settings(const std::string& tokens = "unified") {
   Settings settings;

@@ -52,8 +52,8 @@ Eigen::MatrixXd random_dense(Eigen::Index rows, Eigen::Index cols, std::uint64_t
 
 // A matrix with the singular values 1, decay, decay², …
 Eigen::MatrixXd decaying(Eigen::Index rows, Eigen::Index cols, double decay, std::uint64_t seed) {
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(random_dense(rows, cols, seed),
-                                           Eigen::ComputeThinU | Eigen::ComputeThinV);
+  const Eigen::JacobiSVD<Eigen::MatrixXd> svd(random_dense(rows, cols, seed),
+                                              Eigen::ComputeThinU | Eigen::ComputeThinV);
   Eigen::VectorXd values(std::min(rows, cols));
   for (Eigen::Index i = 0; i < values.size(); ++i)
     values(i) = std::pow(decay, static_cast<double>(i));
@@ -81,7 +81,7 @@ TEST(RightSingularVectors, EqualEigensUpToSign) {
   for (const auto& [rows, cols] : {std::pair{50, 31}, {31, 50}, {40, 40}}) {
     const Eigen::MatrixXd a = decaying(rows, cols, 0.7, 11);
     const Eigen::MatrixXd v = dense(right_singular_vectors(sparse(a), 8, 1));
-    const Eigen::BDCSVD<Eigen::MatrixXd> exact(a, Eigen::ComputeThinV);
+    const Eigen::JacobiSVD<Eigen::MatrixXd> exact(a, Eigen::ComputeThinV);
     ASSERT_EQ(v.rows(), cols);
     ASSERT_EQ(v.cols(), 8);
     expect_orthonormal(v);

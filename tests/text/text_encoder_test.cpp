@@ -18,7 +18,7 @@ SentenceEncoder tiny_bert() {
   return read_sentence_folder(fs::path(TESSERA_TESTS_DIR) / "text" / "fixtures" / "tiny_bert");
 }
 
-TfidfEncoder fitted() {
+TfidfEncoder small_tfidf() {
   return TfidfEncoder::fit(Texts{"rose hand cream", "mint hand cream", "mint tooth paste"},
                            {.dims = 2, .min_df = 1});
 }
@@ -43,7 +43,7 @@ class TextEncoderFile : public ::testing::Test {
 
 TEST_F(TextEncoderFile, HoldsEitherKind) {
   const Texts texts = {"mint cream", "", "steel teapot"};
-  const TextEncoder encoders[] = {fitted(), tiny_bert()};
+  const TextEncoder encoders[] = {small_tfidf(), tiny_bert()};
   for (const TextEncoder& encoder : encoders) {
     encoder.save(file);
     const TextEncoder loaded = TextEncoder::load(file);
@@ -53,13 +53,13 @@ TEST_F(TextEncoderFile, HoldsEitherKind) {
 }
 
 TEST_F(TextEncoderFile, WithoutAKindIsTheBuiltInOne) {
-  TextEncoder(fitted()).save(file);
+  TextEncoder(small_tfidf()).save(file);
   rewrite([](auto&, auto& metadata) { metadata.erase("kind"); });
   EXPECT_EQ(TextEncoder::load(file).dims(), 2U);
 }
 
 TEST_F(TextEncoderFile, IsRefusedFromAnotherFormatVersion) {
-  TextEncoder(fitted()).save(file);
+  TextEncoder(small_tfidf()).save(file);
   rewrite([](auto&, auto& metadata) { metadata["format_version"] = "2"; });
   expect_refused("version");
   rewrite([](auto&, auto& metadata) { metadata = {{"format_version", "1"}, {"kind", "other"}}; });
