@@ -100,7 +100,8 @@ std::vector<Recommendation> Model::recommend(std::span<const std::string> histor
   for (const std::string& id : history) numbers.push_back(item_number(state_->numbers, id));
   const History histories[] = {numbers};
   const Bundle& bundle = state_->bundle;
-  const auto lists = top_items(bundle.model, bundle.catalogue, *state_->index, histories, {.k = k});
+  const auto lists =
+      top_items(bundle.model, copy_from(bundle.catalogue), *state_->index, histories, {.k = k});
   std::vector<Recommendation> result;
   for (const ScoredItem& best : lists.front()) {
     const CatalogueItem& item = bundle.items[static_cast<std::size_t>(best.item)];

@@ -121,7 +121,7 @@ void recommend(const RecommendArguments& arguments) {
                requests[0].history.size());
   }
   const auto index = open_index(arguments.model, bundle.model, bundle.catalogue);
-  const auto best = top_items(bundle.model, bundle.catalogue, *index, histories,
+  const auto best = top_items(bundle.model, copy_from(bundle.catalogue), *index, histories,
                               {arguments.k, !arguments.repeats, shown_progress("recommending")});
   for (std::size_t i = 0; i < requests.size(); ++i) {
     print_recommendations(requests[i], best[i], bundle, arguments.json);

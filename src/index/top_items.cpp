@@ -7,7 +7,8 @@ constexpr std::size_t kHistoryBlock = 256;
 
 }  // namespace
 
-std::vector<std::vector<ScoredItem>> top_items(const Recommender& model, const Catalogue& catalogue,
+std::vector<std::vector<ScoredItem>> top_items(const Recommender& model,
+                                               const CopyVectors& copy_vectors,
                                                const ItemIndex& index,
                                                std::span<const History> histories,
                                                const TopItemsOptions& options) {
@@ -19,7 +20,7 @@ std::vector<std::vector<ScoredItem>> top_items(const Recommender& model, const C
     if (options.progress) options.progress(first, histories.size());
     const auto part = histories.subspan(first, std::min(block, histories.size() - first));
     const MatrixView<float> part_states = states.view().row_block(0, part.size());
-    user_states(model, catalogue, part, part_states);
+    user_states(model, copy_vectors, part, part_states);
     std::vector<SearchFilter> filters(part.size());
     if (options.exclude_history) {
       for (std::size_t i = 0; i < part.size(); ++i) filters[i].excluded = part[i];

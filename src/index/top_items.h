@@ -11,8 +11,10 @@ struct TopItemsOptions {
 };
 
 /// The k best items for the state after each history, best first; fewer where the catalogue leaves
-/// fewer. Histories are done in blocks, each by all threads. Throws Error if a state is not finite.
-std::vector<std::vector<ScoredItem>> top_items(const Recommender& model, const Catalogue& catalogue,
+/// fewer; `copy_vectors` gives the vectors of its items. Histories are done in blocks, each by all
+/// threads. Throws Error if a state is not finite.
+std::vector<std::vector<ScoredItem>> top_items(const Recommender& model,
+                                               const CopyVectors& copy_vectors,
                                                const ItemIndex& index,
                                                std::span<const History> histories,
                                                const TopItemsOptions& options);

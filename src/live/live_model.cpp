@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <mutex>
 #include <numeric>
 
@@ -13,9 +14,6 @@ namespace {
 
 /// Numbers that items put over the API may use up in the life of a model.
 constexpr std::size_t kMaxLiveNumbers = 1'000'000;
-
-/// Histories whose states are computed at once.
-constexpr std::size_t kHistoryBlock = 256;
 
 std::optional<TextEncoder> encoder_of(const fs::path& bundle) {
   const fs::path file = bundle / kTextEncoderFile;
@@ -177,39 +175,13 @@ std::vector<ScoredItem> LiveModel::recommend(History history, std::size_t k,
 }
 
 void LiveModel::states(std::span<const History> histories, MatrixView<float> states) const {
-  StepArena arena;
-  std::vector<std::int32_t> offsets;
-  for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
-    arena.reset();
-    const auto block = histories.subspan(first, std::min(kHistoryBlock, histories.size() - first));
-    offsets.assign(1, 0);
-    for (const History history : block) {
-      offsets.push_back(offsets.back() + static_cast<std::int32_t>(readable(history).size()));
-    }
-    const MatrixView<float> vectors =
-        arena.matrix(static_cast<std::size_t>(offsets.back()), width_);
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      const History read = readable(block[i]);
-      copy_vectors(read, vectors.row_block(static_cast<std::size_t>(offsets[i]), read.size()));
-    }
-    sequence_states(bundle_.model, vectors, offsets, arena, states.row_block(first, block.size()));
-  }
+  user_states(bundle_.model, std::bind_front(&LiveModel::copy_vectors, this), histories, states);
 }
 
 std::vector<std::vector<ScoredItem>> LiveModel::recommend_many(
-    std::span<const History> histories, std::size_t k,
-    std::span<const SearchFilter> filters) const {
-  std::vector<std::vector<ScoredItem>> lists;
-  lists.reserve(histories.size());
-  Matrix block_states(std::min(kHistoryBlock, histories.size()), width_);
-  for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
-    const std::size_t count = std::min(kHistoryBlock, histories.size() - first);
-    const MatrixView<float> rows = block_states.view().row_block(0, count);
-    states(histories.subspan(first, count), rows);
-    const auto part = filters.empty() ? filters : filters.subspan(first, count);
-    for (auto& list : index_->search_batch(rows, k, part)) lists.push_back(std::move(list));
-  }
-  return lists;
+    std::span<const History> histories, const TopItemsOptions& options) const {
+  return top_items(bundle_.model, std::bind_front(&LiveModel::copy_vectors, this), *index_,
+                   histories, options);
 }
 
 std::vector<ScoredItem> LiveModel::similar(std::int32_t item, std::size_t k) const {

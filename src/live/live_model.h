@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "index/index_file.h"
+#include "index/top_items.h"
 #include "live/item_lookup.h"
 #include "live/plane.h"
 #include "model/bundle.h"
@@ -69,11 +70,10 @@ class LiveModel {
   /// The best items for the history (item numbers, oldest first, not empty).
   std::vector<ScoredItem> recommend(History history, std::size_t k, const SearchFilter& filter,
                                     StepArena& arena) const;
-  /// The same for many histories, by all threads; `filters` is empty or one each. Equal to
-  /// top_items bit by bit as long as no item was put.
+  /// top_items for many histories. Equal to those of the bundle's catalogue bit by bit as long as
+  /// no item was put.
   std::vector<std::vector<ScoredItem>> recommend_many(std::span<const History> histories,
-                                                      std::size_t k,
-                                                      std::span<const SearchFilter> filters) const;
+                                                      const TopItemsOptions& options) const;
   /// The state after each history, states [histories, width]: an item's score is the inner product
   /// of state and item vector.
   void states(std::span<const History> histories, MatrixView<float> states) const;

@@ -126,27 +126,42 @@ void sequence_states(const Recommender& model, MatrixView<const float> vectors,
   copy_rows(model.transformer.final_states(vectors, offsets, arena), states);
 }
 
-void user_states(const Recommender& model, const Catalogue& catalogue,
+CopyVectors copy_from(const Catalogue& catalogue) {
+  return [&catalogue](History items, MatrixView<float> rows) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const auto row = static_cast<std::size_t>(catalogue.rows[static_cast<std::size_t>(items[i])]);
+      std::copy_n(catalogue.vectors[row], rows.cols, rows[i]);
+    }
+  };
+}
+
+void user_states(const Recommender& model, const CopyVectors& copy_vectors,
                  std::span<const History> histories, MatrixView<float> states) {
+  const auto readable = [&](History history) {
+    return history.last(std::min(history.size(), model.settings.max_length));
+  };
   StepArena arena;
   std::vector<std::int32_t> offsets;
-  std::vector<std::int32_t> rows;
   for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
     arena.reset();
     const auto block = histories.subspan(first, std::min(kHistoryBlock, histories.size() - first));
     offsets.assign(1, 0);
-    rows.clear();
     for (const History history : block) {
-      const std::size_t length = std::min(history.size(), model.settings.max_length);
-      for (const std::int32_t item : history.last(length)) {
-        rows.push_back(catalogue.rows[static_cast<std::size_t>(item)]);
-      }
-      offsets.push_back(static_cast<std::int32_t>(rows.size()));
+      offsets.push_back(offsets.back() + static_cast<std::int32_t>(readable(history).size()));
     }
-    const MatrixView<float> x = arena.matrix(rows.size(), model.settings.width());
-    gather_rows(catalogue.vectors, rows, x);
-    sequence_states(model, x, offsets, arena, states.row_block(first, block.size()));
+    const MatrixView<float> vectors =
+        arena.matrix(static_cast<std::size_t>(offsets.back()), model.settings.width());
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      const History read = readable(block[i]);
+      copy_vectors(read, vectors.row_block(static_cast<std::size_t>(offsets[i]), read.size()));
+    }
+    sequence_states(model, vectors, offsets, arena, states.row_block(first, block.size()));
   }
+}
+
+void user_states(const Recommender& model, const Catalogue& catalogue,
+                 std::span<const History> histories, MatrixView<float> states) {
+  user_states(model, copy_from(catalogue), histories, states);
 }
 
 void score_catalogue(const Catalogue& catalogue, MatrixView<const float> states,

@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "model/recommender.h"
 
 namespace tessera {
@@ -39,8 +41,16 @@ void sequence_states(const Recommender& model, MatrixView<const float> vectors,
 /// A history of item numbers, oldest first.
 using History = std::span<const std::int32_t>;
 
+/// Copies the vectors of items to rows [items, width].
+using CopyVectors = std::function<void(History items, MatrixView<float> rows)>;
+/// From a catalogue, which must outlive it.
+CopyVectors copy_from(const Catalogue& catalogue);
+
 /// The state after the last item of each history, states [histories, width]. Only the last
-/// max_length items of a history count; an empty history has state 0.
+/// max_length items of a history count; an empty history has state 0. Histories are done in blocks.
+void user_states(const Recommender& model, const CopyVectors& copy_vectors,
+                 std::span<const History> histories, MatrixView<float> states);
+/// The same with the vectors of a catalogue.
 void user_states(const Recommender& model, const Catalogue& catalogue,
                  std::span<const History> histories, MatrixView<float> states);
 

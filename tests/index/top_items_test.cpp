@@ -54,7 +54,7 @@ TEST_F(TopItems, EqualsSortingEverythingForOneAndForManyHistories) {
   std::vector<std::vector<std::int32_t>> histories;
   for (std::int32_t i = 0; i < 300; ++i) histories.push_back({i % 33, (i * 7 + 1) % 33});
   const std::vector<History> views(histories.begin(), histories.end());
-  const auto best = top_items(model, catalogue, *index, views, {.k = 7});
+  const auto best = top_items(model, copy_from(catalogue), *index, views, {.k = 7});
   ASSERT_EQ(best.size(), histories.size());
   for (std::size_t i = 0; i < histories.size(); i += 17) {
     std::vector<std::int32_t> expected = plain_order(histories[i], true);
@@ -66,11 +66,13 @@ TEST_F(TopItems, EqualsSortingEverythingForOneAndForManyHistories) {
 TEST_F(TopItems, HistoryIsLeftOutUnlessAskedFor) {
   const std::vector<std::int32_t> history = {3, 5, 3};
   const History histories[] = {history};
-  const auto without = numbers(top_items(model, catalogue, *index, histories, {.k = 100}).front());
+  const auto without =
+      numbers(top_items(model, copy_from(catalogue), *index, histories, {.k = 100}).front());
   EXPECT_EQ(without.size(), kFewItems - 2);
   EXPECT_EQ(std::ranges::count(without, 3) + std::ranges::count(without, 5), 0);
-  const auto with = numbers(
-      top_items(model, catalogue, *index, histories, {.k = 100, .exclude_history = false}).front());
+  const auto with = numbers(top_items(model, copy_from(catalogue), *index, histories,
+                                      {.k = 100, .exclude_history = false})
+                                .front());
   EXPECT_EQ(with, plain_order(history, false));
 }
 
@@ -78,8 +80,8 @@ TEST_F(TopItems, NothingIsLeftOfAHistoryThatHoldsEverything) {
   std::vector<std::int32_t> all(kFewItems);
   std::iota(all.begin(), all.end(), 0);
   const History histories[] = {all};
-  EXPECT_TRUE(top_items(model, catalogue, *index, histories, {.k = 5}).front().empty());
-  EXPECT_TRUE(top_items(model, catalogue, *index, {}, {.k = 5}).empty());
+  EXPECT_TRUE(top_items(model, copy_from(catalogue), *index, histories, {.k = 5}).front().empty());
+  EXPECT_TRUE(top_items(model, copy_from(catalogue), *index, {}, {.k = 5}).empty());
 }
 
 TEST_F(TopItems, ADivergedModelIsRefused) {
@@ -87,7 +89,7 @@ TEST_F(TopItems, ADivergedModelIsRefused) {
   testing::expect_error([&] { build_index(model, catalogue); }, {"ID vector", "not finite"});
   const std::vector<std::int32_t> history = {4};
   const History histories[] = {history};
-  testing::expect_error([&] { top_items(model, catalogue, *index, histories, {}); },
+  testing::expect_error([&] { top_items(model, copy_from(catalogue), *index, histories, {}); },
                         {"state", "not finite"});
 }
 

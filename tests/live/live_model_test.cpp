@@ -75,11 +75,10 @@ TEST_P(Served, RecommendsForManyBitwiseAsTheCatalogueDoes) {
   const std::vector<History> views(histories.begin(), histories.end());
   const auto index = build_index(bundle.model, bundle.catalogue);
   for (const bool exclude : {true, false}) {
-    std::vector<SearchFilter> filters(exclude ? histories.size() : 0);
-    for (std::size_t i = 0; i < filters.size(); ++i) filters[i].excluded = histories[i];
-    const auto expected = top_items(bundle.model, bundle.catalogue, *index, views,
-                                    {.k = 5, .exclude_history = exclude});
-    const auto lists = model->recommend_many(views, 5, filters);
+    const TopItemsOptions options = {.k = 5, .exclude_history = exclude};
+    const auto expected =
+        top_items(bundle.model, copy_from(bundle.catalogue), *index, views, options);
+    const auto lists = model->recommend_many(views, options);
     ASSERT_EQ(lists.size(), expected.size());
     for (std::size_t i = 0; i < lists.size(); ++i) {
       ASSERT_EQ(lists[i].size(), expected[i].size());
