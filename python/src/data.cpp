@@ -179,14 +179,16 @@ void bind_data(nb::module_& module) {
              nb::call_guard<nb::gil_scoped_release>());
   module.def(
       "simulate",
-      [](const fs::path& out, std::int64_t users, std::int64_t items, std::uint64_t seed) {
+      [](const fs::path& out, std::int64_t users, std::int64_t items, double mean_events,
+         std::uint64_t seed) {
         const SimulationOptions options{.users = count_of("users", users, 1),
                                         .items = count_of("items", items, 1),
+                                        .mean_events = mean_events,
                                         .seed = seed};
         const nb::gil_scoped_release release;
         write_dataset(out, simulate_shop(options));
       },
-      "out"_a, "users"_a, "items"_a, "seed"_a);
+      "out"_a, "users"_a, "items"_a, "mean_events"_a, "seed"_a);
   module.def("embed_text", &embed_text, "directory"_a, "encoder"_a, "dims"_a, "min_df"_a,
              "max_terms"_a, "seed"_a, "threads"_a);
   module.def("embed_array", &embed_array, "directory"_a, "rows"_a, "ids"_a.none());

@@ -31,13 +31,13 @@ nb::ndarray<nb::numpy, const T, nb::ndim<1>> array_view(std::span<const T> value
   return {values.data(), {values.size()}, owner};
 }
 
-/// A NumPy array [rows, cols] that takes the values over.
-template <class T>
-nb::ndarray<nb::numpy, T, nb::ndim<2>> array_of(std::unique_ptr<T[]> values, std::size_t rows,
-                                                std::size_t cols) {
+/// A NumPy array of these extents that takes the values over.
+template <class T, class... Extents>
+nb::ndarray<nb::numpy, T, nb::ndim<sizeof...(Extents)>> array_of(std::unique_ptr<T[]> values,
+                                                                 Extents... extents) {
   T* data = values.release();
   const nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-  return {data, {rows, cols}, owner};
+  return {data, {static_cast<std::size_t>(extents)...}, owner};
 }
 
 /// Bytes as str; those that are not UTF-8 become surrogate escapes, as in Python's own file names.

@@ -119,10 +119,7 @@ nb::tuple pair_of(const LiveModel& model, const std::vector<ScoredItem>& best) {
     numbers.push_back(best[i].item);
     scores[i] = best[i].score;
   }
-  float* data = scores.release();
-  const nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<float*>(p); });
-  return nb::make_tuple(ids_list(model, numbers),
-                        nb::ndarray<nb::numpy, float, nb::ndim<1>>(data, {best.size()}, owner));
+  return nb::make_tuple(ids_list(model, numbers), array_of(std::move(scores), best.size()));
 }
 
 nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats) {
@@ -163,11 +160,7 @@ nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool r
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     const std::vector<History> views(histories.begin(), histories.end());
-    std::vector<SearchFilter> filters(histories.size());
-    for (std::size_t i = 0; i < histories.size() && !repeats; ++i) {
-      filters[i].excluded = histories[i];
-    }
-    lists = model.recommend_many(views, count, filters);
+    lists = model.recommend_many(views, {.k = count, .exclude_history = !repeats});
   }
   auto scores = std::make_unique<float[]>(lists.size() * count);
   std::fill_n(scores.get(), lists.size() * count, std::numeric_limits<float>::quiet_NaN());
@@ -202,13 +195,18 @@ Numbers items_or_all(const LiveModel& model, nb::handle items) {
   return items.is_none() ? model.known_items() : numbers_of(model, ids_of(items, "items"));
 }
 
+// The codes [n, levels] of cards or tokens.
+template <class Coded>
+auto codes_of(const std::vector<Coded>& all, std::size_t levels) {
+  auto codes = std::make_unique<std::int32_t[]>(all.size() * levels);
+  std::int32_t* next = codes.get();
+  for (const Coded& item : all) next = std::ranges::copy(item.codes, next).out;
+  return array_of(std::move(codes), all.size(), levels);
+}
+
 auto tokens(OpenModel& self, nb::handle items) {
   const LiveModel& model = *self;
-  const Numbers numbers = items_or_all(model, items);
-  auto codes = std::make_unique<std::int32_t[]>(numbers.size() * model.levels());
-  std::int32_t* next = codes.get();
-  for (const ItemCard& card : model.cards(numbers)) next = std::ranges::copy(card.codes, next).out;
-  return array_of(std::move(codes), numbers.size(), model.levels());
+  return codes_of(model.cards(items_or_all(model, items)), model.levels());
 }
 
 auto vectors(OpenModel& self, nb::handle items) {
@@ -246,7 +244,7 @@ std::string explain(OpenModel& self, nb::handle ids, nb::handle item) {
       .dump();
 }
 
-// (ids, places [n, 2], codes of the first level [n, 1])
+// (ids, places [n, 2], codes of the first level [n])
 nb::tuple map(OpenModel& self) {
   const std::vector<LiveModel::Point> points = self->map();
   Numbers numbers;
@@ -258,7 +256,7 @@ nb::tuple map(OpenModel& self) {
     codes[i] = points[i].code;
   }
   return nb::make_tuple(ids_list(*self, numbers), array_of(std::move(places), points.size(), 2),
-                        array_of(std::move(codes), points.size(), 1));
+                        array_of(std::move(codes), points.size()));
 }
 
 // Puts items by their texts, or by their embeddings where these are given. All tokens are found
@@ -292,10 +290,7 @@ auto add_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& 
     const nb::gil_scoped_release release;
     put_all(self, names, titles, texts, embeddings, found);
   }
-  auto codes = std::make_unique<std::int32_t[]>(names.size() * self->levels());
-  std::int32_t* next = codes.get();
-  for (const ItemTokens& tokens : found) next = std::ranges::copy(tokens.codes, next).out;
-  return array_of(std::move(codes), names.size(), self->levels());
+  return codes_of(found, self->levels());
 }
 
 void remove_items(OpenModel& self, nb::handle ids) {

@@ -219,17 +219,20 @@ class Dataset:
         return self
 
 
-def simulate(out: Path, users: int = 6000, items: int = 1500, seed: int = 1) -> Dataset:
+def simulate(
+    out: Path, users: int = 6000, items: int = 1500, seed: int = 1, *, mean_events: float = 9.0
+) -> Dataset:
     """Makes a simulated shop to try things on, as `tessera simulate` does.
 
     Args:
         out: The dataset directory to write.
+        mean_events: Mean events a user.
 
     Example:
         >>> tessera.simulate("tiny", users=40, items=20)
         Dataset('tiny': 40 users, 20 items, ...)
     """
-    _engine.simulate(os.fspath(out), users, items, seed)
+    _engine.simulate(os.fspath(out), users, items, mean_events, seed)
     return Dataset(out)
 
 

@@ -270,8 +270,7 @@ class Model:
             >>> places.shape, codes.shape
             ((150, 2), (150,))
         """
-        items, places, codes = self._model.map()
-        return items, places, codes[:, 0]
+        return self._model.map()
 
     def add_items(
         self,

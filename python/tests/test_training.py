@@ -54,6 +54,16 @@ def test_evaluation_is_the_command_lines(protocol, split, shop, model, program):
     assert ours == theirs
 
 
+def test_a_simulated_shop_is_the_programs(program, tmp_path):
+    ours, theirs = tmp_path / "ours" / "shop", tmp_path / "theirs" / "shop"
+    data = tessera.simulate(ours, users=40, items=30, seed=2, mean_events=12)
+    program(
+        "simulate", "--out", theirs, "--users", 40, "--items", 30, "--seed", 2, "--mean-events", 12
+    )
+    assert files_of(ours) == files_of(theirs)
+    assert len(data.events) > 40 * 10
+
+
 def test_evaluation_compares_and_takes_note(shop, model):
     other = tessera.fit(shop, "other", progress=False, **dict(TINY, seed=2))
     report = tessera.evaluate("model", "shop", compare=other)
