@@ -28,7 +28,7 @@ const Histogram::BucketBoundaries& buckets() {
 
 }  // namespace
 
-struct Metrics::State {
+struct ServiceMetrics::State {
   prometheus::Registry registry;
   Family<Counter>& requests = prometheus::BuildCounter()
                                   .Name("tessera_requests_total")
@@ -69,11 +69,11 @@ struct Metrics::State {
   std::map<Key, std::pair<Counter*, Histogram*>, std::less<>> known;
 };
 
-Metrics::Metrics() : state_(new State) {}
-Metrics::~Metrics() = default;
+ServiceMetrics::ServiceMetrics() : state_(new State) {}
+ServiceMetrics::~ServiceMetrics() = default;
 
-void Metrics::count_request(std::string_view method, std::string_view route, int status,
-                            double seconds) {
+void ServiceMetrics::count_request(std::string_view method, std::string_view route, int status,
+                                   double seconds) {
   const auto key = std::tuple(method, route, status);
   std::pair<Counter*, Histogram*> metrics;
   {
@@ -95,22 +95,22 @@ void Metrics::count_request(std::string_view method, std::string_view route, int
   metrics.second->Observe(seconds);
 }
 
-void Metrics::count_connections(int change) { state_->connections.Increment(change); }
+void ServiceMetrics::count_connections(int change) { state_->connections.Increment(change); }
 
-void Metrics::count_refused_connection() { state_->refused.Increment(); }
+void ServiceMetrics::count_refused_connection() { state_->refused.Increment(); }
 
-void Metrics::count_store_failure() { state_->store_failures.Increment(); }
+void ServiceMetrics::count_store_failure() { state_->store_failures.Increment(); }
 
-void Metrics::count_reload(bool succeeded) {
+void ServiceMetrics::count_reload(bool succeeded) {
   state_->reloads.Add({{"result", succeeded ? "done" : "failed"}}).Increment();
 }
 
-void Metrics::set_items(std::size_t items, std::size_t live) {
+void ServiceMetrics::set_items(std::size_t items, std::size_t live) {
   state_->items.Add({{"kind", "all"}}).Set(static_cast<double>(items));
   state_->items.Add({{"kind", "live"}}).Set(static_cast<double>(live));
 }
 
-std::string Metrics::text() const {
+std::string ServiceMetrics::text() const {
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());
 }
 

@@ -8,10 +8,10 @@ class LiveModel;
 
 /// What the service counts, for Prometheus. Every function may be called from several threads at
 /// once.
-class Metrics {
+class ServiceMetrics {
  public:
-  Metrics();
-  ~Metrics();
+  ServiceMetrics();
+  ~ServiceMetrics();
 
   /// A request that was answered: its route ("none" where no route fits), and the seconds from when
   /// it was read to when its answer was ready.

@@ -113,7 +113,7 @@ class Service {
   }
 
   const fs::path& backups() const { return backups_; }
-  Metrics& metrics() { return metrics_; }
+  ServiceMetrics& metrics() { return metrics_; }
   const RequestLimits& limits() const { return limits_; }
 
  private:
@@ -128,7 +128,7 @@ class Service {
   const AccessTokens tokens_;
   const Log& log_;
   const RequestLimits limits_;
-  Metrics metrics_;
+  ServiceMetrics metrics_;
 
   mutable std::mutex model_mutex_;  // guards model_ and reload_error_, for as long as a copy takes
   std::shared_ptr<LiveModel> model_;
