@@ -241,12 +241,18 @@ void apply_setting(Settings& settings, std::string_view assignment) {
 }
 
 std::string settings_help() {
-  std::string help = "Settings of the 'paper' recipe, for --set:";
+  std::string help =
+      "Settings, for --set, as the recipe paper has them (and default, where it differs):";
   std::string line;
-  const Json defaults = to_json(Settings{});
-  for (const auto& [key, value] : defaults.items()) {
-    const std::string part =
-        fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump());
+  const Json paper = to_json(recipe("paper"));
+  const Json by_default = to_json(recipe("default"));
+  const auto word = [](const Json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  };
+  for (const auto& [key, value] : paper.items()) {
+    if (key == "recipe") continue;
+    std::string part = fmt::format("{}={}", key, word(value));
+    if (by_default.at(key) != value) part += fmt::format(" ({})", word(by_default.at(key)));
     if (line.empty() || line.size() + part.size() > 92) {
       help += line + "\n ";
       line.clear();
@@ -266,10 +272,10 @@ Settings recipe(const std::string& name) {
     settings.id_dims = 4;
     settings.objective = "softmax";
     settings.negatives = 1024;
-    settings.dropout = 0.4;
+    settings.dropout = 0.3;
     settings.learning_rate = 1e-3;
     settings.schedule = "linear";
-    settings.epochs = 8;
+    settings.epochs = 10;
     settings.select = "NDCG@10";
     settings.selection_protocol = "full";
   }

@@ -24,7 +24,7 @@ struct Settings {
   std::size_t semantic_dims = 64;
   /// Widths between a text and its semantic vector, of the encoder and backwards of the decoder.
   std::string encoder_hidden = "512-256";
-  std::size_t collaborative_tokens = 0;  ///< an item, beside semantic tokens
+  std::size_t collaborative_tokens = 0;  ///< an item, with tokens = unified
   std::size_t collaborative_dims = 64;   ///< of all of them together
   /// Of the model of ID tokens alone that is trained first, to find the collaborative codes.
   std::size_t collaborative_epochs = 20;
@@ -60,7 +60,7 @@ struct Settings {
     return tokens == "id" ? id_only_dims : tokens == "unified" ? id_dims : 0;
   }
   std::size_t semantic_width() const { return has_semantics() ? semantic_dims : 0; }
-  bool has_collaborative() const { return has_semantics() && collaborative_tokens > 0; }
+  bool has_collaborative() const { return tokens == "unified" && collaborative_tokens > 0; }
   std::size_t collaborative_width() const { return has_collaborative() ? collaborative_dims : 0; }
   /// An item vector is [semantic ‖ collaborative ‖ ID]; this is where its ID token begins.
   std::size_t shared_width() const { return semantic_width() + collaborative_width(); }
@@ -69,7 +69,9 @@ struct Settings {
   /// The settings of that first model.
   Settings collaborative_stage() const;
   /// Codes of an item: a semantic one a level, then the collaborative ones.
-  std::size_t codes() const { return has_semantics() ? levels + collaborative_tokens : 0; }
+  std::size_t codes() const {
+    return (has_semantics() ? levels : 0) + (has_collaborative() ? collaborative_tokens : 0);
+  }
   /// Negatives of a step that all its positions share; 0 where each position has its own.
   std::size_t shared_negatives() const { return objective == "softmax" ? negatives : 0; }
   /// text_dims, encoder_hidden, semantic_dims.
@@ -85,7 +87,7 @@ nlohmann::json to_json(const Settings& settings);
 Settings settings_from_json(const nlohmann::json& json);
 /// Applies `key=value`; errors as settings_from_json.
 void apply_setting(Settings& settings, std::string_view assignment);
-/// One line a setting with its default, for help texts.
+/// Every setting with its value by each recipe, for help texts.
 std::string settings_help();
 /// The named recipe; throws UsageError with the known ones.
 Settings recipe(const std::string& name);
