@@ -14,12 +14,12 @@ constexpr bool within(std::size_t value, std::size_t from, std::size_t to) {
   return value >= from && value <= to;
 }
 
-struct Rule {
+struct SliceRule {
   const char* name;
   bool (*holds)(const Case&);
 };
 
-constexpr Rule kRules[] = {
+constexpr SliceRule kRules[] = {
     {"cold", [](const Case& c) { return c.group == PopularityGroup::cold; }},
     {"warm", [](const Case& c) { return c.group != PopularityGroup::cold; }},
     {"head", [](const Case& c) { return c.group == PopularityGroup::head; }},
@@ -38,7 +38,7 @@ constexpr Rule kRules[] = {
 
 std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity& popularity) {
   std::vector<Slice> slices;
-  for (const Rule& rule : kRules) slices.push_back({rule.name, {}});
+  for (const SliceRule& rule : kRules) slices.push_back({rule.name, {}});
   std::uint32_t place = 0;
   for (const std::int32_t evaluated : evaluated_users(data, split)) {
     const auto user = static_cast<std::size_t>(evaluated);
