@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
   tessera::add_export(app);
   tessera::add_index(app);
   tessera::add_bench(app);
+  tessera::add_reproduce(app);
   tessera::add_serve(app);
   tessera::add_backup(app);
   tessera::add_restore(app);

@@ -1,6 +1,8 @@
 #pragma once
 #include <charconv>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tessera {
@@ -14,5 +16,8 @@ std::optional<Number> parse_number(std::string_view text) {
   if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
   return value;
 }
+
+/// 12101 → "12,101".
+std::string grouped(std::size_t number);
 
 }  // namespace tessera

@@ -12,7 +12,6 @@
 #include "kernels/gemm.h"
 
 namespace tessera {
-namespace {
 
 std::string cpu_name() {
   std::string name = "unknown CPU";
@@ -24,8 +23,6 @@ std::string cpu_name() {
   });
   return name;
 }
-
-}  // namespace
 
 double measure_gemm_peak() {
   constexpr std::size_t n = 1024;

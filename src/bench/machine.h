@@ -13,6 +13,9 @@ struct Machine {
   double read_bandwidth_gbs = 0;  ///< one thread summing memory far larger than the caches, GB/s
 };
 
+/// As the system calls it, or "unknown CPU".
+std::string cpu_name();
+
 /// Takes about a second.
 Machine measure_machine();
 

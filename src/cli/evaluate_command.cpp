@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"

@@ -7,17 +7,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/numbers.h"
 
 namespace tessera {
-
-std::string grouped(std::size_t number) {
-  std::string digits = std::to_string(number);
-  for (std::size_t at = digits.size(); at > 3;) {
-    at -= 3;
-    digits.insert(at, 1, ',');
-  }
-  return digits;
-}
 
 void print_json(const nlohmann::json& json) { fmt::print("{}\n", dump_json(json)); }
 

@@ -7,9 +7,6 @@
 
 namespace tessera {
 
-/// 12101 → "12,101".
-std::string grouped(std::size_t number);
-
 /// The object on one line of standard output; bytes that are not UTF-8 are replaced.
 void print_json(const nlohmann::json& json);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
