@@ -83,14 +83,17 @@ StudyGrid study_grid(const std::vector<std::string>& assignments, bool quick) {
         {"unified, default recipe", builder.variant("default-unified", {"tokens=unified"})});
     if (!quick) {
       // Peers trained as validation likes them best: without codes to start from they need longer.
+      const auto peer = [&](const char* name, std::vector<std::string> tuned, const char* changes) {
+        tuned.insert(tuned.end(), assignments.begin(), assignments.end());
+        builder.base = base_settings("default", tuned, quick);
+        return builder.variant(name, {changes});
+      };
       tokens.points.push_back(
           {"semantic, default recipe",
-           builder.variant("default-semantic",
-                           {"tokens=semantic", "epochs=20", "learning_rate=0.003"})});
+           peer("default-semantic", {"epochs=20", "learning_rate=0.003"}, "tokens=semantic")});
       tokens.points.push_back(
           {"ID, default recipe",
-           builder.variant("default-id",
-                           {"tokens=id", "epochs=30", "learning_rate=0.003", "dropout=0.5"})});
+           peer("default-id", {"epochs=30", "learning_rate=0.003", "dropout=0.5"}, "tokens=id")});
     }
     builder.base = paper;
   }

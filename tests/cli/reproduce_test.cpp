@@ -7,7 +7,8 @@ namespace {
 class Reproduce : public CommandTest {
  protected:
   std::string line(const std::string& out) const {
-    return "reproduce paper --quick --jobs 2 --data " + shop().data + " --out " + path(out) + kTiny;
+    return "reproduce paper --quick --jobs 2 --data " + shop().data + " --out " + path(out) +
+           kTinySettings;
   }
 };
 

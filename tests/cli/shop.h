@@ -87,9 +87,10 @@ inline std::map<std::string, std::string> snapshot(const fs::path& directory) {
 }
 
 /// Settings that train in well under a second on the shop below.
-inline const std::string kTiny =
-    " --recipe paper --set codebook_size=16 --set epochs=2 --set semantic_dims=16 --set hidden=16"
+inline const std::string kTinySettings =
+    " --set codebook_size=16 --set epochs=2 --set semantic_dims=16 --set hidden=16"
     " --set feed_forward=32 --set max_length=8 --set batch_users=64 ";
+inline const std::string kTiny = " --recipe paper" + kTinySettings;
 
 /// A simulated shop with embeddings and a model of it, made once by the commands. Tests that change
 /// something work on copies.
