@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <numeric>
+#include <utility>
 
 #include "live/plane.h"
 
@@ -22,8 +23,9 @@ std::vector<CodeSample> samples_of(const Bundle& bundle, const std::vector<CodeP
                                    std::size_t samples, std::size_t titles) {
   std::vector<std::int32_t> order(codes.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, std::ranges::greater{}, [&](std::int32_t code) {
-    return codes[static_cast<std::size_t>(code)].items;
+  // The most items first; equal ones by code.
+  std::ranges::sort(order, {}, [&](std::int32_t code) {
+    return std::pair(-static_cast<double>(codes[static_cast<std::size_t>(code)].items), code);
   });
   std::vector<CodeSample> result;
   for (const std::int32_t code : order) {
