@@ -183,8 +183,8 @@ void bind_data(nb::module_& module) {
          std::uint64_t seed) {
         const SimulationOptions options{.users = count_of("users", users, 1),
                                         .items = count_of("items", items, 1),
-                                        .mean_events = mean_events,
-                                        .seed = seed};
+                                        .seed = seed,
+                                        .mean_events = mean_events};
         const nb::gil_scoped_release release;
         write_dataset(out, simulate_shop(options));
       },
