@@ -44,7 +44,7 @@ def fit(
     data: Dataset | Path,
     out: Path,
     *,
-    recipe: str = "default",
+    recipe: str = "paper",
     negatives: Path | None = None,
     resume: bool = False,
     callbacks: Callback | Iterable[Callback] = (),
@@ -60,7 +60,7 @@ def fit(
     Args:
         data: The dataset or its directory; embedded, unless `tokens="id"`.
         out: The model bundle to write. The best epoch is kept as the model.
-        recipe: A named set of settings: `default` or `paper` (Lin et al. 2025).
+        recipe: A named set of settings: `paper` (Lin et al. 2025) or `default`.
         negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
         resume: Go on from the checkpoint in `out`, with its settings.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.

@@ -56,9 +56,9 @@ def test_evaluation_is_the_command_lines(protocol, split, shop, model, program):
 
 def test_a_simulated_shop_is_the_programs(program, tmp_path):
     ours, theirs = tmp_path / "ours" / "shop", tmp_path / "theirs" / "shop"
-    data = tessera.simulate(ours, users=40, items=30, seed=2, mean_events=12)
+    data = tessera.simulate(ours, users=40, items=200, seed=2, mean_events=12)
     program(
-        "simulate", "--out", theirs, "--users", 40, "--items", 30, "--seed", 2, "--mean-events", 12
+        "simulate", "--out", theirs, "--users", 40, "--items", 200, "--seed", 2, "--mean-events", 12
     )
     assert files_of(ours) == files_of(theirs)
     assert len(data.events) > 40 * 10

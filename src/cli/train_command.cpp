@@ -16,7 +16,7 @@ namespace {
 
 struct TrainArguments {
   std::string data, out, negatives;
-  std::string recipe = "default";
+  std::string recipe = "paper";
   std::vector<std::string> set;
   bool resume = false;
   bool json = false;
