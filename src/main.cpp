@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/parallel.h"
 #include "cli/commands.h"
+#include "cli/launched_ranks.h"
 
 namespace {
 
@@ -77,7 +78,8 @@ int main(int argc, char** argv) {
   app.add_option("--threads", threads, "Threads to use (default: every CPU allowed)")
       ->check(CLI::Range(0, 1024));
   // Before any command runs: options are parsed by then, also those behind the subcommand.
-  app.parse_complete_callback([&] { tessera::set_threads(threads); });
+  app.parse_complete_callback(
+      [&] { tessera::set_threads(threads > 0 ? threads : tessera::launched_threads()); });
   tessera::add_simulate(app);
   tessera::add_prepare(app);
   tessera::add_embed(app);

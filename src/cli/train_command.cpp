@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/launched_ranks.h"
 #include "cli/print.h"
 #include "train/trainer.h"
 
@@ -57,8 +58,13 @@ void train_command(const TrainArguments& arguments) {
   const InterruptGuard guard;
   options.interrupted = InterruptGuard::interrupted;
 
-  const TrainResult result = train(options);
+  TrainResult result;
+  with_launched_ranks([&](const Ranks& ranks) {
+    options.ranks = ranks;
+    result = train(options);
+  });
   bar.reset();
+  if (!options.ranks.first()) return;
   if (!result.finished) {
     fail("interrupted: the state is saved; go on with 'tessera train --data {} --out {} --resume'",
          arguments.data, arguments.out);

@@ -130,7 +130,7 @@ void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const Bf1
          c.cols);
   }
   if (rows == 0 || cols == 0) return;
-  if (has_bf16()) {
+  if (has_bf16() && inner > 0) {
     multiply_by_onednn(transpose_a, transpose_b, a, b, c, epilogue);
   } else {
     multiply_widened(transpose_a, transpose_b, a, b, c, epilogue);

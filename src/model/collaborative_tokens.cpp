@@ -102,7 +102,7 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
     ResidualQuantizer quantizer(euclidean, codebook_size, width);
     const MatrixView<float> sample = arena.matrix(fitted.size(), width);
     gather_rows(factors.view().col_block(p * width, width), fitted, sample);
-    quantizer.initialise(sample, once, random, arena, kMeansRounds);
+    quantizer.initialise(sample, once, random, arena, {}, kMeansRounds);
     const MatrixView<float> all = arena.matrix(factors.rows(), width);
     copy_rows(factors.view().col_block(p * width, width), all);
     const auto found = quantizer.forward(all, arena);

@@ -19,14 +19,13 @@ float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
                         MatrixView<float> dvectors, StepArena& arena) {
-  const auto& [states, vectors, positives, negatives] = input;
+  const auto& [states, vectors, positives, negatives, share] = input;
   const std::size_t positions = states.rows;
   const std::span<float> dpositive = arena.take<float>(positions);
   const std::span<float> dnegative = arena.take<float>(positions);
   gathered_dots(states, vectors, positives, dpositive);
   gathered_dots(states, vectors, negatives, dnegative);
   const std::span<double> losses = arena.take<double>(positions);
-  const float share = 1.0F / static_cast<float>(positions);
   parallel_for(positions, 64, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       losses[i] = softplus(-double{dpositive[i]}) + softplus(double{dnegative[i]});
@@ -43,7 +42,7 @@ double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
 
 double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
                          MatrixView<float> dvectors, StepArena& arena) {
-  const auto& [states, vectors, positives, negatives] = input;
+  const auto& [states, vectors, positives, negatives, share] = input;
   const std::size_t positions = states.rows;
   const std::span<float> dpositive = arena.take<float>(positions);
   gathered_dots(states, vectors, positives, dpositive);
@@ -52,7 +51,6 @@ double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
   const MatrixView<float> dnegative = arena.matrix(positions, negatives.size());
   gemm(Transpose::no, Transpose::yes, 1.0F, states, shared, 0.0F, dnegative);
   const std::span<float> losses = arena.take<float>(positions);
-  const float share = 1.0F / static_cast<float>(positions);
   sampled_softmax(positives, negatives, share, dpositive, dnegative, losses);
 
   gemm(Transpose::no, Transpose::no, 1.0F, dnegative, shared, 1.0F, dstates);

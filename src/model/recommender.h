@@ -1,11 +1,22 @@
 #pragma once
+#include <functional>
+
 #include "model/item_encoder.h"
 #include "nn/causal_transformer.h"
 
 namespace tessera {
 
+/// Where a batch's item vectors are computed by several processes, each those of its own items:
+/// from what is computed here to what the positions here refer to, and back with the gradients.
+struct VectorExchange {
+  /// [items computed here, width] → [items referred to here, width].
+  std::function<MatrixView<float>(MatrixView<float> computed, StepArena& arena)> fetch;
+  /// The other way: gradients of all who referred to an item, added up.
+  std::function<MatrixView<float>(MatrixView<float> gradients, StepArena& arena)> give_back;
+};
+
 /// A batch of training sequences, packed end to end: no padding, and every item once. The index
-/// arrays hold places in `items.items`.
+/// arrays hold places in `items.items`, or in what `exchange` fetches.
 struct StepBatch {
   SequenceOffsets offsets;                  ///< [sequences + 1]
   std::span<const std::int32_t> inputs;     ///< [positions]
@@ -14,6 +25,9 @@ struct StepBatch {
   /// of items that all positions share.
   std::span<const std::int32_t> negatives;
   StepItems items;
+  /// Empty in a process alone; otherwise the losses found are this process's share of the batch's.
+  const VectorExchange* exchange = nullptr;
+  std::size_t all_positions = 0;  ///< of all processes; 0: those here
 };
 
 struct StepLosses {

@@ -56,6 +56,29 @@ MatrixView<float> counted_residuals(const ResidualQuantizer::Level& level,
   return copy;
 }
 
+// All rows of a batch: those at hand, or those of all processes.
+struct AllRows {
+  std::span<const float> weights;
+  const SharedRows& shared;
+
+  AllRows(std::span<const float> at_hand, const SharedRows& rows)
+      : weights(rows.add_up ? rows.weights : at_hand), shared(rows) {}
+  // The values of row `row`, or nothing where another process holds them.
+  const float* find(std::size_t row, MatrixView<const float> at_hand) const {
+    if (!shared.add_up) return at_hand[row];
+    const std::int32_t place = shared.mine[row];
+    return place < 0 ? nullptr : at_hand[static_cast<std::size_t>(place)];
+  }
+  void add_up(std::span<float> values) const {
+    if (shared.add_up && !values.empty()) shared.add_up(values);
+  }
+};
+
+// A code that starts anew at a row of the batch.
+struct Restart {
+  std::size_t level, code, row;
+};
+
 // Adds Σ weight and Σ weight · row per code.
 void accumulate(MatrixView<const float> rows, std::span<const float> weights,
                 std::span<const std::int32_t> codes, MatrixView<float> sums,
@@ -127,12 +150,18 @@ void ResidualQuantizer::decode(const std::int32_t* codes, float* semantic) const
   }
 }
 
-void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const float> weights,
-                                   Random& random, StepArena& arena, std::size_t rounds) {
-  const MatrixView<float> residual = arena.matrix(z.rows, z.cols);
-  for (std::size_t i = 0; i < z.rows; ++i) std::copy_n(z[i], z.cols, residual[i]);
-  const std::span<std::int32_t> codes = arena.take<std::int32_t>(z.rows);
-  std::vector<std::int32_t> order = random.permutation(z.rows);
+void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const float> at_hand,
+                                   Random& random, StepArena& arena, const SharedRows& shared,
+                                   std::size_t rounds) {
+  const AllRows all(at_hand, shared);
+  const std::span<const float> weights = all.weights;
+  const MatrixView<float> residual = arena.zeros(weights.size(), z.cols);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (const float* row = all.find(i, z)) std::copy_n(row, z.cols, residual[i]);
+  }
+  all.add_up({residual.data, residual.size()});
+  const std::span<std::int32_t> codes = arena.take<std::int32_t>(weights.size());
+  std::vector<std::int32_t> order = random.permutation(weights.size());
   std::erase_if(order, [&](std::int32_t i) { return weights[static_cast<std::size_t>(i)] <= 0; });
   const double total = sum_of(weights);
   for (Level& level : levels) {
@@ -170,37 +199,57 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
 }
 
 void ResidualQuantizer::update(const Cache& cache, std::span<const float> weights, Random& random,
-                               StepArena& arena) {
-  const double total = sum_of(weights);
+                               StepArena& arena, const SharedRows& shared) {
+  const AllRows all(weights, shared);
+  const double total = sum_of(all.weights);
   if (total == 0.0) return;
+  const std::size_t k = levels.front().codebook.rows();
+  const std::size_t dims = levels.front().codebook.cols();
+  // Sums and counts of all levels lie together, to be added up at once.
+  const MatrixView<float> statistics = arena.zeros(levels.size() * k * (dims + 1), 1);
+  const MatrixView<float> sums(statistics.data, levels.size() * k, dims);
+  const std::span<float> counts(statistics.data + sums.size(), levels.size() * k);
+  const std::span<MatrixView<float>> rows = arena.take<MatrixView<float>>(levels.size());
+  const std::span<std::int32_t> codes = arena.take<std::int32_t>(weights.size());
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    rows[l] = counted_residuals(levels[l], cache.residuals[l].row_block(0, weights.size()), arena);
+    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = cache.codes[i * levels.size() + l];
+    accumulate(rows[l], weights, codes, sums.row_block(l * k, k), counts.subspan(l * k, k));
+  }
+  all.add_up({statistics.data, statistics.size()});
+
+  const std::span<Restart> restarts = arena.take<Restart>(levels.size() * k);
+  std::size_t dead = 0;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    for (std::size_t c = 0; c < k; ++c) {
+      float& count = levels[l].counts[0][c];
+      count = kDecay * count + (1.0F - kDecay) * counts[l * k + c];
+      if (count < kDeadCount) restarts[dead++] = {l, c, draw_row(all.weights, total, random)};
+    }
+  }
+  const MatrixView<float> restarted = arena.zeros(dead, dims);
+  for (std::size_t i = 0; i < dead; ++i) {
+    const float* row = all.find(restarts[i].row, rows[restarts[i].level]);
+    if (row != nullptr) std::copy_n(row, dims, restarted[i]);
+  }
+  all.add_up({restarted.data, restarted.size()});
+
+  std::size_t next = 0;  // of the restarts
   for (std::size_t l = 0; l < levels.size(); ++l) {
     Level& level = levels[l];
-    const std::size_t k = level.codebook.rows();
-    const std::size_t dims = level.codebook.cols();
-    const MatrixView<float> rows =
-        counted_residuals(level, cache.residuals[l].row_block(0, weights.size()), arena);
-    const MatrixView<float> sums = arena.zeros(k, dims);
-    const MatrixView<float> counts = arena.zeros(1, k);
-    const std::span<std::int32_t> codes = arena.take<std::int32_t>(weights.size());
-    for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = cache.codes[i * levels.size() + l];
-    accumulate(rows, weights, codes, sums, counts.row(0));
-
-    float all = 0.0F;
-    for (std::size_t c = 0; c < k; ++c) {
-      float& count = level.counts[0][c];
-      count = kDecay * count + (1.0F - kDecay) * counts[0][c];
-      all += count;
-      for (std::size_t j = 0; j < dims; ++j) {
-        level.sums[c][j] = kDecay * level.sums[c][j] + (1.0F - kDecay) * sums[c][j];
-      }
-    }
+    float counted = 0.0F;
+    for (const float count : level.counts.span()) counted += count;
     for (std::size_t c = 0; c < k; ++c) {
       float* row = level.codebook[c];
       float& count = level.counts[0][c];
-      const float smoothed = (count + kLaplace) / (all + static_cast<float>(k) * kLaplace) * all;
-      for (std::size_t j = 0; j < dims; ++j) row[j] = level.sums[c][j] / smoothed;
-      if (count < kDeadCount) {
-        std::copy_n(rows[draw_row(weights, total, random)], dims, row);
+      const float smoothed =
+          (count + kLaplace) / (counted + static_cast<float>(k) * kLaplace) * counted;
+      for (std::size_t j = 0; j < dims; ++j) {
+        level.sums[c][j] = kDecay * level.sums[c][j] + (1.0F - kDecay) * sums[l * k + c][j];
+        row[j] = level.sums[c][j] / smoothed;
+      }
+      if (next < dead && restarts[next].level == l && restarts[next].code == c) {
+        std::copy_n(restarted[next++], dims, row);
         count = kDeadCount;
         for (std::size_t j = 0; j < dims; ++j) level.sums[c][j] = kDeadCount * row[j];
       }

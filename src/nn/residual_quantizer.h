@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 
 #include "base/arena.h"
 #include "nn/parameter.h"
@@ -8,6 +9,14 @@ namespace tessera {
 
 /// How a level compares a residual with its codebook rows.
 enum class Distance { cosine, euclidean };
+
+/// The rows of a batch where several processes hold a part of them each, and codebooks follow all.
+/// By default the rows at hand are all there are.
+struct SharedRows {
+  std::span<const float> weights;      ///< of all rows, in an order that every process knows
+  std::span<const std::int32_t> mine;  ///< of each, its place among the rows at hand, or -1
+  std::function<void(std::span<float>)> add_up;  ///< over all processes, in place
+};
 
 /// Residual quantization with codebooks that follow their residuals by exponential moving average
 /// (van den Oord et al. 2017, appendix A; residual levels as Zeghidour et al. 2021; a distance for
@@ -44,11 +53,13 @@ struct ResidualQuantizer {
   /// k-means, level by level, on the rows of z, each counted `weights[i]` times; with fewer
   /// distinct rows than codes the centres start as a sample with replacement.
   void initialise(MatrixView<const float> z, std::span<const float> weights, Random& random,
-                  StepArena& arena, std::size_t rounds = kMeansRounds);
+                  StepArena& arena, const SharedRows& shared = {},
+                  std::size_t rounds = kMeansRounds);
   /// One moving-average step from the assignments of a batch whose row i occurs weights[i] times
   /// (rows of weight 0 take no part); then rows with a count below kDeadCount restart at a random
   /// residual, and cosine rows are normalised again.
-  void update(const Cache& cache, std::span<const float> weights, Random& random, StepArena& arena);
+  void update(const Cache& cache, std::span<const float> weights, Random& random, StepArena& arena,
+              const SharedRows& shared = {});
 
  private:
   void assign(const Level& level, MatrixView<const float> residual, std::int32_t* codes,

@@ -6,10 +6,12 @@
 
 namespace tessera {
 
-Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared_negatives)
+Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared_negatives,
+                 std::span<const std::int32_t> numbers)
     : data_(data),
       max_length_(max_length),
       shared_negatives_(shared_negatives),
+      numbers_(numbers),
       place_(data.items.size()),
       stamp_(data.items.size(), 0) {
   const std::size_t trainable = count_trainable(data);
@@ -21,9 +23,6 @@ Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared
       fail("user '{}' has {} events in a catalogue of {} items: no item is left as a negative",
            data.user_ids[u], length, trainable);
     }
-  }
-  if (users_.empty()) {
-    fail("no user has two events to train on (a history needs four: two of them are held out)");
   }
 }
 
@@ -81,11 +80,14 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   }
   const std::size_t distinct_inputs = distinct;
   at = 0;
+  const std::uint64_t seed = random.next();
   for (const std::int32_t user : users) {
-    const auto history = train_history(data_, static_cast<std::size_t>(user));
+    const auto u = static_cast<std::size_t>(user);
+    Random drawn(seed, {static_cast<std::uint64_t>(numbers_.empty() ? user : numbers_[u])});
+    const auto history = train_history(data_, u);
     for (const std::int32_t target : targets_of(user)) {
       positives[at] = place(target);
-      if (shared_negatives_ == 0) negatives[at] = place(draw_negative(history, random));
+      if (shared_negatives_ == 0) negatives[at] = place(draw_negative(history, drawn));
       ++at;
     }
   }

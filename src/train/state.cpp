@@ -13,14 +13,15 @@ using Json = nlohmann::json;
 template <class Visit>
 void visit_training_matrices(Recommender& model, const Visit& visit) {
   for (Parameter* parameter : model.parameters()) {
-    visit("m." + parameter->name, parameter->m);
-    visit("v." + parameter->name, parameter->v);
-    if (parameter->is_table()) visit("done." + parameter->name, parameter->done);
+    const bool table = parameter->is_table();
+    visit("m." + parameter->name, parameter->m, table);
+    visit("v." + parameter->name, parameter->v, table);
+    if (table) visit("done." + parameter->name, parameter->done, table);
   }
   auto& levels = model.item_encoder.quantizer.levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {
-    visit(fmt::format("codebook_sums.{}", l), levels[l].sums);
-    visit(fmt::format("codebook_counts.{}", l), levels[l].counts);
+    visit(fmt::format("codebook_sums.{}", l), levels[l].sums, false);
+    visit(fmt::format("codebook_counts.{}", l), levels[l].counts, false);
   }
 }
 
@@ -29,9 +30,39 @@ TrainingState read_state(const fs::path& file) {
   const auto found = tensors.metadata().find("state");
   if (found == tensors.metadata().end()) fail("{}: not a checkpoint", file.string());
   const Json json = parse_json(found->second, file.string());
+  TrainingState state = state_described(json, json.at("items"));
+  read_model(tensors, state.model);
+  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix, bool) {
+    matrix = tensors.matrix(name, matrix.rows(), matrix.cols());
+  });
+  return state;
+}
+
+}  // namespace
+
+Json describe(const TrainingState& state) {
+  return {{"settings", to_json(state.model.settings)},
+          {"items", state.model.items()},
+          {"text_dims", state.model.item_encoder.text_dims()},
+          {"updates", state.updates},
+          {"epoch", state.epoch},
+          {"step", state.step},
+          {"best", to_json(state.best)},
+          {"best_users", state.best.users},
+          {"best_epoch", state.best_epoch},
+          {"loss_sums", state.loss_sums},
+          {"codes_found", state.codes_found},
+          {"epoch_seconds", state.epoch_seconds},
+          {"total_seconds", state.total_seconds},
+          {"fingerprint", state.fingerprint},
+          {"text_fingerprint", state.text_fingerprint},
+          {"negatives", state.negatives},
+          {"log", state.log}};
+}
+
+TrainingState state_described(const Json& json, std::size_t items) {
   TrainingState state;
-  state.model =
-      Recommender(settings_from_json(json.at("settings")), json.at("items"), json.at("text_dims"));
+  state.model = Recommender(settings_from_json(json.at("settings")), items, json.at("text_dims"));
   json.at("updates").get_to(state.updates);
   json.at("epoch").get_to(state.epoch);
   json.at("step").get_to(state.step);
@@ -45,38 +76,28 @@ TrainingState read_state(const fs::path& file) {
   json.at("text_fingerprint").get_to(state.text_fingerprint);
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
-  read_model(tensors, state.model);
-  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
-    matrix = tensors.matrix(name, matrix.rows(), matrix.cols());
-  });
   return state;
 }
 
-}  // namespace
+void visit_matrices(TrainingState& state, const std::function<void(Matrix&, bool)>& visit) {
+  for (Parameter* parameter : state.model.parameters()) {
+    visit(parameter->value, parameter->is_table());
+  }
+  UnifiedItemEncoder& encoder = state.model.item_encoder;
+  for (auto& level : encoder.quantizer.levels) visit(level.codebook, false);
+  for (Matrix* fitted : {&encoder.collaborative.centres, &encoder.collaborative.text_map}) {
+    visit(*fitted, false);
+  }
+  visit_training_matrices(
+      state.model, [&](const std::string&, Matrix& matrix, bool table) { visit(matrix, table); });
+}
 
 void write_checkpoint(const fs::path& file, TrainingState& state) {
   std::map<std::string, Tensor> tensors = model_tensors(state.model);
-  visit_training_matrices(state.model, [&](const std::string& name, const Matrix& matrix) {
+  visit_training_matrices(state.model, [&](const std::string& name, const Matrix& matrix, bool) {
     tensors.emplace(name, as_tensor(matrix));
   });
-  const Json json = {{"settings", to_json(state.model.settings)},
-                     {"items", state.model.items()},
-                     {"text_dims", state.model.item_encoder.text_dims()},
-                     {"updates", state.updates},
-                     {"epoch", state.epoch},
-                     {"step", state.step},
-                     {"best", to_json(state.best)},
-                     {"best_users", state.best.users},
-                     {"best_epoch", state.best_epoch},
-                     {"loss_sums", state.loss_sums},
-                     {"codes_found", state.codes_found},
-                     {"epoch_seconds", state.epoch_seconds},
-                     {"total_seconds", state.total_seconds},
-                     {"fingerprint", state.fingerprint},
-                     {"text_fingerprint", state.text_fingerprint},
-                     {"negatives", state.negatives},
-                     {"log", state.log}};
-  write_safetensors(file, tensors, {{"state", dump_json(json)}});
+  write_safetensors(file, tensors, {{"state", dump_json(describe(state))}});
 }
 
 TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims) {

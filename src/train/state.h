@@ -1,4 +1,7 @@
 #pragma once
+#include <functional>
+#include <nlohmann/json.hpp>
+
 #include "eval/metrics.h"
 #include "model/bundle.h"
 
@@ -27,6 +30,14 @@ struct TrainingState {
 /// items are zero, as those of live items, and stay so: no gradient reaches them. Collaborative
 /// codes are still to be found.
 TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims);
+
+/// What a checkpoint says of a state beside its tensors.
+nlohmann::json describe(const TrainingState& state);
+/// A state as described, with a model of `items` items whose matrices are still zero.
+TrainingState state_described(const nlohmann::json& json, std::size_t items);
+/// Every matrix of a state, in one order; a table has a row for each item.
+void visit_matrices(TrainingState& state,
+                    const std::function<void(Matrix& matrix, bool table)>& visit);
 
 /// One file, written atomically.
 void write_checkpoint(const fs::path& file, TrainingState& state);

@@ -1,5 +1,6 @@
 #include "train/stepper.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -34,19 +35,45 @@ void add_losses(const StepLosses& losses, std::vector<double>& sums) {
   }
 }
 
+// Those of all ranks, by their numbers in the whole, ascending.
+std::vector<std::int32_t> all_users(std::span<const std::int32_t> here,
+                                    const TrainingShare& share) {
+  std::vector<std::int32_t> users(here.begin(), here.end());
+  if (!share.several()) return users;
+  for (std::int32_t& user : users) user = share.users[static_cast<std::size_t>(user)];
+  StepArena arena;
+  const auto all = gather_all<std::int32_t>(*share.ranks, users, arena);
+  users.assign(all.begin(), all.end());
+  std::ranges::sort(users);
+  return users;
+}
+
 }  // namespace
 
-Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text)
+Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text,
+                 const TrainingShare& share)
     : state_(state),
       text_(text),
-      batcher_(data, state.model.settings.max_length, state.model.settings.shared_negatives()),
-      optimizer_(state.model.parameters(),
-                 adam_settings(state.model.settings, batcher_.users().size())) {
+      ranks_(share.ranks),
+      batcher_(data, state.model.settings.max_length, state.model.settings.shared_negatives(),
+               share.users),
+      users_(all_users(batcher_.users(), share)),
+      optimizer_(state.model.parameters(), adam_settings(state.model.settings, users_.size())) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
+  if (share.several()) {
+    exchange_.emplace(*ranks_, data.items.size());
+    here_.assign(users_.empty() ? 0 : static_cast<std::size_t>(users_.back()) + 1, -1);
+    for (const std::int32_t user : batcher_.users()) {
+      here_[static_cast<std::size_t>(share.users[static_cast<std::size_t>(user)])] = user;
+    }
+  }
+  if (users_.empty()) {
+    fail("no user has two events to train on (a history needs four: two of them are held out)");
+  }
 }
 
 std::vector<std::int32_t> Stepper::epoch_order() const {
-  std::vector<std::int32_t> order = batcher_.users();
+  std::vector<std::int32_t> order = users_;
   Random(state_.model.settings.seed, {kOrder, state_.epoch}).shuffle(std::span(order));
   return order;
 }
@@ -58,7 +85,71 @@ void Stepper::initialise_codebooks(const TrainingBatch& batch) {
   const StepItems inputs{batch.step.items.items.first(batch.input_counts.size()), {}};
   const auto cache = encoder.forward(text_, inputs, arena_);
   Random random = stream(state_, kCodebooks);
-  encoder.quantizer.initialise(cache.encoder.output, batch.input_counts, random, arena_);
+  encoder.quantizer.initialise(cache.encoder.output, batch.input_counts, random, arena_,
+                               shared() ? exchange_->inputs() : SharedRows{});
+  if (!shared()) return;
+  for (ResidualQuantizer::Level& level : encoder.quantizer.levels) {
+    for (Matrix* found : {&level.codebook, &level.sums, &level.counts}) {
+      ranks_->broadcast(std::as_writable_bytes(found->span()));
+    }
+  }
+}
+
+// The batch of a process alone, or this rank's part of it with the items it computes.
+TrainingBatch Stepper::build(std::span<const std::int32_t> users) {
+  Random negatives = stream(state_, kNegatives);
+  if (!shared()) return batcher_.build(users, negatives, arena_);
+  const auto own = arena_.take<std::int32_t>(users.size());
+  const auto places = arena_.take<std::int32_t>(users.size());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    const auto user = static_cast<std::size_t>(users[i]);
+    if (user >= here_.size() || here_[user] < 0) continue;
+    own[count] = here_[user];
+    places[count++] = static_cast<std::int32_t>(i);
+  }
+  TrainingBatch batch = batcher_.build(own.first(count), negatives, arena_);
+  exchange_->plan(batch, places.first(count), state_.model.settings.max_length, arena_);
+  return batch;
+}
+
+// Large gradients where they lie, small ones packed: a message costs its start too.
+void Stepper::add_up_gradients() {
+  constexpr std::size_t kLarge = 1U << 15;
+  packed_.clear();
+  const ParameterList parameters = state_.model.parameters();
+  for (Parameter* p : parameters) {
+    if (p->is_table()) continue;
+    const std::span<float> grad = p->grad.span();
+    if (grad.size() >= kLarge) {
+      ranks_->add_up(grad);
+    } else {
+      packed_.insert(packed_.end(), grad.begin(), grad.end());
+    }
+  }
+  ranks_->add_up(packed_);
+  const float* from = packed_.data();
+  for (Parameter* p : parameters) {
+    if (p->is_table() || p->grad.size() >= kLarge) continue;
+    std::copy_n(from, p->grad.size(), p->grad.span().begin());
+    from += p->grad.size();
+  }
+}
+
+void Stepper::add_up_losses(StepLosses& losses) {
+  const std::size_t levels = losses.items.commitment.size();
+  const std::span<double> values = arena_.take<double>(3 + 2 * levels);
+  values[0] = losses.total;
+  values[1] = losses.recommendation;
+  values[2] = losses.items.reconstruction;
+  std::ranges::copy(losses.items.commitment, values.begin() + 3);
+  std::ranges::copy(losses.items.residual_norm, values.begin() + 3 + static_cast<long>(levels));
+  ranks_->add_up_doubles(values);
+  losses.total = values[0];
+  losses.recommendation = values[1];
+  losses.items.reconstruction = values[2];
+  losses.items.commitment = values.subspan(3, levels);
+  losses.items.residual_norm = values.subspan(3 + levels, levels);
 }
 
 void Stepper::step(std::span<const std::int32_t> users) {
@@ -66,13 +157,19 @@ void Stepper::step(std::span<const std::int32_t> users) {
   arena_.stages.enter(Stage::batch);
   Recommender& model = state_.model;
   const Settings& settings = model.settings;
-  Random negatives = stream(state_, kNegatives);
-  const TrainingBatch batch = batcher_.build(users, negatives, arena_);
+  const TrainingBatch batch = build(users);
   arena_.stages.enter(Stage::optimizer);
   optimizer_.catch_up(state_.updates, batch.step.items.items);
   if (state_.updates == 0 && settings.has_semantics()) initialise_codebooks(batch);
-  const DropoutStep dropout{static_cast<float>(settings.dropout), stream(state_, kDropout).next()};
-  const StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
+  std::uint64_t dropped = stream(state_, kDropout).next();
+  // What is dropped goes by places in the rank's own part of the batch: ranks must drop apart.
+  if (shared()) dropped = Random(dropped, {ranks_->rank}).next();
+  const DropoutStep dropout{static_cast<float>(settings.dropout), dropped};
+  StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
+  if (shared()) {
+    add_up_losses(result.losses);
+    add_up_gradients();
+  }
   if (!std::isfinite(result.losses.total)) {
     fail(
         "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
@@ -81,7 +178,8 @@ void Stepper::step(std::span<const std::int32_t> users) {
   if (settings.has_semantics()) {
     arena_.stages.enter(Stage::quantizer);
     Random random = stream(state_, kCodebooks);
-    model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_);
+    model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_,
+                                        shared() ? exchange_->inputs() : SharedRows{});
   }
   ++state_.updates;
   arena_.stages.enter(Stage::optimizer);

@@ -1,19 +1,24 @@
 #pragma once
-#include "train/batch.h"
+#include <optional>
+
+#include "train/item_exchange.h"
 #include "train/optimizer.h"
 #include "train/state.h"
 
 namespace tessera {
 
 /// Takes training steps: batch, gradients, codebooks, optimizer. After the largest batch has been
-/// seen a step asks for no more memory.
+/// seen a step asks for no more memory of a process alone. Several ranks take the same steps
+/// together: each gives the same batch of users, of which it does its own.
 class Stepper {
  public:
-  /// The arguments must outlive it. Errors as Batcher's.
-  Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text);
+  /// The arguments must outlive it. With several ranks the state's tables, the text and the users
+  /// of `data` are the rank's own. Errors as Batcher's, and if there is no user to train on.
+  Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text,
+          const TrainingShare& share = {});
 
-  /// How many users have something to train on.
-  std::size_t users() const { return batcher_.users().size(); }
+  /// How many users have something to train on, of all ranks.
+  std::size_t users() const { return users_.size(); }
   /// These users in the random order of the state's epoch.
   std::vector<std::int32_t> epoch_order() const;
   /// One step on a batch of users, from state.step to the next. Before the first of all it finds
@@ -29,13 +34,22 @@ class Stepper {
   const StepArena& arena() const { return arena_; }
 
  private:
+  bool shared() const { return exchange_.has_value(); }  // with other ranks
+  TrainingBatch build(std::span<const std::int32_t> users);
   void initialise_codebooks(const TrainingBatch& batch);
+  void add_up_gradients();
+  void add_up_losses(StepLosses& losses);
 
   TrainingState& state_;
   MatrixView<const float> text_;
+  const Ranks* ranks_;
   Batcher batcher_;
+  std::optional<ItemExchange> exchange_;
+  std::vector<std::int32_t> users_;
+  std::vector<std::int32_t> here_;  // of a user: the number in the data here, or -1
   Optimizer optimizer_;
   StepArena arena_;
+  std::vector<float> packed_;  // small gradients
 };
 
 }  // namespace tessera

@@ -6,8 +6,9 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "data/parts.h"
 #include "text/text_encoder_file.h"
-#include "train/state.h"
+#include "train/shared_state.h"
 #include "train/stepper.h"
 #include "train/validation.h"
 
@@ -23,9 +24,12 @@ struct Run {
   const Matrix& text;
   const Negatives& negatives;
   TrainingState& state;
+  TrainingShare share;
+  Traffic& traffic;
   Stepper stepper;
 
   const Settings& settings() const { return state.model.settings; }
+  const Ranks& ranks() const { return *share.ranks; }
 };
 
 Json loss_json(const std::vector<double>& sums, std::size_t steps) {
@@ -43,6 +47,15 @@ Json loss_json(const std::vector<double>& sums, std::size_t steps) {
   return json;
 }
 
+// Whether any rank is to stop: all of them at the same step.
+bool interrupted(const Run& run) {
+  const bool here = run.options.interrupted && run.options.interrupted();
+  if (run.ranks().alone()) return here;
+  double stops = here ? 1.0 : 0.0;
+  run.ranks().add_up_doubles(std::span(&stops, 1));
+  return stops > 0.0;
+}
+
 // False if interrupted.
 bool run_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
@@ -50,14 +63,14 @@ bool run_epoch(Run& run, std::size_t steps) {
   const double before = state.epoch_seconds;
   const Stopwatch watch;
   while (state.step < steps) {
-    if (run.options.interrupted && run.options.interrupted()) {
+    if (interrupted(run)) {
       state.epoch_seconds = before + watch.seconds();
       return false;
     }
     const std::size_t first = state.step * run.settings().batch_users;
     run.stepper.step(std::span(order).subspan(
         first, std::min(run.settings().batch_users, order.size() - first)));
-    if (run.options.on_step) {
+    if (run.options.on_step && run.ranks().first()) {
       run.options.on_step({run.options.first_stage, state.epoch + 1, state.step, steps,
                            state.loss_sums[0] / static_cast<double>(state.step)});
     }
@@ -83,62 +96,123 @@ void keep_text_encoder(const Run& run) {
   }
 }
 
-// Validates, logs, keeps the best; moves the state to the next epoch.
-void close_epoch(Run& run, std::size_t steps) {
+// Validates; keeps the best as the bundle.
+EpochReport validate_epoch(Run& run, const Recommender& model, const Catalogue& catalogue) {
   TrainingState& state = run.state;
-  const Stopwatch watch;
-  run.stepper.settle();
-  const Catalogue catalogue = encode_catalogue(state.model, run.text);
   EpochReport report;
   report.epoch = state.epoch + 1;
   report.epochs = run.settings().epochs;
   report.first_stage = run.options.first_stage;
-  report.loss = state.loss_sums[0] / static_cast<double>(steps);
-  report.validation = validate(state.model, catalogue, run.data, run.negatives);
-  report.train_seconds = state.epoch_seconds;
-  report.validation_seconds = watch.seconds();
+  report.validation = validate(model, catalogue, run.data, run.negatives, run.share);
   report.best = state.best.users == 0 ||
                 selected(run.settings(), report.validation) > selected(run.settings(), state.best);
-  state.log += Json{{"epoch", report.epoch},
-                    {"loss", loss_json(state.loss_sums, steps)},
-                    {"validation", to_json(report.validation)},
-                    {"seconds",
-                     {{"train", report.train_seconds}, {"validation", report.validation_seconds}}}}
-                   .dump() +
-               "\n";
-  state.total_seconds += report.train_seconds + report.validation_seconds;
-  if (report.best) {
-    if (state.best.users == 0) keep_text_encoder(run);
-    state.best = report.validation;
-    state.best_epoch = state.epoch;
-    write_bundle(run.options.bundle, state.model, catalogue, run.data.items,
-                 {{"data",
-                   {{"name", run.data.name},
-                    {"directory", fs::absolute(run.options.data_directory).string()},
-                    {"fingerprint", state.fingerprint},
-                    {"simulated", run.data.simulated}}},
-                  {"epoch", report.epoch},
-                  {"validation", to_json(report.validation)}});
+  if (!report.best) return report;
+  const bool first = state.best.users == 0;
+  state.best = report.validation;
+  state.best_epoch = state.epoch;
+  if (!run.ranks().first()) return report;
+  if (first) keep_text_encoder(run);
+  write_bundle(run.options.bundle, model, catalogue, run.data.items,
+               {{"data",
+                 {{"name", run.data.name},
+                  {"directory", fs::absolute(run.options.data_directory).string()},
+                  {"fingerprint", state.fingerprint},
+                  {"simulated", run.data.simulated}}},
+                {"epoch", report.epoch},
+                {"validation", to_json(report.validation)}});
+  return report;
+}
+
+// Validates, logs, keeps the best; moves the state to the next epoch.
+void close_epoch(Run& run, std::size_t steps) {
+  TrainingState& state = run.state;
+  const Traffic traffic = run.traffic;
+  const Stopwatch watch;
+  run.stepper.settle();
+  EpochReport report;
+  if (run.ranks().alone()) {
+    report = validate_epoch(run, state.model, encode_catalogue(state.model, run.text));
+  } else {
+    const WholeModel whole = whole_model(run.ranks(), state.model, run.text, run.data.items.size());
+    report = validate_epoch(run, whole.model, whole.catalogue);
   }
-  write_file(run.options.bundle / "training.jsonl", state.log);
+  report.loss = state.loss_sums[0] / static_cast<double>(steps);
+  report.train_seconds = state.epoch_seconds;
+  report.validation_seconds = watch.seconds();
+  Json line = {
+      {"epoch", report.epoch},
+      {"loss", loss_json(state.loss_sums, steps)},
+      {"validation", to_json(report.validation)},
+      {"seconds", {{"train", report.train_seconds}, {"validation", report.validation_seconds}}}};
+  if (!run.ranks().alone()) {
+    line["ranks"] = run.ranks().size;
+    line["seconds"]["exchange"] = traffic.seconds;
+    line["sent_bytes"] = traffic.bytes;
+  }
+  state.log += line.dump() + "\n";
+  state.total_seconds += report.train_seconds + report.validation_seconds;
+  if (run.ranks().first()) write_file(run.options.bundle / "training.jsonl", state.log);
   ++state.epoch;
   state.step = 0;
   state.loss_sums.clear();
   state.epoch_seconds = 0.0;
-  if (run.options.on_epoch) run.options.on_epoch(report);
+  run.traffic = {};
+  if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
 }
 
-// The table of a model of ID tokens alone, trained in a folder of the bundle, gives the codes.
-TrainResult find_collaborative_codes(const TrainOptions& options, const Dataset& data,
-                                     const Matrix& text, TrainingState& state) {
-  const Settings& settings = state.model.settings;
+void save(Run& run) {
+  const fs::path file = run.options.bundle / kCheckpointFile;
+  if (run.ranks().alone()) return write_checkpoint(file, run.state);
+  auto whole = whole_state(run.ranks(), run.state, run.data.items.size());
+  if (whole) write_checkpoint(file, *whole);
+}
+
+// What rank 0 knows, from its checkpoint where it resumes one.
+Settings of_first(const Ranks& ranks, const Settings& settings) {
+  if (ranks.alone()) return settings;
+  return settings_from_json(
+      parse_json(broadcast_text(ranks, dump_json(to_json(settings))), "the settings of rank 0"));
+}
+std::string of_first(const Ranks& ranks, const std::string& text) {
+  return ranks.alone() ? text : broadcast_text(ranks, text);
+}
+bool of_first(const Ranks& ranks, bool value) {
+  if (!ranks.alone()) ranks.broadcast(std::as_writable_bytes(std::span(&value, 1)));
+  return value;
+}
+
+// What a rank trains on of the data that all of them read.
+struct OwnData {
+  DatasetPart part;
+  Negatives negatives;
+  Matrix text;
+};
+
+OwnData take_share(const Ranks& ranks, const Dataset& data, const Negatives& negatives,
+                   MatrixView<const float> text) {
+  OwnData own;
+  own.part = part_of(data, ranks.rank, ranks.size);
+  own.negatives.per_user = negatives.per_user;
+  for (std::size_t i = 0; negatives.per_user > 0 && i < own.part.users.size(); ++i) {
+    const auto of = negatives.of(static_cast<std::size_t>(own.part.users[i]));
+    own.negatives.items.insert(own.negatives.items.end(), of.begin(), of.end());
+  }
+  if (text.rows > 0) own.text = rank_rows(text, ranks.rank, ranks.size);
+  return own;
+}
+
+// The table of a model of ID tokens alone, trained in a folder of the bundle, gives the codes: by
+// all ranks, and rank 0 finds them.
+TrainResult find_collaborative_codes(const TrainOptions& options, const Settings& settings,
+                                     const Dataset& data, const Matrix& text,
+                                     TrainingState& state) {
   TrainOptions first = options;
   first.bundle = options.bundle / kCollaborativeStage;
   first.settings = settings.collaborative_stage();
   first.first_stage = true;
   first.resume = options.resume && fs::exists(first.bundle / kCheckpointFile);
   const TrainResult result = train(first);
-  if (!result.finished) return result;
+  if (!result.finished || !options.ranks.first()) return result;
   Bundle found = read_bundle(first.bundle);
   state.model.item_encoder.collaborative.fit(data, std::move(found.model.item_encoder.ids.value),
                                              text, settings.text_events, settings.seed);
@@ -154,12 +228,15 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Dataset&
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
-  const Dataset data = read_dataset(options.data_directory);
+  Traffic traffic;
+  const Ranks ranks = options.ranks.alone() ? options.ranks : counted(options.ranks, traffic);
+  Dataset data = read_dataset(options.data_directory);
   const std::string digest = fingerprint(data);
-  const fs::path checkpoint = options.bundle / kCheckpointFile;
   std::optional<TrainingState> resumed;
-  if (options.resume) resumed = read_checkpoint(checkpoint, digest);
-  const Settings& settings = resumed ? resumed->model.settings : options.settings;
+  if (options.resume && ranks.first()) {
+    resumed = read_checkpoint(options.bundle / kCheckpointFile, digest);
+  }
+  const Settings settings = of_first(ranks, resumed ? resumed->model.settings : options.settings);
   Matrix text;
   if (settings.has_semantics()) text = read_embeddings(options.data_directory, data.items.size());
   const std::string text_digest = fingerprint(text.view());
@@ -169,20 +246,33 @@ TrainResult train(const TrainOptions& options) {
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state =
-      resumed ? std::move(*resumed) : initial_state(options.settings, data, text.cols());
+  TrainingState state = resumed         ? std::move(*resumed)
+                        : ranks.first() ? initial_state(settings, data, text.cols())
+                                        : TrainingState();
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
-  const Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
+  Negatives negatives = validation_negatives(settings, data, of_first(ranks, state.negatives));
 
-  make_directory(options.bundle);
-  if (state.model.settings.has_collaborative() && !state.codes_found) {
-    write_checkpoint(checkpoint, state);
-    const TrainResult first = find_collaborative_codes(options, data, text, state);
+  if (ranks.first()) make_directory(options.bundle);
+  if (settings.has_collaborative() && !of_first(ranks, state.codes_found)) {
+    if (ranks.first()) write_checkpoint(options.bundle / kCheckpointFile, state);
+    const TrainResult first = find_collaborative_codes(options, settings, data, text, state);
     if (!first.finished) return first;
   }
-  Run run{options, data, text, negatives, state, Stepper(state, data, text)};
+  if (!ranks.alone()) share_out(ranks, state);
+  TrainingShare share{&ranks, {}};
+  DatasetPart part;
+  if (!ranks.alone()) {
+    OwnData own = take_share(ranks, data, negatives, text);
+    part = std::move(own.part);
+    share.users = part.users;
+    data = std::move(part.data);
+    negatives = std::move(own.negatives);
+    text = std::move(own.text);
+  }
+  traffic = {};  // of epochs alone
+  Run run{options, data, text, negatives, state, share, traffic, Stepper(state, data, text, share)};
   const std::size_t batch = run.settings().batch_users;
   const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
   const auto improving = [&] {
@@ -193,7 +283,7 @@ TrainResult train(const TrainOptions& options) {
   while (result.finished && state.epoch < run.settings().epochs && improving()) {
     result.finished = run_epoch(run, steps);
     if (result.finished) close_epoch(run, steps);
-    write_checkpoint(checkpoint, state);
+    save(run);
   }
   result.epochs = state.epoch;
   result.best_epoch = state.best.users == 0 ? 0 : state.best_epoch + 1;

@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 
+#include "base/ranks.h"
 #include "data/negatives.h"
 #include "eval/metrics.h"
 #include "model/bundle.h"
@@ -38,6 +39,7 @@ struct TrainOptions {
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
+  Ranks ranks;  ///< that train one model together; each gives the same options
 };
 
 struct TrainResult {
@@ -54,7 +56,8 @@ inline constexpr const char* kCollaborativeStage = "collaborative";
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
-/// kCollaborativeStage, whose best table gives the codes.
+/// kCollaborativeStage, whose best table gives the codes. Of several ranks the first alone writes,
+/// reads checkpoints and reports; a run may be resumed by another number of them.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera

@@ -1,4 +1,4 @@
-#include "train/batch.h"
+#include "train/stepper.h"
 
 #include <gtest/gtest.h>
 
@@ -126,7 +126,10 @@ TEST(Batch, LongHistoriesKeepTheirEnd) {
 
 TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
   const Dataset too_short = dataset_of({{0, 1, 2}}, kItems);
-  expect_error([&] { Batcher(too_short, 50); }, {"no user has two events"});
+  Settings settings;
+  settings.tokens = "id";
+  TrainingState state = initial_state(settings, too_short, 0);
+  expect_error([&] { Stepper(state, too_short, {}); }, {"no user has two events"});
   const Dataset everything = dataset_of({{0, 1, 2, 0, 1}}, 3);
   expect_error([&] { Batcher(everything, 50); }, {"'u0'", "no item is left"});
 }

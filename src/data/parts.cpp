@@ -1,0 +1,36 @@
+#include "data/parts.h"
+
+#include "base/random.h"
+
+namespace tessera {
+
+std::size_t part_of_user(std::string_view id, std::size_t parts) {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  return mix_bits(hash) % parts;
+}
+
+DatasetPart part_of(const Dataset& whole, std::size_t part, std::size_t parts) {
+  DatasetPart result;
+  Dataset& data = result.data;
+  data.name = whole.name;
+  data.simulated = whole.simulated;
+  data.items = whole.items;
+  data.split = whole.split;
+  for (std::size_t u = 0; u < whole.users(); ++u) {
+    if (part_of_user(whole.user_ids[u], parts) != part) continue;
+    result.users.push_back(static_cast<std::int32_t>(u));
+    data.user_ids.push_back(whole.user_ids[u]);
+    data.events.insert(data.events.end(), whole.events.begin() + whole.offsets[u],
+                       whole.events.begin() + whole.offsets[u + 1]);
+    if (!whole.times.empty()) {
+      data.times.insert(data.times.end(), whole.times.begin() + whole.offsets[u],
+                        whole.times.begin() + whole.offsets[u + 1]);
+    }
+    data.offsets.push_back(static_cast<std::int64_t>(data.events.size()));
+  }
+  hide_withheld(data);
+  return result;
+}
+
+}  // namespace tessera

@@ -1,0 +1,172 @@
+#include "train/item_exchange.h"
+
+#include <algorithm>
+
+#include "kernels/rows.h"
+
+namespace tessera {
+namespace {
+
+// Sends rows of `from`, counts[r] of them to rank r, and receives expected[r].
+MatrixView<float> exchange_rows(const Ranks& ranks, MatrixView<const float> from,
+                                std::span<const std::size_t> counts,
+                                std::span<const std::size_t> expected, StepArena& arena) {
+  std::size_t total = 0;
+  for (const std::size_t count : expected) total += count;
+  const MatrixView<float> into = arena.matrix(total, from.cols);
+  const auto out = arena.take<std::span<const std::byte>>(ranks.size);
+  const auto in = arena.take<std::span<std::byte>>(ranks.size);
+  std::size_t sent = 0;
+  std::size_t received = 0;
+  for (std::size_t r = 0; r < ranks.size; ++r) {
+    out[r] = std::as_bytes(std::span(from[sent], counts[r] * from.cols));
+    in[r] = std::as_writable_bytes(std::span(into[received], expected[r] * from.cols));
+    sent += counts[r];
+    received += expected[r];
+  }
+  ranks.exchange(out, in);
+  return into;
+}
+
+}  // namespace
+
+ItemExchange::ItemExchange(const Ranks& ranks, std::size_t items)
+    : ranks_(ranks), index_(rows_of_rank(items, ranks.rank, ranks.size)), stamp_(index_.size(), 0) {
+  vectors_.fetch = [this](MatrixView<float> computed, StepArena& arena) {
+    return fetch(computed, arena);
+  };
+  vectors_.give_back = [this](MatrixView<float> gradients, StepArena& arena) {
+    return give_back(gradients, arena);
+  };
+  inputs_.add_up = ranks.add_up;
+}
+
+void ItemExchange::plan(TrainingBatch& batch, std::span<const std::int32_t> places,
+                        std::size_t max_length, StepArena& arena) {
+  ++step_;
+  const std::size_t size = ranks_.size;
+  const std::span<const std::int32_t> items = batch.step.items.items;
+  // Distinct inputs are numbered in the order in which they occur.
+  const auto first_places = arena.take<std::int32_t>(batch.input_counts.size());
+  std::size_t met = 0;
+  for (std::size_t s = 0; s + 1 < batch.step.offsets.size(); ++s) {
+    const std::int32_t begin = batch.step.offsets[s];
+    for (std::int32_t at = begin; at < batch.step.offsets[s + 1]; ++at) {
+      if (static_cast<std::size_t>(batch.step.inputs[static_cast<std::size_t>(at)]) != met)
+        continue;
+      first_places[met++] = places[s] * static_cast<std::int32_t>(max_length) + at - begin;
+    }
+  }
+
+  asked_ = arena.take<std::size_t>(size);
+  std::ranges::fill(asked_, 0);
+  for (const std::int32_t item : items)
+    ++asked_[rank_of_item(static_cast<std::size_t>(item), size)];
+  const auto next = arena.take<std::size_t>(size);
+  for (std::size_t r = 0, sum = 0; r < size; sum += asked_[r++]) next[r] = sum;
+  const std::span<Input> questions = arena.take<Input>(items.size());
+  by_rank_ = arena.take<std::int32_t>(items.size());
+  at_ = arena.take<std::int32_t>(items.size());
+  const auto parts = arena.take<std::span<const Input>>(size);
+  for (std::size_t r = 0; r < size; ++r) parts[r] = questions.subspan(next[r], asked_[r]);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto item = static_cast<std::size_t>(items[i]);
+    const std::size_t to = next[rank_of_item(item, size)]++;
+    const bool input = i < batch.input_counts.size();
+    questions[to] = {input ? first_places[i] : -1,
+                     static_cast<std::int32_t>(row_of_item(item, size)),
+                     input ? batch.input_counts[i] : 0.0F};
+    by_rank_[to] = static_cast<std::int32_t>(i);
+    at_[i] = static_cast<std::int32_t>(to);
+  }
+  const Received<Input> asked = exchange_parts<Input>(ranks_, parts, arena);
+
+  // Inputs first, in their order over all ranks; then the others as they come.
+  answered_ = arena.take<std::size_t>(size);
+  for (std::size_t r = 0; r < size; ++r) answered_[r] = asked.parts[r].size();
+  const std::span<Input> inputs = arena.take<Input>(asked.all.size());
+  std::size_t count = 0;
+  const auto known = [&](const Input& question) {
+    std::uint64_t& stamp = stamp_[static_cast<std::size_t>(question.row)];
+    return std::exchange(stamp, step_) == step_;
+  };
+  const auto index = [&](const Input& question) -> std::int32_t& {
+    return index_[static_cast<std::size_t>(question.row)];
+  };
+  for (const Input& question : asked.all) {
+    if (question.count == 0.0F) continue;
+    if (!known(question)) {
+      index(question) = static_cast<std::int32_t>(count);
+      inputs[count++] = question;
+    } else {
+      Input& input = inputs[static_cast<std::size_t>(index(question))];
+      input.place = std::min(input.place, question.place);
+      input.count += question.count;
+    }
+  }
+  std::ranges::sort(inputs.first(count), {}, &Input::place);
+  const auto rows = arena.take<std::int32_t>(asked.all.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    index(inputs[i]) = static_cast<std::int32_t>(i);
+    rows[i] = inputs[i].row;
+  }
+  rows_ = count;
+  computed_ = arena.take<std::int32_t>(asked.all.size());
+  for (std::size_t i = 0; i < asked.all.size(); ++i) {
+    const Input& question = asked.all[i];
+    if (!known(question)) {
+      index(question) = static_cast<std::int32_t>(rows_);
+      rows[rows_++] = question.row;
+    }
+    computed_[i] = index(question);
+  }
+  share_inputs(inputs.first(count), arena);
+
+  const auto counts = arena.take<float>(count);
+  const auto weights = arena.take<float>(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    counts[i] = inputs[i].count;
+    weights[i] = counts[i] / static_cast<float>(positions_);
+  }
+  batch.input_counts = counts;
+  batch.step.items = {rows.first(rows_), weights};
+  batch.step.exchange = &vectors_;
+  batch.step.all_positions = static_cast<std::size_t>(positions_);
+}
+
+void ItemExchange::share_inputs(std::span<const Input> mine, StepArena& arena) {
+  const std::span<Input> all = gather_all<Input>(ranks_, mine, arena);
+  std::ranges::sort(all, {}, &Input::place);
+  const auto weights = arena.take<float>(all.size());
+  const auto places = arena.take<std::int32_t>(all.size());
+  positions_ = 0;
+  std::size_t next = 0;  // of mine, which are in the same order; no two inputs share a place
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    weights[i] = all[i].count;
+    positions_ += double{all[i].count};
+    const bool here = next < mine.size() && mine[next].place == all[i].place;
+    places[i] = here ? static_cast<std::int32_t>(next++) : -1;
+  }
+  inputs_.weights = weights;
+  inputs_.mine = places;
+}
+
+MatrixView<float> ItemExchange::fetch(MatrixView<float> computed, StepArena& arena) const {
+  const MatrixView<float> answers = arena.matrix(computed_.size(), computed.cols);
+  gather_rows(computed, computed_, answers);
+  const auto received = exchange_rows(ranks_, answers, answered_, asked_, arena);
+  const MatrixView<float> vectors = arena.matrix(at_.size(), computed.cols);
+  gather_rows(received, at_, vectors);
+  return vectors;
+}
+
+MatrixView<float> ItemExchange::give_back(MatrixView<float> gradients, StepArena& arena) const {
+  const MatrixView<float> sorted = arena.matrix(by_rank_.size(), gradients.cols);
+  gather_rows(gradients, by_rank_, sorted);
+  const auto received = exchange_rows(ranks_, sorted, asked_, answered_, arena);
+  const MatrixView<float> sums = arena.zeros(rows_, gradients.cols);
+  scatter_add_rows(received, computed_, sums);
+  return sums;
+}
+
+}  // namespace tessera

@@ -1,0 +1,48 @@
+#pragma once
+#include "train/batch.h"
+#include "train/training_share.h"
+
+namespace tessera {
+
+/// The items of a step over several ranks: each rank has positions of its own users, asks the ranks
+/// that hold their items for the vectors, and sends them the gradients. An item is computed once
+/// however many ranks refer to it (Naumov et al. 2019 share embedding tables out in this way).
+class ItemExchange {
+ public:
+  /// A catalogue of `items`. The ranks must outlive it.
+  ItemExchange(const Ranks& ranks, std::size_t items);
+
+  /// Finds out what this rank computes for whom: makes the items of the rank's batch those of its
+  /// own tables, by row, with the counts of all ranks. `places` [sequences] are those of the rank's
+  /// sequences in the batch of all ranks, which orders the inputs as a process alone would.
+  void plan(TrainingBatch& batch, std::span<const std::int32_t> places, std::size_t max_length,
+            StepArena& arena);
+  /// The inputs of all ranks, as the codebooks see them.
+  const SharedRows& inputs() const { return inputs_; }
+
+ private:
+  struct Input {         // of a step
+    std::int32_t place;  // where it occurs first
+    std::int32_t row;
+    float count;
+  };
+  MatrixView<float> fetch(MatrixView<float> computed, StepArena& arena) const;
+  MatrixView<float> give_back(MatrixView<float> gradients, StepArena& arena) const;
+  void share_inputs(std::span<const Input> mine, StepArena& arena);
+
+  const Ranks& ranks_;
+  VectorExchange vectors_;
+  SharedRows inputs_;
+  double positions_ = 0;
+  std::vector<std::int32_t> index_;   // of a row among those of the step …
+  std::vector<std::uint64_t> stamp_;  // … if its stamp is the step's
+  std::uint64_t step_ = 0;
+  // Of the step, in its arena. By rank: how many items this rank asks it for, and is asked for.
+  std::span<std::size_t> asked_, answered_;
+  std::span<std::int32_t> by_rank_;   // the places of what is asked, rank by rank …
+  std::span<std::int32_t> at_;        // … and where each place went
+  std::span<std::int32_t> computed_;  // index of what is answered, rank by rank
+  std::size_t rows_ = 0;              // computed here
+};
+
+}  // namespace tessera

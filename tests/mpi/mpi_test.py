@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Training under mpirun: mpi_test.py PROGRAM. KILLS=20 kills a rank that often (default 2).
+
+Skipped (77) where there is no mpirun, or the program was built without MPI."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PROGRAM = sys.argv[1]
+KILLS = int(os.environ.get("KILLS", "2"))
+MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none"]
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                   OMP_WAIT_POLICY="passive", PRTE_ALLOW_RUN_AS_ROOT="1",
+                   PRTE_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+SETTINGS = ("codebook_size=16 semantic_dims=16 hidden=16 feed_forward=32 max_length=8 "
+            "batch_users=32 dropout=0 epochs=4 patience=100").split()
+CLOSE = 1e-4
+
+
+def command(ranks, *words):
+    train = [PROGRAM, "--threads", "1", *words]
+    return train if ranks == 1 else [*MPIRUN, "-n", str(ranks), *train]
+
+
+def start(ranks, *words):
+    return subprocess.Popen(command(ranks, *words), env=ENVIRONMENT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def run(ranks, *words):
+    done = start(ranks, *words)
+    out, err = done.communicate(timeout=300)
+    return done.returncode, out, err
+
+
+def must(ranks, *words):
+    code, out, err = run(ranks, *words)
+    assert code == 0, f"{words}: exit {code}\n{out}\n{err}"
+    return out
+
+
+def train(data, out, *more):
+    return ["train", "--data", data, "--out", out, *more]
+
+
+def settings(*more):
+    return [word for setting in [*SETTINGS, *more] for word in ("--set", setting)]
+
+
+def epochs(model):
+    with open(model + "/training.jsonl") as file:
+        return [json.loads(line) for line in file]
+
+
+def expect_same_losses(model, other, tolerance):
+    a, b = epochs(model), epochs(other)
+    assert len(a) == len(b), (len(a), len(b))
+    for mine, theirs in zip(a, b):
+        apart = abs(mine["loss"]["total"] - theirs["loss"]["total"])
+        assert apart <= tolerance, f"epoch {mine['epoch']}: losses {apart} apart"
+
+
+def does_not_need_mpi():
+    needed = subprocess.run(["ldd", PROGRAM], capture_output=True, text=True, check=True).stdout
+    assert "libmpi" not in needed, needed
+
+
+def equals_one_process(data, folder):
+    must(1, *train(data, folder + "/one", *settings()))
+    for ranks in 2, 3:
+        out = must(ranks, *train(data, f"{folder}/{ranks}", *settings(), "--json"))
+        assert out.count("best_epoch") == 1, out  # rank 0 alone speaks
+        expect_same_losses(folder + "/one", f"{folder}/{ranks}", CLOSE)
+    result = must(1, "evaluate", "--model", folder + "/2", "--data", data)
+    assert "HR@10" in result, result
+
+
+def one_error_is_one_line(folder):
+    code, _, err = run(2, *train(folder + "/nowhere", folder + "/x"))
+    lines = [line for line in err.splitlines() if line.startswith("tessera train:")]
+    assert code == 1 and len(lines) == 1 and "nowhere" in lines[0], (code, err)
+
+
+def ranks_of(job):
+    """The processes that mpirun has started."""
+    children = subprocess.run(["pgrep", "-P", str(job.pid)], capture_output=True, text=True).stdout
+    return [int(child) for child in children.split()]
+
+
+def alive(process):
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def survives_kills(data, folder):
+    """A rank is killed at a random moment; the job ends, and the checkpoint resumes."""
+    seed = int(os.environ.get("SEED", time.time()))
+    print(f"killing {KILLS} ranks, SEED={seed}", flush=True)
+    chance = random.Random(seed)
+    long = settings("epochs=25", "batch_users=8")
+    must(1, *train(data, folder + "/unbroken", *long))
+    model = folder + "/killed"
+    slowest = 0.0
+    kills = 0
+    while kills < KILLS:
+        if os.path.exists(model + "/checkpoint.safetensors"):
+            job = start(chance.choice([2, 3]), *train(data, model, "--resume"))
+        else:
+            job = start(2, *train(data, model, *long))
+        moment = time.monotonic() + chance.uniform(0.2, 3.0)
+        while time.monotonic() < moment and job.poll() is None:
+            time.sleep(0.01)
+        victims = ranks_of(job)
+        if job.poll() is None and victims:
+            victim = chance.choice(victims)
+            os.kill(victim, signal.SIGKILL)
+            kills += 1
+            killed = time.monotonic()
+            out, err = job.communicate(timeout=60)
+            slowest = max(slowest, time.monotonic() - killed)
+            finished = "trained in" in out
+            assert job.returncode != 0 or finished, (job.returncode, out, err)
+            assert finished or "signal 9" in err or "exited" in err, err
+            assert not any(alive(victim) for victim in victims), "a rank outlived the job"
+        else:
+            out, err = job.communicate(timeout=60)
+            assert job.returncode == 0, err
+        if job.returncode == 0:  # it was through before it was killed: once more from the start
+            shutil.rmtree(model)
+    if os.path.exists(model + "/checkpoint.safetensors"):
+        must(1, *train(data, model, "--resume"))
+    else:
+        must(2, *train(data, model, *long))
+    expect_same_losses(folder + "/unbroken", model, 100 * CLOSE)  # by now of many epochs
+    must(1, "evaluate", "--model", model, "--data", data)
+    print(f"every checkpoint resumed; the slowest job ended {slowest:.1f} s after its rank")
+
+
+def main():
+    if shutil.which("mpirun") is None:
+        sys.exit(77)
+    if not os.path.exists(os.path.join(os.path.dirname(PROGRAM), "tessera-mpi.so")):
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as folder:
+        data = folder + "/shop"
+        must(1, "simulate", "--users", "300", "--items", "150", "--seed", "3", "--out", data)
+        must(1, "embed", "--dims", "32", "--data", data)
+        does_not_need_mpi()
+        equals_one_process(data, folder)
+        one_error_is_one_line(folder)
+        survives_kills(data, folder)
+
+
+if __name__ == "__main__":
+    main()

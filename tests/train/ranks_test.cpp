@@ -1,0 +1,176 @@
+// Training by several ranks, which are threads here: the same as by one process.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <nlohmann/json.hpp>
+
+#include "data/embed.h"
+#include "data/parts.h"
+#include "data/simulate.h"
+#include "testing/temp_directory.h"
+#include "testing/thread_ranks.h"
+#include "train/shared_state.h"
+#include "train/trainer.h"
+
+namespace tessera {
+namespace {
+
+using testing::run_as_ranks;
+
+constexpr double kSame = 1e-4;
+
+class RanksTest : public ::testing::Test {
+ protected:
+  RanksTest() {
+    write_dataset(shop(), simulate_shop({.users = 150, .items = 80, .seed = 3}));
+    embed_by_text(shop(), {.dims = 16});
+  }
+  fs::path shop() const { return directory.path() / "shop"; }
+  TrainOptions options(const std::string& bundle) const {
+    TrainOptions options;
+    options.data_directory = shop();
+    options.bundle = directory.path() / bundle;
+    options.settings.codebook_size = 8;
+    options.settings.batch_users = 16;
+    options.settings.epochs = 3;
+    options.settings.dropout = 0.0;
+    return options;
+  }
+  /// Trains with several ranks; every rank must come to the same.
+  TrainResult train_by(std::size_t ranks, const TrainOptions& options) const {
+    if (ranks == 1) return train(options);
+    std::vector<TrainResult> results(ranks);
+    run_as_ranks(ranks, [&](const Ranks& one) {
+      TrainOptions own = options;
+      own.ranks = one;
+      results[one.rank] = train(own);
+    });
+    for (const TrainResult& result : results) {
+      EXPECT_EQ(result.finished, results[0].finished);
+      EXPECT_EQ(result.epochs, results[0].epochs);
+      EXPECT_EQ(result.best.mrr, results[0].best.mrr);
+    }
+    return results[0];
+  }
+  /// The mean loss after each of so many steps.
+  std::vector<double> losses(std::size_t ranks, TrainOptions options,
+                             std::size_t at_most = 1000) const {
+    std::vector<double> losses;
+    std::atomic<std::size_t> steps = 0;
+    options.on_step = [&](const StepReport& report) {
+      losses.push_back(report.loss);
+      ++steps;
+    };
+    options.interrupted = [&, at_most] { return steps >= at_most; };
+    train_by(ranks, options);
+    return losses;
+  }
+  testing::TempDirectory directory;
+};
+
+void expect_near(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], tolerance) << i;
+}
+
+TEST_F(RanksTest, TrainAlongTheSameLossesAsOneProcess) {
+  for (const char* what : {"tokens=unified", "tokens=id", "objective=softmax"}) {
+    TrainOptions run = options("one");
+    apply_setting(run.settings, what);
+    run.settings.epochs = 1;
+    const std::vector<double> one = losses(1, run);
+    ASSERT_EQ(one.size(), 10U);
+    for (const std::size_t ranks : {2, 3}) {
+      run.bundle = directory.path() / std::to_string(ranks);
+      expect_near(losses(ranks, run), one, kSame);
+    }
+  }
+}
+
+// Batches of one user: all ranks but one have nothing to add.
+TEST_F(RanksTest, ARankWithoutUsersInABatchDoesItsPartOfTheItems) {
+  TrainOptions run = options("one");
+  run.settings.batch_users = 1;
+  const std::vector<double> one = losses(1, run, 8);
+  run.bundle = directory.path() / "three";
+  expect_near(losses(3, run, 8), one, kSame);
+}
+
+TEST_F(RanksTest, WriteTheBundleThatOneProcessWrites) {
+  train_by(1, options("one"));
+  train_by(2, options("two"));
+  const Bundle one = read_bundle(directory.path() / "one");
+  const Bundle two = read_bundle(directory.path() / "two");
+  ASSERT_EQ(one.items.size(), two.items.size());
+  for (std::size_t i = 0; i < one.items.size(); ++i) EXPECT_EQ(one.items[i].id, two.items[i].id);
+  const auto a = one.catalogue.vectors.span();
+  const auto b = two.catalogue.vectors.span();
+  ASSERT_EQ(a.size(), b.size());
+  std::size_t far = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) far += std::abs(a[i] - b[i]) > 0.02F ? 1 : 0;
+  EXPECT_LT(far, a.size() / 50) << "but for an item whose code was a close call";
+  EXPECT_TRUE(fs::exists(directory.path() / "two" / kTextEncoderFile));
+}
+
+// Broken off anywhere and gone on with by other numbers of ranks.
+TEST_F(RanksTest, ResumeWithAnotherNumberOfRanks) {
+  const std::vector<double> unbroken = losses(1, options("unbroken"));
+  TrainOptions broken = options("broken");
+  std::vector<double> all;
+  std::atomic<std::size_t> steps = 0;
+  broken.on_step = [&](const StepReport& report) {
+    all.push_back(report.loss);
+    ++steps;
+  };
+  for (const std::size_t ranks : {2, 3, 1, 2}) {
+    const std::size_t stop_at = broken.resume && ranks == 2 ? unbroken.size() + 1 : steps + 7;
+    broken.interrupted = [&steps, stop_at] { return steps >= stop_at; };
+    const TrainResult result = train_by(ranks, broken);
+    EXPECT_EQ(result.finished, all.size() == unbroken.size());
+    broken.resume = true;
+  }
+  expect_near(all, unbroken, kSame);
+}
+
+TEST_F(RanksTest, AStateSharedOutAndPutTogetherIsTheSame) {
+  const Dataset data = read_dataset(shop());
+  Settings settings = options("").settings;
+  TrainingState state = initial_state(settings, data, 16);
+  state.epoch = 2;
+  state.loss_sums = {1.0, 2.0};
+  float next = 0.0F;
+  visit_matrices(state, [&](Matrix& matrix, bool) {
+    for (float& value : matrix.span()) value = ++next;
+  });
+  const fs::path before = directory.path() / "before";
+  const fs::path after = directory.path() / "after";
+  write_checkpoint(before, state);
+  run_as_ranks(3, [&](const Ranks& ranks) {
+    TrainingState own = ranks.first() ? std::move(state) : TrainingState();
+    share_out(ranks, own);
+    EXPECT_EQ(own.model.items(), ranks.rank == 2 ? 26U : 27U);
+    auto whole = whole_state(ranks, own, data.items.size());
+    EXPECT_EQ(whole.has_value(), ranks.first());
+    if (whole) write_checkpoint(after, *whole);
+  });
+  EXPECT_EQ(read_file(before), read_file(after));
+}
+
+TEST_F(RanksTest, EveryUserIsInOnePart) {
+  const Dataset data = read_dataset(shop());
+  std::vector<int> met(data.users(), 0);
+  for (std::size_t part = 0; part < 4; ++part) {
+    const DatasetPart own = part_of(data, part, 4);
+    for (std::size_t u = 0; u < own.users.size(); ++u) {
+      const auto number = static_cast<std::size_t>(own.users[u]);
+      ++met[number];
+      EXPECT_EQ(own.data.user_ids[u], data.user_ids[number]);
+      EXPECT_TRUE(std::ranges::equal(own.data.history(u), data.history(number)));
+    }
+    EXPECT_GT(own.users.size(), 15U);
+  }
+  EXPECT_EQ(std::ranges::count(met, 1), static_cast<long>(met.size()));
+}
+
+}  // namespace
+}  // namespace tessera
