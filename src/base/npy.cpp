@@ -9,6 +9,8 @@ namespace tessera {
 
 namespace {
 
+constexpr std::string_view kMagic = "\x93NUMPY";
+
 struct Header {
   std::string type;  // such as "<f4"
   std::vector<std::size_t> shape;
@@ -21,17 +23,17 @@ std::string_view after(std::string_view text, std::string_view key) {
 }
 
 /// Format: numpy.org, "NPY format", versions 1 to 3.
-Header parse(const std::string& content, const fs::path& path) {
+Header parse(std::string_view content, const fs::path& path) {
   const auto bad = [&](const char* what) {
     fail("{}: {}; write it with numpy.save from a C-ordered array", path.string(), what);
   };
-  if (!content.starts_with("\x93NUMPY") || content.size() < 12) bad("is not a .npy file");
+  if (!content.starts_with(kMagic) || content.size() < 12) bad("is not a .npy file");
   const bool wide = content[6] >= 2;
   std::uint32_t length = 0;
   std::memcpy(&length, content.data() + 8, wide ? 4 : 2);
   const std::size_t start = wide ? 12 : 10;
   if (content.size() < start + length) bad("is cut short");
-  const std::string_view text = std::string_view(content).substr(start, length);
+  const std::string_view text = content.substr(start, length);
   Header header;
   std::string_view type = after(text, "'descr': '");
   header.type = type.substr(0, type.find('\''));
@@ -49,11 +51,21 @@ Header parse(const std::string& content, const fs::path& path) {
     shape.remove_prefix(static_cast<std::size_t>(end - shape.data()));
     while (shape.starts_with(',') || shape.starts_with(' ')) shape.remove_prefix(1);
   }
-  header.body = std::string_view(content).substr(start + length);
+  header.body = content.substr(start + length);
   if (header.type.size() < 3) bad("has a damaged header");
   const std::size_t width = static_cast<std::size_t>(header.type[2] - '0');
   if (header.body.size() < count * width) bad("is cut short");
   return header;
+}
+
+// Rows are read where they lie, but for what has to be expanded first.
+MappedFile open_npy(const fs::path& path) {
+  if (fs::is_regular_file(path)) {
+    MappedFile file = map_file(path);
+    if (file.content.starts_with(kMagic)) return file;
+  }
+  const auto content = std::make_shared<const std::string>(read_file(path));
+  return {*content, content};
 }
 
 std::string head_of(const char* type, const std::string& shape) {
@@ -98,19 +110,24 @@ std::vector<T> read_integers(const fs::path& path) {
 
 }  // namespace
 
-Matrix read_npy(const fs::path& path) {
-  const std::string content = read_file(path);
-  const Header header = parse(content, path);
+Matrix read_npy(const fs::path& path, const RowSelection& rows) {
+  const MappedFile file = open_npy(path);
+  const Header header = parse(file.content, path);
   if (header.shape.empty() || header.shape.size() > 2)
     fail("{}: has {} dimensions, 2 are needed", path.string(), header.shape.size());
-  Matrix matrix(header.shape[0], header.shape.size() == 2 ? header.shape[1] : 1);
-  if (header.type == "<f4")
-    convert<float>(header.body, matrix.span());
-  else if (header.type == "<f8")
-    convert<double>(header.body, matrix.span());
-  else
+  const bool wide = header.type == "<f8";
+  if (!wide && header.type != "<f4")
     fail("{}: holds {}, float32 is needed; save array.astype('float32')", path.string(),
          header.type);
+  const std::size_t all = header.shape[0];
+  const std::size_t cols = header.shape.size() == 2 ? header.shape[1] : 1;
+  const std::size_t left = all > rows.first ? (all - rows.first + rows.step - 1) / rows.step : 0;
+  Matrix matrix(std::min(left, rows.count), cols);
+  const std::size_t row_bytes = cols * (wide ? sizeof(double) : sizeof(float));
+  for (std::size_t i = 0; i < matrix.rows(); ++i) {
+    const std::string_view row = header.body.substr((rows.first + i * rows.step) * row_bytes);
+    wide ? convert<double>(row, matrix.view().row(i)) : convert<float>(row, matrix.view().row(i));
+  }
   return matrix;
 }
 

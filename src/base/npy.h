@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/files.h"
@@ -7,9 +8,17 @@
 
 namespace tessera {
 
-/// A two-dimensional float32 (or float64, converted) .npy file, C order. A one-dimensional array
-/// reads as one column. Throws Error that names the file and what is wrong with it.
-Matrix read_npy(const fs::path& path);
+/// Some rows of a matrix: the first, every step-th after it, `count` of them at most.
+struct RowSelection {
+  std::size_t first = 0;
+  std::size_t step = 1;
+  std::size_t count = std::numeric_limits<std::size_t>::max();
+};
+
+/// A two-dimensional float32 (or float64, converted) .npy file, C order; of it the rows selected,
+/// and no others come into memory. A one-dimensional array reads as one column. Throws Error that
+/// names the file and what is wrong with it.
+Matrix read_npy(const fs::path& path, const RowSelection& rows = {});
 void write_npy(const fs::path& path, MatrixView<const float> matrix);
 
 /// A float32 .npy file [rows, cols] that is written some rows at a time; see FileWriter.

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
@@ -56,7 +57,8 @@ void with_launched_ranks(const std::function<void(const Ranks&)>& body) {
   } catch (const Error& error) {
     if (ranks.first()) throw;
     // If rank 0 fails too, it has said so and the launcher ends this rank within a moment.
-    std::this_thread::sleep_for(std::chrono::seconds(2));
+    std::signal(SIGTERM, SIG_DFL);
+    std::this_thread::sleep_for(std::chrono::seconds(5));
     fail("rank {}: {}", ranks.rank, error.what());
   }
   leave();

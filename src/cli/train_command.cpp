@@ -26,11 +26,14 @@ struct TrainArguments {
 constexpr const char* kFirstStage = "codes, ";
 
 void say_epoch(const EpochReport& report) {
-  fmt::print(
-      "{}epoch {:3}  loss {:.4f}  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}  {:.1f} + {:.1f} s{}\n",
-      report.first_stage ? kFirstStage : "", report.epoch, report.loss, report.validation.hr10,
-      report.validation.ndcg10, report.validation.mrr, report.train_seconds,
-      report.validation_seconds, report.best ? "  best" : "");
+  fmt::print("{}epoch {:3}  loss {:.4f}", report.first_stage ? kFirstStage : "", report.epoch,
+             report.loss);
+  if (report.validation.users > 0) {
+    fmt::print("  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}", report.validation.hr10,
+               report.validation.ndcg10, report.validation.mrr);
+  }
+  fmt::print("  {:.1f} + {:.1f} s{}\n", report.train_seconds, report.validation_seconds,
+             report.best ? "  best" : "");
   std::fflush(stdout);
 }
 

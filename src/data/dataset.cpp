@@ -272,31 +272,56 @@ Dataset read_dataset(const fs::path& directory) {
   return data;
 }
 
-Matrix read_embeddings(const fs::path& directory, std::size_t items) {
+Matrix read_embeddings(const fs::path& directory, std::size_t items, const RowSelection& rows) {
   const fs::path file = directory / kEmbeddingsFile;
   if (!fs::exists(file)) {
     fail("{}: missing: run 'tessera embed --data {}' first", file.string(), directory.string());
   }
-  Matrix embeddings = read_npy(file);
-  if (embeddings.rows() != items) {
-    fail("{}: {} rows for {} items: run 'tessera embed' again", file.string(), embeddings.rows(),
+  Matrix embeddings = read_npy(file, rows);
+  const std::size_t left =
+      items > rows.first ? (items - rows.first + rows.step - 1) / rows.step : 0;
+  if (embeddings.rows() != std::min(left, rows.count)) {
+    fail("{}: does not hold a row for each of {} items: run 'tessera embed' again", file.string(),
          items);
   }
   for (std::size_t i = 0; i < embeddings.size(); ++i) {
     if (!std::isfinite(embeddings.span()[i])) {
       fail("{}: row {} holds a value that is not finite: mend it or run 'tessera embed' again",
-           file.string(), i / embeddings.cols());
+           file.string(), rows.first + i / embeddings.cols() * rows.step);
     }
   }
   return embeddings;
 }
 
-std::string fingerprint(MatrixView<const float> embeddings) {
-  std::uint64_t digest = mix_bits(embeddings.rows) ^ mix_bits(embeddings.cols + 1);
-  for (std::size_t i = 0; i < embeddings.rows; ++i) {
-    for (const float x : embeddings.row(i)) {
+namespace {
+
+std::uint64_t digest_shape(std::size_t rows, std::size_t cols) {
+  return mix_bits(rows) ^ mix_bits(cols + 1);
+}
+
+std::uint64_t digest_values(std::uint64_t digest, MatrixView<const float> rows) {
+  for (std::size_t i = 0; i < rows.rows; ++i) {
+    for (const float x : rows.row(i)) {
       digest = mix_bits(digest ^ std::bit_cast<std::uint32_t>(x));
     }
+  }
+  return digest;
+}
+
+}  // namespace
+
+std::string fingerprint(MatrixView<const float> embeddings) {
+  const std::uint64_t shape = digest_shape(embeddings.rows, embeddings.cols);
+  return fmt::format("{:016x}", digest_values(shape, embeddings));
+}
+
+std::string embeddings_fingerprint(const fs::path& directory, std::size_t items) {
+  constexpr std::size_t kBlock = 4096;
+  std::uint64_t digest = 0;
+  for (std::size_t first = 0; first == 0 || first < items; first += kBlock) {
+    const Matrix block = read_embeddings(directory, items, {.first = first, .count = kBlock});
+    if (first == 0) digest = digest_shape(items, block.cols());
+    digest = digest_values(digest, block);
   }
   return fmt::format("{:016x}", digest);
 }

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/matrix.h"
+#include "base/npy.h"
 
 namespace tessera {
 
@@ -96,11 +97,14 @@ Dataset read_dataset(const fs::path& directory);
 /// Item embeddings in a dataset directory.
 inline constexpr const char* kEmbeddingsFile = "embeddings.npy";
 
-/// embeddings.npy of a dataset directory, [items, dims] by item number. Throws Error that says how
-/// to make it if missing; also when rows do not match the catalogue or a value is not finite.
-Matrix read_embeddings(const fs::path& directory, std::size_t items);
+/// embeddings.npy of a dataset directory, [items, dims] by item number; of it the rows selected.
+/// Throws Error that says how to make it if missing; also when rows do not match the catalogue or a
+/// value is not finite.
+Matrix read_embeddings(const fs::path& directory, std::size_t items, const RowSelection& rows = {});
 
 /// A digest of embeddings' shape and values.
 std::string fingerprint(MatrixView<const float> embeddings);
+/// The same of a dataset directory's, which are not held in memory. Errors as read_embeddings.
+std::string embeddings_fingerprint(const fs::path& directory, std::size_t items);
 
 }  // namespace tessera

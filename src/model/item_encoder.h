@@ -58,7 +58,9 @@ struct UnifiedItemEncoder {
   Cache forward(MatrixView<const float> text, const StepItems& step, StepArena& arena) const;
   /// From dvectors [distinct, width]: sets every gradient, those of the weighted reconstruction and
   /// commitment losses included, and returns these losses (unweighted).
-  ItemLosses backward(const Cache& cache, MatrixView<const float> dvectors, StepArena& arena);
+  /// `ready` hears of the decoder's before the encoder's are computed.
+  ItemLosses backward(const Cache& cache, MatrixView<const float> dvectors, StepArena& arena,
+                      const GradientsReady& ready = {});
 
  private:
   Mlp::Cache encode_text(MatrixView<const float> text, std::span<const std::int32_t> items,

@@ -269,7 +269,6 @@ Settings recipe(const std::string& name) {
     settings.codebook_size = 128;
     settings.encoder_hidden = "256";
     settings.collaborative_tokens = 32;
-    settings.text_events = 25.0;
     settings.id_dims = 4;
     settings.objective = "softmax";
     settings.negatives = 1024;

@@ -80,7 +80,7 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   }
   const std::size_t distinct_inputs = distinct;
   at = 0;
-  const std::uint64_t seed = random.next();
+  const std::uint64_t seed = shared_negatives_ == 0 ? random.next() : 0;
   for (const std::int32_t user : users) {
     const auto u = static_cast<std::size_t>(user);
     Random drawn(seed, {static_cast<std::uint64_t>(numbers_.empty() ? user : numbers_[u])});

@@ -28,7 +28,57 @@ MatrixView<float> exchange_rows(const Ranks& ranks, MatrixView<const float> from
   return into;
 }
 
+// The parts that belong to each rank of values in the order of ranks.
+template <class T>
+std::span<std::span<const T>> parts_by_rank(std::span<const T> sorted,
+                                            std::span<const std::size_t> counts, StepArena& arena) {
+  const auto parts = arena.take<std::span<const T>>(counts.size());
+  std::size_t at = 0;
+  for (std::size_t r = 0; r < counts.size(); at += counts[r++]) {
+    parts[r] = sorted.subspan(at, counts[r]);
+  }
+  return parts;
+}
+
 }  // namespace
+
+ItemsByRank by_rank(std::span<const std::int32_t> items, std::size_t ranks, StepArena& arena) {
+  ItemsByRank result{arena.take<std::size_t>(ranks), arena.take<std::int32_t>(items.size()),
+                     arena.take<std::int32_t>(items.size())};
+  const auto rank_of = [&](std::int32_t item) {
+    return rank_of_item(static_cast<std::size_t>(item), ranks);
+  };
+  std::ranges::fill(result.counts, 0);
+  for (const std::int32_t item : items) ++result.counts[rank_of(item)];
+  const auto next = arena.take<std::size_t>(ranks);
+  for (std::size_t r = 0, sum = 0; r < ranks; sum += result.counts[r++]) next[r] = sum;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::size_t to = next[rank_of(items[i])]++;
+    result.order[to] = static_cast<std::int32_t>(i);
+    result.at[i] = static_cast<std::int32_t>(to);
+  }
+  return result;
+}
+
+MatrixView<float> fetch_vectors(const Ranks& ranks, std::span<const std::int32_t> items,
+                                MatrixView<const float> own, StepArena& arena) {
+  const ItemsByRank sorted = by_rank(items, ranks.size, arena);
+  const auto rows = arena.take<std::int32_t>(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    rows[static_cast<std::size_t>(sorted.at[i])] =
+        static_cast<std::int32_t>(row_of_item(static_cast<std::size_t>(items[i]), ranks.size));
+  }
+  const auto asked = exchange_parts<std::int32_t>(
+      ranks, parts_by_rank<std::int32_t>(rows, sorted.counts, arena), arena);
+  const auto counts = arena.take<std::size_t>(ranks.size);
+  std::ranges::transform(asked.parts, counts.begin(), [](const auto& part) { return part.size(); });
+  const MatrixView<float> answers = arena.matrix(asked.all.size(), own.cols);
+  gather_rows(own, asked.all, answers);
+  const auto received = exchange_rows(ranks, answers, counts, sorted.counts, arena);
+  const MatrixView<float> vectors = arena.matrix(items.size(), own.cols);
+  gather_rows(received, sorted.at, vectors);
+  return vectors;
+}
 
 ItemExchange::ItemExchange(const Ranks& ranks, std::size_t items)
     : ranks_(ranks), index_(rows_of_rank(items, ranks.rank, ranks.size)), stamp_(index_.size(), 0) {
@@ -58,28 +108,17 @@ void ItemExchange::plan(TrainingBatch& batch, std::span<const std::int32_t> plac
     }
   }
 
-  asked_ = arena.take<std::size_t>(size);
-  std::ranges::fill(asked_, 0);
-  for (const std::int32_t item : items)
-    ++asked_[rank_of_item(static_cast<std::size_t>(item), size)];
-  const auto next = arena.take<std::size_t>(size);
-  for (std::size_t r = 0, sum = 0; r < size; sum += asked_[r++]) next[r] = sum;
+  asked_ = by_rank(items, size, arena);
   const std::span<Input> questions = arena.take<Input>(items.size());
-  by_rank_ = arena.take<std::int32_t>(items.size());
-  at_ = arena.take<std::int32_t>(items.size());
-  const auto parts = arena.take<std::span<const Input>>(size);
-  for (std::size_t r = 0; r < size; ++r) parts[r] = questions.subspan(next[r], asked_[r]);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto item = static_cast<std::size_t>(items[i]);
-    const std::size_t to = next[rank_of_item(item, size)]++;
     const bool input = i < batch.input_counts.size();
-    questions[to] = {input ? first_places[i] : -1,
-                     static_cast<std::int32_t>(row_of_item(item, size)),
-                     input ? batch.input_counts[i] : 0.0F};
-    by_rank_[to] = static_cast<std::int32_t>(i);
-    at_[i] = static_cast<std::int32_t>(to);
+    questions[static_cast<std::size_t>(asked_.at[i])] = {
+        input ? first_places[i] : -1,
+        static_cast<std::int32_t>(row_of_item(static_cast<std::size_t>(items[i]), size)),
+        input ? batch.input_counts[i] : 0.0F};
   }
-  const Received<Input> asked = exchange_parts<Input>(ranks_, parts, arena);
+  const Received<Input> asked =
+      exchange_parts<Input>(ranks_, parts_by_rank<Input>(questions, asked_.counts, arena), arena);
 
   // Inputs first, in their order over all ranks; then the others as they come.
   answered_ = arena.take<std::size_t>(size);
@@ -154,16 +193,16 @@ void ItemExchange::share_inputs(std::span<const Input> mine, StepArena& arena) {
 MatrixView<float> ItemExchange::fetch(MatrixView<float> computed, StepArena& arena) const {
   const MatrixView<float> answers = arena.matrix(computed_.size(), computed.cols);
   gather_rows(computed, computed_, answers);
-  const auto received = exchange_rows(ranks_, answers, answered_, asked_, arena);
-  const MatrixView<float> vectors = arena.matrix(at_.size(), computed.cols);
-  gather_rows(received, at_, vectors);
+  const auto received = exchange_rows(ranks_, answers, answered_, asked_.counts, arena);
+  const MatrixView<float> vectors = arena.matrix(asked_.at.size(), computed.cols);
+  gather_rows(received, asked_.at, vectors);
   return vectors;
 }
 
 MatrixView<float> ItemExchange::give_back(MatrixView<float> gradients, StepArena& arena) const {
-  const MatrixView<float> sorted = arena.matrix(by_rank_.size(), gradients.cols);
-  gather_rows(gradients, by_rank_, sorted);
-  const auto received = exchange_rows(ranks_, sorted, asked_, answered_, arena);
+  const MatrixView<float> sorted = arena.matrix(asked_.order.size(), gradients.cols);
+  gather_rows(gradients, asked_.order, sorted);
+  const auto received = exchange_rows(ranks_, sorted, asked_.counts, answered_, arena);
   const MatrixView<float> sums = arena.zeros(rows_, gradients.cols);
   scatter_add_rows(received, computed_, sums);
   return sums;

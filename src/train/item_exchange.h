@@ -4,6 +4,19 @@
 
 namespace tessera {
 
+/// Items in the order of the ranks that they belong to.
+struct ItemsByRank {
+  std::span<std::size_t> counts;  ///< [ranks]
+  std::span<std::int32_t> order;  ///< [items]: which of them comes where …
+  std::span<std::int32_t> at;     ///< [items]: … and where each of them came
+};
+ItemsByRank by_rank(std::span<const std::int32_t> items, std::size_t ranks, StepArena& arena);
+
+/// The vectors of items of the whole catalogue, [items, width], from the ranks that they belong to;
+/// `own` are this rank's, by row. To be called by all ranks, each with items of its own choice.
+MatrixView<float> fetch_vectors(const Ranks& ranks, std::span<const std::int32_t> items,
+                                MatrixView<const float> own, StepArena& arena);
+
 /// The items of a step over several ranks: each rank has positions of its own users, asks the ranks
 /// that hold their items for the vectors, and sends them the gradients. An item is computed once
 /// however many ranks refer to it (Naumov et al. 2019 share embedding tables out in this way).
@@ -37,10 +50,9 @@ class ItemExchange {
   std::vector<std::int32_t> index_;   // of a row among those of the step …
   std::vector<std::uint64_t> stamp_;  // … if its stamp is the step's
   std::uint64_t step_ = 0;
-  // Of the step, in its arena. By rank: how many items this rank asks it for, and is asked for.
-  std::span<std::size_t> asked_, answered_;
-  std::span<std::int32_t> by_rank_;   // the places of what is asked, rank by rank …
-  std::span<std::int32_t> at_;        // … and where each place went
+  // Of the step, in its arena.
+  ItemsByRank asked_;
+  std::span<std::size_t> answered_;   // how many items each rank asks for
   std::span<std::int32_t> computed_;  // index of what is answered, rank by rank
   std::size_t rows_ = 0;              // computed here
 };

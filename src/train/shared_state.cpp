@@ -50,16 +50,14 @@ void scatter_table(const Ranks& ranks, MatrixView<const T> whole, MatrixView<T> 
   ranks.exchange(out, in);
 }
 
-// The whole table from every rank's rows, on rank 0 or on all.
+// On rank 0 the whole table from every rank's rows.
 template <class T>
-void gather_table(const Ranks& ranks, MatrixView<T> own, bool on_all, MatrixView<T> whole,
-                  std::size_t items) {
+void gather_table(const Ranks& ranks, MatrixView<T> own, MatrixView<T> whole, std::size_t items) {
   std::vector<AlignedBuffer<T>> parts(ranks.size);
   auto out = nothing_from(ranks);
   auto in = nothing_to(ranks);
-  for (std::size_t r = 0; r < ranks.size; ++r) {
-    if (on_all || r == 0) out[r] = bytes_of(own);
-    if (!on_all && !ranks.first()) continue;
+  out[0] = bytes_of(own);
+  for (std::size_t r = 0; ranks.first() && r < ranks.size; ++r) {
     parts[r] = AlignedBuffer<T>(rows_of_rank(items, r, ranks.size) * own.cols);
     in[r] = std::as_writable_bytes(parts[r].span());
   }
@@ -90,12 +88,6 @@ std::vector<StateMatrix> matrices_of(TrainingState& state) {
 
 }  // namespace
 
-Matrix rank_rows(MatrixView<const float> whole, std::size_t rank, std::size_t ranks) {
-  Matrix own(rows_of_rank(whole.rows, rank, ranks), whole.cols);
-  take_rank_rows(whole, rank, ranks, own.span().data());
-  return own;
-}
-
 void share_out(const Ranks& ranks, TrainingState& state) {
   const std::string text =
       broadcast_text(ranks, ranks.first() ? dump_json(describe(state)) : std::string());
@@ -124,43 +116,47 @@ std::optional<TrainingState> whole_state(const Ranks& ranks, TrainingState& stat
   const std::vector<StateMatrix> to = whole ? matrices_of(*whole) : from;
   for (std::size_t i = 0; i < from.size(); ++i) {
     if (from[i].table) {
-      gather_table<float>(ranks, from[i].matrix->view(), false, *to[i].matrix, items);
+      gather_table<float>(ranks, from[i].matrix->view(), *to[i].matrix, items);
     } else if (whole) {
       *to[i].matrix = from[i].matrix->clone();
     }
   }
-  gather_table<std::int32_t>(ranks, codes_of(state.model), false,
+  gather_table<std::int32_t>(ranks, codes_of(state.model),
                              codes_of(whole ? whole->model : state.model), items);
   return whole;
 }
 
-WholeModel whole_model(const Ranks& ranks, Recommender& model, MatrixView<const float> text,
-                       std::size_t items) {
-  WholeModel whole{Recommender(model.settings, items, model.item_encoder.text_dims()), {}};
+std::optional<WholeModel> whole_model(const Ranks& ranks, Recommender& model, Catalogue& own,
+                                      std::size_t items) {
+  Recommender whole;
+  if (ranks.first()) {
+    whole = Recommender(model.settings, items, model.item_encoder.text_dims());
+  }
   const ParameterList from = model.parameters();
-  const ParameterList to = whole.model.parameters();
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    to[i]->keep_value_alone();
+  const ParameterList to = ranks.first() ? whole.parameters() : from;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (ranks.first()) to[i]->keep_value_alone();
     if (from[i]->is_table()) {
-      gather_table<float>(ranks, from[i]->value, true, to[i]->value, items);
-    } else {
+      gather_table<float>(ranks, from[i]->value, to[i]->value, items);
+    } else if (ranks.first()) {
       to[i]->value = from[i]->value.clone();
     }
   }
-  UnifiedItemEncoder& encoder = whole.model.item_encoder;
+  std::vector<std::int32_t> codes(ranks.first() ? items * own.levels : 0);
+  gather_table<std::int32_t>(ranks, {own.codes.data(), model.items(), own.levels},
+                             {codes.data(), items, own.levels}, items);
+  gather_table<std::int32_t>(ranks, codes_of(model), codes_of(ranks.first() ? whole : model),
+                             items);
+  if (!ranks.first()) return std::nullopt;
+  UnifiedItemEncoder& encoder = whole.item_encoder;
   auto& levels = encoder.quantizer.levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {
     levels[l].codebook = model.item_encoder.quantizer.levels[l].codebook.clone();
   }
   encoder.collaborative.centres = model.item_encoder.collaborative.centres.clone();
   encoder.collaborative.text_map = model.item_encoder.collaborative.text_map.clone();
-  gather_table<std::int32_t>(ranks, codes_of(model), true, codes_of(whole.model), items);
-  Catalogue own = encode_catalogue(model, text);
-  std::vector<std::int32_t> codes(items * own.levels);
-  gather_table<std::int32_t>(ranks, {own.codes.data(), model.items(), own.levels}, true,
-                             {codes.data(), items, own.levels}, items);
-  whole.catalogue = catalogue_of_codes(whole.model, std::move(codes));
-  return whole;
+  Catalogue catalogue = catalogue_of_codes(whole, std::move(codes));
+  return WholeModel{std::move(whole), std::move(catalogue)};
 }
 
 }  // namespace tessera

@@ -7,9 +7,6 @@
 
 namespace tessera {
 
-/// The rows of a table of the whole catalogue that belong to a rank (rank_of_item).
-Matrix rank_rows(MatrixView<const float> whole, std::size_t rank, std::size_t ranks);
-
 /// From rank 0's whole state to every rank's own: dense parts alike on all, of tables the rank's
 /// rows. What the states of other ranks were is lost.
 void share_out(const Ranks& ranks, TrainingState& state);
@@ -18,13 +15,13 @@ void share_out(const Ranks& ranks, TrainingState& state);
 std::optional<TrainingState> whole_state(const Ranks& ranks, TrainingState& state,
                                          std::size_t items);
 
-/// On every rank the model of the whole catalogue, to be read alone, and its catalogue. `text` and
-/// the tables of `model` are the rank's own.
+/// On rank 0 the model of the whole catalogue, to be read alone, and its catalogue; nothing on the
+/// others. The tables of `model` and the catalogue `own` are the rank's.
 struct WholeModel {
   Recommender model;
   Catalogue catalogue;
 };
-WholeModel whole_model(const Ranks& ranks, Recommender& model, MatrixView<const float> text,
-                       std::size_t items);
+std::optional<WholeModel> whole_model(const Ranks& ranks, Recommender& model, Catalogue& own,
+                                      std::size_t items);
 
 }  // namespace tessera

@@ -9,6 +9,7 @@
 #include "data/parts.h"
 #include "text/text_encoder_file.h"
 #include "train/shared_state.h"
+#include "train/shared_validation.h"
 #include "train/stepper.h"
 #include "train/validation.h"
 
@@ -96,59 +97,65 @@ void keep_text_encoder(const Run& run) {
   }
 }
 
-// Validates; keeps the best as the bundle.
-EpochReport validate_epoch(Run& run, const Recommender& model, const Catalogue& catalogue) {
-  TrainingState& state = run.state;
-  EpochReport report;
-  report.epoch = state.epoch + 1;
-  report.epochs = run.settings().epochs;
-  report.first_stage = run.options.first_stage;
-  report.validation = validate(model, catalogue, run.data, run.negatives, run.share);
-  report.best = state.best.users == 0 ||
-                selected(run.settings(), report.validation) > selected(run.settings(), state.best);
-  if (!report.best) return report;
-  const bool first = state.best.users == 0;
-  state.best = report.validation;
-  state.best_epoch = state.epoch;
-  if (!run.ranks().first()) return report;
-  if (first) keep_text_encoder(run);
+// Keeps the model as the bundle.
+void keep_best(const Run& run, const Recommender& model, const Catalogue& catalogue,
+               const EpochReport& report) {
+  if (run.state.best.users == 0) keep_text_encoder(run);
   write_bundle(run.options.bundle, model, catalogue, run.data.items,
                {{"data",
                  {{"name", run.data.name},
                   {"directory", fs::absolute(run.options.data_directory).string()},
-                  {"fingerprint", state.fingerprint},
+                  {"fingerprint", run.state.fingerprint},
                   {"simulated", run.data.simulated}}},
                 {"epoch", report.epoch},
                 {"validation", to_json(report.validation)}});
-  return report;
+}
+
+// Validates, and keeps the model if it is the best so far.
+void validate_epoch(Run& run, EpochReport& report) {
+  TrainingState& state = run.state;
+  const bool alone = run.ranks().alone();
+  const Stopwatch watch;
+  run.stepper.settle();
+  Catalogue catalogue = encode_catalogue(state.model, run.text);
+  report.validation =
+      alone ? validate(state.model, catalogue, run.data, run.negatives)
+            : validate_shared(state.model, catalogue, run.data, run.negatives, run.share);
+  report.validation_seconds = watch.seconds();
+  report.best = state.best.users == 0 ||
+                selected(run.settings(), report.validation) > selected(run.settings(), state.best);
+  if (!report.best) return;
+  if (alone) {
+    keep_best(run, state.model, catalogue, report);
+  } else if (const auto whole =
+                 whole_model(run.ranks(), state.model, catalogue, run.data.items.size())) {
+    keep_best(run, whole->model, whole->catalogue, report);
+  }
+  state.best = report.validation;
+  state.best_epoch = state.epoch;
 }
 
 // Validates, logs, keeps the best; moves the state to the next epoch.
 void close_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
-  const Traffic traffic = run.traffic;
-  const Stopwatch watch;
-  run.stepper.settle();
+  const bool alone = run.ranks().alone();
   EpochReport report;
-  if (run.ranks().alone()) {
-    report = validate_epoch(run, state.model, encode_catalogue(state.model, run.text));
-  } else {
-    const WholeModel whole = whole_model(run.ranks(), state.model, run.text, run.data.items.size());
-    report = validate_epoch(run, whole.model, whole.catalogue);
-  }
+  report.epoch = state.epoch + 1;
+  report.epochs = run.settings().epochs;
+  report.first_stage = run.options.first_stage;
   report.loss = state.loss_sums[0] / static_cast<double>(steps);
   report.train_seconds = state.epoch_seconds;
-  report.validation_seconds = watch.seconds();
-  Json line = {
-      {"epoch", report.epoch},
-      {"loss", loss_json(state.loss_sums, steps)},
-      {"validation", to_json(report.validation)},
-      {"seconds", {{"train", report.train_seconds}, {"validation", report.validation_seconds}}}};
-  if (!run.ranks().alone()) {
-    line["ranks"] = run.ranks().size;
-    line["seconds"]["exchange"] = traffic.seconds;
-    line["sent_bytes"] = traffic.bytes;
+  Json line = {{"epoch", report.epoch}, {"loss", loss_json(state.loss_sums, steps)}};
+  if (!alone) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
+  Json seconds = {{"train", report.train_seconds}};
+  if (!alone) seconds["exchange"] = run.traffic.seconds;
+  // Of the first stage the table is wanted that it ends with.
+  if (!report.first_stage || report.epoch == report.epochs) {
+    validate_epoch(run, report);
+    line["validation"] = to_json(report.validation);
+    seconds["validation"] = report.validation_seconds;
   }
+  line["seconds"] = seconds;
   state.log += line.dump() + "\n";
   state.total_seconds += report.train_seconds + report.validation_seconds;
   if (run.ranks().first()) write_file(run.options.bundle / "training.jsonl", state.log);
@@ -181,23 +188,13 @@ bool of_first(const Ranks& ranks, bool value) {
   return value;
 }
 
-// What a rank trains on of the data that all of them read.
-struct OwnData {
-  DatasetPart part;
-  Negatives negatives;
-  Matrix text;
-};
-
-OwnData take_share(const Ranks& ranks, const Dataset& data, const Negatives& negatives,
-                   MatrixView<const float> text) {
-  OwnData own;
-  own.part = part_of(data, ranks.rank, ranks.size);
-  own.negatives.per_user = negatives.per_user;
-  for (std::size_t i = 0; negatives.per_user > 0 && i < own.part.users.size(); ++i) {
-    const auto of = negatives.of(static_cast<std::size_t>(own.part.users[i]));
-    own.negatives.items.insert(own.negatives.items.end(), of.begin(), of.end());
+// What a rank ranks its own users' targets among, of the negatives of all.
+Negatives own_negatives(const Negatives& negatives, std::span<const std::int32_t> users) {
+  Negatives own{negatives.per_user, {}};
+  for (std::size_t i = 0; negatives.per_user > 0 && i < users.size(); ++i) {
+    const auto of = negatives.of(static_cast<std::size_t>(users[i]));
+    own.items.insert(own.items.end(), of.begin(), of.end());
   }
-  if (text.rows > 0) own.text = rank_rows(text, ranks.rank, ranks.size);
   return own;
 }
 
@@ -214,8 +211,11 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Settings
   const TrainResult result = train(first);
   if (!result.finished || !options.ranks.first()) return result;
   Bundle found = read_bundle(first.bundle);
+  Matrix all_text;
+  if (!options.ranks.alone()) all_text = read_embeddings(options.data_directory, data.items.size());
   state.model.item_encoder.collaborative.fit(data, std::move(found.model.item_encoder.ids.value),
-                                             text, settings.text_events, settings.seed);
+                                             options.ranks.alone() ? text : all_text,
+                                             settings.text_events, settings.seed);
   state.codes_found = true;
   state.total_seconds = result.seconds;
   // Its settings and its log stay; the table is as large as all that it was to replace.
@@ -231,15 +231,24 @@ TrainResult train(const TrainOptions& options) {
   Traffic traffic;
   const Ranks ranks = options.ranks.alone() ? options.ranks : counted(options.ranks, traffic);
   Dataset data = read_dataset(options.data_directory);
+  for (CatalogueItem& item : data.items) item.text = {};  // embedded by now
   const std::string digest = fingerprint(data);
   std::optional<TrainingState> resumed;
   if (options.resume && ranks.first()) {
     resumed = read_checkpoint(options.bundle / kCheckpointFile, digest);
   }
   const Settings settings = of_first(ranks, resumed ? resumed->model.settings : options.settings);
-  Matrix text;
-  if (settings.has_semantics()) text = read_embeddings(options.data_directory, data.items.size());
-  const std::string text_digest = fingerprint(text.view());
+  Matrix text;  // of the rank's own items
+  std::string text_digest = fingerprint(text.view());
+  if (settings.has_semantics()) {
+    const fs::path& directory = options.data_directory;
+    const std::size_t items = data.items.size();
+    text = read_embeddings(directory, items, {.first = ranks.rank, .step = ranks.size});
+    if (ranks.first()) {
+      text_digest =
+          ranks.alone() ? fingerprint(text.view()) : embeddings_fingerprint(directory, items);
+    }
+  }
   if (resumed && resumed->text_fingerprint != text_digest) {
     fail(
         "{}: these are not the embeddings of the checkpoint: embed as before, or train without "
@@ -264,12 +273,10 @@ TrainResult train(const TrainOptions& options) {
   TrainingShare share{&ranks, {}};
   DatasetPart part;
   if (!ranks.alone()) {
-    OwnData own = take_share(ranks, data, negatives, text);
-    part = std::move(own.part);
+    part = part_of(data, ranks.rank, ranks.size);
     share.users = part.users;
     data = std::move(part.data);
-    negatives = std::move(own.negatives);
-    text = std::move(own.text);
+    negatives = own_negatives(negatives, part.users);
   }
   traffic = {};  // of epochs alone
   Run run{options, data, text, negatives, state, share, traffic, Stepper(state, data, text, share)};

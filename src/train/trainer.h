@@ -22,7 +22,7 @@ struct EpochReport {
   std::size_t epoch = 0;   ///< from 1
   std::size_t epochs = 0;  ///< at most
   double loss = 0;         ///< mean total loss of its steps
-  Metrics validation;
+  Metrics validation;      ///< of the first stage: at its last epoch alone
   double train_seconds = 0;
   double validation_seconds = 0;
   bool best = false;         ///< better than all before: the bundle holds this epoch now
@@ -56,7 +56,7 @@ inline constexpr const char* kCollaborativeStage = "collaborative";
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
-/// kCollaborativeStage, whose best table gives the codes. Of several ranks the first alone writes,
+/// kCollaborativeStage, whose last table gives the codes. Of several ranks the first alone writes,
 /// reads checkpoints and reports; a run may be resumed by another number of them.
 TrainResult train(const TrainOptions& options);
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "data/embed.h"
 #include "data/parts.h"
@@ -10,7 +11,9 @@
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
 #include "train/shared_state.h"
+#include "train/shared_validation.h"
 #include "train/trainer.h"
+#include "train/validation.h"
 
 namespace tessera {
 namespace {
@@ -112,6 +115,18 @@ TEST_F(RanksTest, WriteTheBundleThatOneProcessWrites) {
   EXPECT_TRUE(fs::exists(directory.path() / "two" / kTextEncoderFile));
 }
 
+// The first stage drops out by rank, so that the codes are others than one process's.
+TEST_F(RanksTest, TrainBothStagesTogether) {
+  TrainOptions run = options("two");
+  run.settings.collaborative_tokens = 4;
+  run.settings.collaborative_epochs = 2;
+  EXPECT_TRUE(train_by(2, run).finished);
+  const Bundle bundle = read_bundle(run.bundle);
+  EXPECT_EQ(bundle.catalogue.levels, run.settings.codes());
+  EXPECT_EQ(bundle.items.size(), 80U);
+  EXPECT_TRUE(fs::exists(run.bundle / kCollaborativeStage / "training.jsonl"));
+}
+
 // Broken off anywhere and gone on with by other numbers of ranks.
 TEST_F(RanksTest, ResumeWithAnotherNumberOfRanks) {
   const std::vector<double> unbroken = losses(1, options("unbroken"));
@@ -154,6 +169,50 @@ TEST_F(RanksTest, AStateSharedOutAndPutTogetherIsTheSame) {
     if (whole) write_checkpoint(after, *whole);
   });
   EXPECT_EQ(read_file(before), read_file(after));
+}
+
+// Semantic tokens alone make items collide: equal scores must stay equal over ranks.
+TEST_F(RanksTest, ValidateAsOneProcess) {
+  const Dataset data = read_dataset(shop());
+  const Negatives negatives = draw_negatives(data, 7, 20);
+  for (const char* tokens : {"unified", "semantic"}) {
+    TrainOptions run = options(tokens);
+    run.settings.tokens = tokens;
+    run.settings.epochs = 1;
+    train(run);
+    Bundle bundle = read_bundle(run.bundle);
+    Matrix vectors(data.items.size(), bundle.catalogue.vectors.cols());
+    for (std::size_t i = 0; i < data.items.size(); ++i) {
+      std::ranges::copy(
+          bundle.catalogue.vectors.view().row(static_cast<std::size_t>(bundle.catalogue.rows[i])),
+          vectors[i]);
+    }
+    for (const char* protocol : {"full", "sampled"}) {
+      bundle.model.settings.selection_protocol = protocol;
+      const Metrics one = validate(bundle.model, bundle.catalogue, data, negatives);
+      run_as_ranks(3, [&](const Ranks& ranks) {
+        const DatasetPart part = part_of(data, ranks.rank, ranks.size);
+        Negatives own{negatives.per_user, {}};
+        for (const std::int32_t user : part.users) {
+          const auto of = negatives.of(static_cast<std::size_t>(user));
+          own.items.insert(own.items.end(), of.begin(), of.end());
+        }
+        Catalogue catalogue;
+        catalogue.rows.resize(rows_of_rank(data.items.size(), ranks.rank, ranks.size));
+        catalogue.vectors = Matrix(catalogue.rows.size(), vectors.cols());
+        for (std::size_t row = 0; row < catalogue.rows.size(); ++row) {
+          std::ranges::copy(vectors.view().row(ranks.rank + row * ranks.size),
+                            catalogue.vectors[row]);
+        }
+        std::iota(catalogue.rows.begin(), catalogue.rows.end(), 0);
+        const Metrics all =
+            validate_shared(bundle.model, catalogue, part.data, own, {&ranks, part.users});
+        EXPECT_EQ(all.users, one.users);
+        EXPECT_EQ(all.mrr, one.mrr) << tokens << ' ' << protocol;
+        EXPECT_EQ(all.ndcg10, one.ndcg10);
+      });
+    }
+  }
 }
 
 TEST_F(RanksTest, EveryUserIsInOnePart) {
