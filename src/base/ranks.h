@@ -23,10 +23,6 @@ struct Ranks {
   /// Adds up the values of all ranks, in place: the same bits everywhere.
   std::function<void(std::span<float>)> add_up;
   std::function<void(std::span<double>)> add_up_doubles;
-  /// Starts to add up, while this rank computes on. Until `finish`, which waits for every sum that
-  /// was started, the values are not to be touched.
-  std::function<void(std::span<float>)> start_add_up;
-  std::function<void()> finish;
   /// Everyone gets rank 0's bytes.
   std::function<void(std::span<std::byte>)> broadcast;
   /// out[r] goes to rank r, in[r] comes from it [size]. Sizes must match; parts of `out` may
@@ -37,8 +33,8 @@ struct Ranks {
   bool first() const { return rank == 0; }
 };
 
-/// What a rank has waited for the others, and the bytes it had to send them: of a sum those of a
-/// ring (Patarasuk and Yuan 2009), 2 (ranks − 1) / ranks of the values.
+/// What a rank has spent on exchanges with the others, and the bytes it had to send them: of a sum those of a ring
+/// (Patarasuk and Yuan 2009), 2 (ranks − 1) / ranks of the values.
 struct Traffic {
   double seconds = 0;
   double bytes = 0;
@@ -59,10 +55,6 @@ inline Ranks counted(const Ranks& ranks, Traffic& traffic) {
   result.add_up_doubles = [=, add_up = ranks.add_up_doubles](std::span<double> values) {
     count(share * static_cast<double>(values.size_bytes()), [&] { add_up(values); });
   };
-  result.start_add_up = [=, start = ranks.start_add_up](std::span<float> values) {
-    count(share * static_cast<double>(values.size_bytes()), [&] { start(values); });
-  };
-  result.finish = [=, finish = ranks.finish] { count(0.0, finish); };
   result.broadcast = [=, broadcast = ranks.broadcast](std::span<std::byte> bytes) {
     count(static_cast<double>(bytes.size()), [&] { broadcast(bytes); });
   };

@@ -105,7 +105,7 @@ UnifiedItemEncoder::Cache UnifiedItemEncoder::forward(MatrixView<const float> te
 }
 
 ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const float> dvectors,
-                                        StepArena& arena, const GradientsReady& ready) {
+                                        StepArena& arena) {
   arena.stages.enter(Stage::item_encoder_backward);
   ItemLosses losses;
   const std::size_t semantic = settings.semantic_width();
@@ -120,7 +120,6 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   if (settings.has_collaborative()) {
     collaborative.backward(cache.step.items,
                            dvectors.col_block(semantic, settings.collaborative_width()));
-    if (ready) ready({&collaborative.vectors});
   }
   if (!settings.has_semantics()) return losses;
 
@@ -128,10 +127,8 @@ ItemLosses UnifiedItemEncoder::backward(const Cache& cache, MatrixView<const flo
   copy_rows(dvectors.col_block(0, semantic), dz);
   add_commitment(cache, dz, losses, arena);
   add_reconstruction(cache, dz, losses, arena);
-  tell_ready(decoder, ready);
   arena.stages.enter(Stage::item_encoder_backward);
   encoder.backward(cache.encoder, dz, {}, arena);
-  tell_ready(encoder, ready);
   return losses;
 }
 

@@ -58,9 +58,7 @@ struct UnifiedItemEncoder {
   Cache forward(MatrixView<const float> text, const StepItems& step, StepArena& arena) const;
   /// From dvectors [distinct, width]: sets every gradient, those of the weighted reconstruction and
   /// commitment losses included, and returns these losses (unweighted).
-  /// `ready` hears of the decoder's before the encoder's are computed.
-  ItemLosses backward(const Cache& cache, MatrixView<const float> dvectors, StepArena& arena,
-                      const GradientsReady& ready = {});
+  ItemLosses backward(const Cache& cache, MatrixView<const float> dvectors, StepArena& arena);
 
  private:
   Mlp::Cache encode_text(MatrixView<const float> text, std::span<const std::int32_t> items,

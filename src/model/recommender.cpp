@@ -48,12 +48,10 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
       objective({result.sequence.output, vectors, batch.positives, batch.negatives, share}, dstates,
                 dvectors, arena);
   const MatrixView<float> dinputs = model.transformer.backward(result.sequence, dstates, arena);
-  tell_ready(model.transformer, batch.gradients_ready);
   arena.stages.enter(Stage::objective);
   scatter_add_rows(dinputs, batch.inputs, dvectors);
   if (batch.exchange != nullptr) dvectors = batch.exchange->give_back(dvectors, arena);
-  result.losses.items =
-      model.item_encoder.backward(result.items, dvectors, arena, batch.gradients_ready);
+  result.losses.items = model.item_encoder.backward(result.items, dvectors, arena);
 
   result.losses.total = result.losses.recommendation +
                         model.settings.reconstruction_weight * result.losses.items.reconstruction;

@@ -28,7 +28,6 @@ struct StepBatch {
   /// Empty in a process alone; otherwise the losses found are this process's share of the batch's.
   const VectorExchange* exchange = nullptr;
   std::size_t all_positions = 0;  ///< of all processes; 0: those here
-  GradientsReady gradients_ready;
 };
 
 struct StepLosses {

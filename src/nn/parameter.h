@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -40,18 +39,6 @@ struct Parameter {
 };
 
 using ParameterList = std::vector<Parameter*>;
-
-/// Called with parameters as soon as a backward pass has all of their gradients.
-using GradientsReady = std::function<void(const ParameterList&)>;
-
-/// Of all parameters of a layer.
-template <class Layer>
-void tell_ready(Layer& layer, const GradientsReady& ready) {
-  if (!ready) return;
-  ParameterList list;
-  layer.collect(list);
-  ready(list);
-}
 
 /// Fills with N(0, deviation²).
 inline void fill_normal(std::span<float> values, double deviation, Random& random) {

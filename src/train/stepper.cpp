@@ -55,7 +55,6 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
     : state_(state),
       text_(text),
       ranks_(share.ranks),
-      sums_(share.ranks),
       batcher_(data, state.model.settings.max_length, state.model.settings.shared_negatives(),
                share.users),
       users_(all_users(batcher_.users(), share)),
@@ -111,8 +110,30 @@ TrainingBatch Stepper::build(std::span<const std::int32_t> users) {
   }
   TrainingBatch batch = batcher_.build(own.first(count), negatives, arena_);
   exchange_->plan(batch, places.first(count), state_.model.settings.max_length, arena_);
-  batch.step.gradients_ready = [this](const ParameterList& list) { sums_.start(list); };
   return batch;
+}
+
+// Large gradients where they lie, small ones packed: a message costs its start too.
+void Stepper::add_up_gradients() {
+  constexpr std::size_t kLarge = 1U << 15;
+  packed_.clear();
+  const ParameterList parameters = state_.model.parameters();
+  for (Parameter* p : parameters) {
+    if (p->is_table()) continue;
+    const std::span<float> grad = p->grad.span();
+    if (grad.size() >= kLarge) {
+      ranks_->add_up(grad);
+    } else {
+      packed_.insert(packed_.end(), grad.begin(), grad.end());
+    }
+  }
+  ranks_->add_up(packed_);
+  const float* from = packed_.data();
+  for (Parameter* p : parameters) {
+    if (p->is_table() || p->grad.size() >= kLarge) continue;
+    std::copy_n(from, p->grad.size(), p->grad.span().begin());
+    from += p->grad.size();
+  }
 }
 
 void Stepper::add_up_losses(StepLosses& losses) {
@@ -145,7 +166,10 @@ void Stepper::step(std::span<const std::int32_t> users) {
   if (shared()) dropped = Random(dropped, {ranks_->rank}).next();
   const DropoutStep dropout{static_cast<float>(settings.dropout), dropped};
   StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
-  if (shared()) add_up_losses(result.losses);
+  if (shared()) {
+    add_up_losses(result.losses);
+    add_up_gradients();
+  }
   if (!std::isfinite(result.losses.total)) {
     fail(
         "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
@@ -157,7 +181,6 @@ void Stepper::step(std::span<const std::int32_t> users) {
     model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_,
                                         shared() ? exchange_->inputs() : SharedRows{});
   }
-  if (shared()) sums_.finish();
   ++state_.updates;
   arena_.stages.enter(Stage::optimizer);
   optimizer_.update(state_.updates);

@@ -1,7 +1,6 @@
 #pragma once
 #include <optional>
 
-#include "train/gradient_sums.h"
 #include "train/item_exchange.h"
 #include "train/optimizer.h"
 #include "train/state.h"
@@ -38,18 +37,19 @@ class Stepper {
   bool shared() const { return exchange_.has_value(); }  // with other ranks
   TrainingBatch build(std::span<const std::int32_t> users);
   void initialise_codebooks(const TrainingBatch& batch);
+  void add_up_gradients();
   void add_up_losses(StepLosses& losses);
 
   TrainingState& state_;
   MatrixView<const float> text_;
   const Ranks* ranks_;
-  GradientSums sums_;
   Batcher batcher_;
   std::optional<ItemExchange> exchange_;
   std::vector<std::int32_t> users_;
   std::vector<std::int32_t> here_;  // of a user: the number in the data here, or -1
   Optimizer optimizer_;
   StepArena arena_;
+  std::vector<float> packed_;  // small gradients
 };
 
 }  // namespace tessera

@@ -58,6 +58,19 @@ TEST_F(Npy, EmptyMatricesKeepTheirShape) {
   }
 }
 
+TEST_F(Npy, SomeRowsAreThoseOfTheWhole) {
+  const Matrix whole = testing::random_matrix(10, 3, 1);
+  write_npy(file, whole.view());
+  for (const RowSelection rows : {RowSelection{1, 3}, {0, 1, 4}, {8, 1, 4}, {9, 5}, {12, 2}}) {
+    const Matrix some = read_npy(file, rows);
+    std::size_t at = rows.first;
+    for (std::size_t i = 0; i < some.rows(); ++i, at += rows.step) {
+      EXPECT_TRUE(testing::same_bits(some.view().row(i), whole.view().row(at)));
+    }
+    EXPECT_TRUE(some.rows() == rows.count || at >= whole.rows()) << "none is left out";
+  }
+}
+
 TEST_F(Npy, IntegersSurviveTheRoundTrip) {
   const std::vector<std::int32_t> small = {1, -2, std::numeric_limits<std::int32_t>::min()};
   const std::vector<std::int64_t> large = {1, -2, std::numeric_limits<std::int64_t>::max()};

@@ -45,8 +45,6 @@ inline void run_as_ranks(std::size_t size, const std::function<void(const Ranks&
       ranks.size = size;
       ranks.add_up = [&, r](std::span<float> values) { add_up(group.floats, r, values); };
       ranks.add_up_doubles = [&, r](std::span<double> values) { add_up(group.doubles, r, values); };
-      ranks.start_add_up = ranks.add_up;
-      ranks.finish = [] {};
       ranks.broadcast = [&, r](std::span<std::byte> bytes) {
         group.bytes[r] = bytes;
         group.barrier.arrive_and_wait();

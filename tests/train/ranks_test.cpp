@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/error.h"
 #include "data/embed.h"
 #include "data/parts.h"
 #include "data/simulate.h"
@@ -213,6 +214,14 @@ TEST_F(RanksTest, ValidateAsOneProcess) {
       });
     }
   }
+}
+
+TEST_F(RanksTest, EmbeddingsHaveOneFingerprintInMemoryAndOnDisk) {
+  EXPECT_EQ(embeddings_fingerprint(shop(), 80), fingerprint(read_embeddings(shop(), 80).view()));
+  EXPECT_THROW(embeddings_fingerprint(shop(), 79), Error);
+  const Matrix own = read_embeddings(shop(), 80, {.first = 2, .step = 3});
+  EXPECT_EQ(own.rows(), 26U);
+  EXPECT_THROW(read_embeddings(shop(), 83, {.first = 2, .step = 3}), Error);
 }
 
 TEST_F(RanksTest, EveryUserIsInOnePart) {
