@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -39,6 +40,18 @@ class AlignedBuffer {
   };
   std::unique_ptr<T, Free> data_;
   std::size_t size_ = 0;
+};
+
+/// Some rows of a matrix: the first, every step-th after it, `count` of them at most.
+struct RowSelection {
+  std::size_t first = 0;
+  std::size_t step = 1;
+  std::size_t count = std::numeric_limits<std::size_t>::max();
+
+  /// How many rows that are of a matrix of `rows`.
+  std::size_t size(std::size_t rows) const {
+    return std::min(rows > first ? (rows - first + step - 1) / step : 0, count);
+  }
 };
 
 /// A row-major matrix that somebody else owns; rows may be further apart than they are long.

@@ -119,10 +119,8 @@ Matrix read_npy(const fs::path& path, const RowSelection& rows) {
   if (!wide && header.type != "<f4")
     fail("{}: holds {}, float32 is needed; save array.astype('float32')", path.string(),
          header.type);
-  const std::size_t all = header.shape[0];
   const std::size_t cols = header.shape.size() == 2 ? header.shape[1] : 1;
-  const std::size_t left = all > rows.first ? (all - rows.first + rows.step - 1) / rows.step : 0;
-  Matrix matrix(std::min(left, rows.count), cols);
+  Matrix matrix(rows.size(header.shape[0]), cols);
   const std::size_t row_bytes = cols * (wide ? sizeof(double) : sizeof(float));
   for (std::size_t i = 0; i < matrix.rows(); ++i) {
     const std::string_view row = header.body.substr((rows.first + i * rows.step) * row_bytes);

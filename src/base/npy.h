@@ -1,19 +1,11 @@
 #pragma once
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "base/files.h"
 #include "base/matrix.h"
 
 namespace tessera {
-
-/// Some rows of a matrix: the first, every step-th after it, `count` of them at most.
-struct RowSelection {
-  std::size_t first = 0;
-  std::size_t step = 1;
-  std::size_t count = std::numeric_limits<std::size_t>::max();
-};
 
 /// A two-dimensional float32 (or float64, converted) .npy file, C order; of it the rows selected,
 /// and no others come into memory. A one-dimensional array reads as one column. Throws Error that

@@ -33,8 +33,8 @@ struct Ranks {
   bool first() const { return rank == 0; }
 };
 
-/// What a rank has spent on exchanges with the others, and the bytes it had to send them: of a sum those of a ring
-/// (Patarasuk and Yuan 2009), 2 (ranks − 1) / ranks of the values.
+/// What a rank has spent on exchanges with the others, and the bytes it had to send them: of a sum
+/// those of a ring (Patarasuk and Yuan 2009), 2 (ranks − 1) / ranks of the values.
 struct Traffic {
   double seconds = 0;
   double bytes = 0;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -49,6 +50,8 @@ std::size_t Tensor::count() const {
   for (const std::size_t extent : shape) count *= extent;
   return count;
 }
+
+std::size_t Tensor::byte_count() const { return count() * width_of(dtype); }
 
 SafeTensors SafeTensors::mapped(const fs::path& path) { return {path, map_file(path)}; }
 
@@ -115,25 +118,33 @@ const Tensor& SafeTensors::at(const std::string& name) const {
   return found->second;
 }
 
-Matrix SafeTensors::matrix(const std::string& name, std::size_t rows, std::size_t cols) const {
+Matrix SafeTensors::matrix(const std::string& name, std::size_t rows, std::size_t cols,
+                           const RowSelection& selection) const {
   const Tensor& tensor = at(name);
   if (!is_float(tensor.dtype) || tensor.shape.empty() || tensor.shape.size() > 2) {
     fail("{}: tensor '{}' must be a matrix of F32, F16, BF16 or F64", path_.string(), name);
   }
-  const std::size_t tensor_rows = tensor.shape.size() == 2 ? tensor.shape[0] : 1;
+  const std::size_t tensor_rows =
+      selection.size(tensor.shape.size() == 2 ? tensor.shape[0] : std::size_t{1});
   if ((rows != 0 && tensor_rows != rows) || (cols != 0 && tensor.shape.back() != cols)) {
     fail("{}: tensor '{}' is {} × {}, but {} × {} is needed", path_.string(), name, tensor_rows,
          tensor.shape.back(), rows, cols);
   }
   Matrix matrix(tensor_rows, tensor.shape.back());
-  if (tensor.dtype == "F32") {
-    convert<float>(tensor.bytes, matrix.span());
-  } else if (tensor.dtype == "F16") {
-    convert<_Float16>(tensor.bytes, matrix.span());
-  } else if (tensor.dtype == "BF16") {
-    convert<BFloat16>(tensor.bytes, matrix.span());
-  } else {
-    convert<double>(tensor.bytes, matrix.span());
+  const std::size_t row_bytes = matrix.cols() * width_of(tensor.dtype);
+  for (std::size_t i = 0; i < matrix.rows(); ++i) {
+    const auto from =
+        tensor.bytes.subspan((selection.first + i * selection.step) * row_bytes, row_bytes);
+    const std::span<float> to = matrix.view().row(i);
+    if (tensor.dtype == "F32") {
+      convert<float>(from, to);
+    } else if (tensor.dtype == "F16") {
+      convert<_Float16>(from, to);
+    } else if (tensor.dtype == "BF16") {
+      convert<BFloat16>(from, to);
+    } else {
+      convert<double>(from, to);
+    }
   }
   return matrix;
 }
@@ -158,37 +169,45 @@ std::span<const std::byte> SafeTensors::raw(const std::string& name, const char*
   return tensor.bytes;
 }
 
-void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+std::vector<std::string> SafeTensorsWriter::order(const std::map<std::string, Tensor>& tensors) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors) names.push_back(name);
+  // Wide types first, so that every tensor is aligned to its own.
+  std::ranges::stable_sort(names, std::greater{}, [&](const std::string& name) {
+    return width_of(tensors.at(name).dtype);
+  });
+  return names;
+}
+
+SafeTensorsWriter::SafeTensorsWriter(const fs::path& path,
+                                     const std::map<std::string, Tensor>& tensors,
+                                     const std::map<std::string, std::string>& metadata)
+    : file_(path) {
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
-  // Wide types first, so that every tensor is aligned to its own.
-  std::vector<std::map<std::string, Tensor>::const_iterator> order;
-  for (auto at = tensors.begin(); at != tensors.end(); ++at) order.push_back(at);
-  std::ranges::sort(order, [](const auto& a, const auto& b) {
-    const std::size_t width_a = width_of(a->second.dtype);
-    const std::size_t width_b = width_of(b->second.dtype);
-    return width_a != width_b ? width_a > width_b : a->first < b->first;
-  });
-  std::vector<std::span<const std::byte>> parts(1);
   std::size_t offset = 0;
-  for (const auto& at : order) {
-    const auto& [name, tensor] = *at;
-    header[name] = {{"dtype", tensor.dtype},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {offset, offset + tensor.bytes.size()}}};
-    parts.push_back(tensor.bytes);
-    offset += tensor.bytes.size();
+  for (const std::string& name : order(tensors)) {
+    const Tensor& tensor = tensors.at(name);
+    const std::size_t end = offset + tensor.byte_count();
+    header[name] = {
+        {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
   }
   std::string text = header.dump();
   // Tensors of whole cache lines then start at one, in a mapped file too.
   text.resize((8 + text.size() + kAlignment - 1) / kAlignment * kAlignment - 8, ' ');
-  std::string head(8, '\0');
   const std::uint64_t length = text.size();
-  std::memcpy(head.data(), &length, 8);
-  head += text;
-  parts[0] = std::as_bytes(std::span(head));
-  write_file(path, parts);
+  append(std::as_bytes(std::span(&length, 1)));
+  append(std::as_bytes(std::span(text)));
+}
+
+void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  SafeTensorsWriter file(path, tensors, metadata);
+  for (const std::string& name : SafeTensorsWriter::order(tensors)) {
+    file.append(tensors.at(name).bytes);
+  }
+  file.commit();
 }
 
 Tensor as_tensor(MatrixView<const float> matrix) {

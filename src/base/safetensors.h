@@ -16,6 +16,8 @@ struct Tensor {
   std::span<const std::byte> bytes;
 
   std::size_t count() const;
+  /// Of the type and shape, whatever `bytes` holds.
+  std::size_t byte_count() const;
 };
 
 /// The tensors of one file by name, with the memory they live in. Move only: they look into it.
@@ -32,8 +34,10 @@ class SafeTensors {
   /// Throws Error that names the file and the tensor, if it is missing.
   const Tensor& at(const std::string& name) const;
   /// A copy of a tensor of F32, or of F16, BF16 or F64 converted, as a matrix: one dimension reads
-  /// as one row. `rows` and `cols`, if not 0, are what it must have; throws Error otherwise.
-  Matrix matrix(const std::string& name, std::size_t rows = 0, std::size_t cols = 0) const;
+  /// as one row. `rows` and `cols`, if not 0, are what it must have; throws Error otherwise. Of a
+  /// selection of its rows `rows` is their number.
+  Matrix matrix(const std::string& name, std::size_t rows = 0, std::size_t cols = 0,
+                const RowSelection& selection = {}) const;
   std::vector<std::int64_t> integers(const std::string& name) const;
   /// The values of a tensor of `dtype`, `count` of them, where they lie in the file's memory.
   /// Throws Error if it is missing, of another type or size, or not aligned for T.
@@ -55,6 +59,22 @@ class SafeTensors {
   MappedFile file_;
   std::map<std::string, Tensor> tensors_;
   std::map<std::string, std::string> metadata_;
+};
+
+/// A file that is written tensor by tensor, in the order of `order`; see FileWriter.
+class SafeTensorsWriter {
+ public:
+  /// Of the tensors the types and shapes count.
+  SafeTensorsWriter(const fs::path& path, const std::map<std::string, Tensor>& tensors,
+                    const std::map<std::string, std::string>& metadata = {});
+  /// The next bytes of the tensor whose turn it is.
+  void append(std::span<const std::byte> bytes) { file_.write(bytes); }
+  /// All bytes must have been appended.
+  void commit() { file_.commit(); }
+  static std::vector<std::string> order(const std::map<std::string, Tensor>& tensors);
+
+ private:
+  FileWriter file_;
 };
 
 /// Writes the file atomically (see write_file).

@@ -278,9 +278,7 @@ Matrix read_embeddings(const fs::path& directory, std::size_t items, const RowSe
     fail("{}: missing: run 'tessera embed --data {}' first", file.string(), directory.string());
   }
   Matrix embeddings = read_npy(file, rows);
-  const std::size_t left =
-      items > rows.first ? (items - rows.first + rows.step - 1) / rows.step : 0;
-  if (embeddings.rows() != std::min(left, rows.count)) {
+  if (embeddings.rows() != rows.size(items)) {
     fail("{}: does not hold a row for each of {} items: run 'tessera embed' again", file.string(),
          items);
   }

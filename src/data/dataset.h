@@ -6,7 +6,6 @@
 
 #include "base/files.h"
 #include "base/matrix.h"
-#include "base/npy.h"
 
 namespace tessera {
 

@@ -10,19 +10,26 @@ namespace {
 using Json = nlohmann::json;
 constexpr int kFormatVersion = 1;
 
+constexpr const char* kCodes = "codes";
 constexpr const char* kCentres = "collaborative_centres";
 constexpr const char* kTextMap = "collaborative_text_map";
 constexpr const char* kCollaborativeCodes = "collaborative_codes";
 
-// [items, count], each below codebook_size.
+// [items, count] of the selected rows, each below codebook_size.
 std::vector<std::int32_t> read_codes(const SafeTensors& file, const char* name, std::size_t items,
-                                     std::size_t count, std::size_t codebook_size) {
+                                     std::size_t count, std::size_t codebook_size,
+                                     const RowSelection& own = {}) {
   const Tensor& tensor = file.at(name);
-  if (tensor.dtype != "I32" || tensor.shape != std::vector{items, count}) {
+  if (tensor.dtype != "I32" || tensor.shape.size() != 2 || own.size(tensor.shape[0]) != items ||
+      tensor.shape[1] != count) {
     fail("{}: '{}' has the wrong shape: the bundle is damaged", file.path().string(), name);
   }
-  std::vector<std::int32_t> codes(tensor.count());
-  std::memcpy(codes.data(), tensor.bytes.data(), tensor.bytes.size());
+  std::vector<std::int32_t> codes(items * count);
+  const std::size_t row_bytes = count * sizeof(std::int32_t);
+  for (std::size_t i = 0; i < items && count > 0; ++i) {
+    std::memcpy(codes.data() + i * count,
+                tensor.bytes.data() + (own.first + i * own.step) * row_bytes, row_bytes);
+  }
   for (const std::int32_t code : codes) {
     if (code < 0 || static_cast<std::size_t>(code) >= codebook_size) {
       fail("{}: '{}' holds {}, outside the codebook: the bundle is damaged", file.path().string(),
@@ -87,10 +94,15 @@ std::map<std::string, Tensor> model_tensors(Recommender& model) {
   return tensors;
 }
 
-void read_model(const SafeTensors& file, Recommender& model) {
+bool has_item_rows(std::string_view tensor) {
+  return tensor.ends_with(kIdTokens) || tensor == kCodes || tensor == kCollaborativeCodes;
+}
+
+void read_model(const SafeTensors& file, Recommender& model, const RowSelection& own) {
   for (Parameter* parameter : model.parameters()) {
     parameter->value =
-        file.matrix(parameter->name, parameter->value.rows(), parameter->value.cols());
+        file.matrix(parameter->name, parameter->value.rows(), parameter->value.cols(),
+                    has_item_rows(parameter->name) ? own : RowSelection());
   }
   auto& levels = model.item_encoder.quantizer.levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {
@@ -101,34 +113,52 @@ void read_model(const SafeTensors& file, Recommender& model) {
     CollaborativeTokens& tokens = model.item_encoder.collaborative;
     tokens.centres = file.matrix(kCentres, tokens.centres.rows(), tokens.centres.cols());
     tokens.text_map = file.matrix(kTextMap, tokens.text_map.rows(), tokens.text_map.cols());
-    tokens.codes =
-        read_codes(file, kCollaborativeCodes, model.items(), tokens.parts, tokens.codebook_size);
+    tokens.codes = read_codes(file, kCollaborativeCodes, model.items(), tokens.parts,
+                              tokens.codebook_size, own);
   }
 }
 
-void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
-                  const std::vector<CatalogueItem>& items, const Json& facts) {
-  make_directory(directory);
-  auto tensors = model_tensors(const_cast<Recommender&>(model));  // NOLINT: only looked at
-  tensors.emplace(
-      "codes",
-      Tensor{"I32", {items.size(), catalogue.levels}, std::as_bytes(std::span(catalogue.codes))});
-  write_safetensors(directory / "model.safetensors", tensors);
+std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue) {
+  auto tensors = model_tensors(model);
+  tensors.emplace(kCodes, Tensor{"I32",
+                                 {catalogue.items(), catalogue.levels},
+                                 std::as_bytes(std::span(catalogue.codes))});
+  return tensors;
+}
+
+void describe_bundle(const fs::path& directory, const Recommender& model,
+                     const std::vector<CatalogueItem>& items, const Json& facts) {
+  const auto tensors = SafeTensors::mapped(directory / kWeightsFile);
+  const std::size_t levels = model.settings.codes();
+  const auto codes = tensors.values<std::int32_t>(kCodes, "I32", items.size() * levels);
+  constexpr std::size_t kPart = 1U << 20;
+  FileWriter file(directory / "items.jsonl");
   std::string lines;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto* codes = catalogue.codes.data() + i * catalogue.levels;
+    const auto own = codes.subspan(i * levels, levels);
     lines += dump_json({{"id", items[i].id},
                         {"title", items[i].title},
-                        {"codes", std::vector<std::int32_t>(codes, codes + catalogue.levels)}});
+                        {"codes", std::vector(own.begin(), own.end())}});
     lines += '\n';
+    if (lines.size() < kPart && i + 1 < items.size()) continue;
+    file.write(std::as_bytes(std::span(lines)));
+    lines.clear();
   }
-  write_file(directory / "items.jsonl", lines);
+  file.commit();
   Json config = facts;
   config["format_version"] = kFormatVersion;
   config["settings"] = to_json(model.settings);
   config["items"] = items.size();
   config["text_dims"] = model.item_encoder.text_dims();
   write_file(directory / "config.json", dump_json(config, 2) + "\n");
+}
+
+void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
+                  const std::vector<CatalogueItem>& items, const Json& facts) {
+  make_directory(directory);
+  auto& looked_at = const_cast<Recommender&>(model);  // NOLINT: only looked at
+  write_safetensors(directory / kWeightsFile, bundle_tensors(looked_at, catalogue));
+  describe_bundle(directory, model, items, facts);
 }
 
 Bundle read_bundle(const fs::path& directory) {
@@ -161,13 +191,13 @@ Bundle read_bundle(const fs::path& directory) {
          (directory / "items.jsonl").string(), bundle.items.size(), items);
   }
   bundle.model = Recommender(settings, items, count_in(bundle.config, "text_dims", file));
-  const fs::path weights = directory / "model.safetensors";
+  const fs::path weights = directory / kWeightsFile;
   const SafeTensors tensors(weights);
   for (Parameter* parameter : bundle.model.parameters()) parameter->keep_value_alone();
   read_model(tensors, bundle.model);
   std::vector<std::int32_t> codes;
   if (settings.has_semantics()) {
-    codes = read_codes(tensors, "codes", items, settings.codes(), settings.codebook_size);
+    codes = read_codes(tensors, kCodes, items, settings.codes(), settings.codebook_size);
   }
   bundle.catalogue = catalogue_of_codes(bundle.model, std::move(codes));
   return bundle;

@@ -7,6 +7,9 @@
 
 namespace tessera {
 
+/// Its tensors' file.
+inline constexpr const char* kWeightsFile = "model.safetensors";
+
 /// A trained model on disk: config.json, model.safetensors, items.jsonl (id, title, codes),
 /// training.jsonl and, where a text encoder made the embeddings, text_encoder.safetensors.
 struct Bundle {
@@ -20,6 +23,11 @@ struct Bundle {
 /// config: data fingerprint and directory, metrics at save.
 void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
                   const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
+/// Its two parts: what model.safetensors holds, and the files beside it, whose codes are read from
+/// there.
+std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue);
+void describe_bundle(const fs::path& directory, const Recommender& model,
+                     const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 
 /// A bundle to infer with: its parameters hold no gradients and no moments. Throws Error naming the
 /// file, if one is missing or damaged, from a newer format version, or lacks a tensor.
@@ -31,8 +39,11 @@ Bundle read_bundle_of(const fs::path& directory, const Dataset& data);
 /// was. Throws Error if it is another one now.
 Dataset read_dataset_of(const Bundle& bundle, const fs::path& directory = {});
 
-/// Parameters and codebooks by name, to write or to read back; `read_model` checks every shape.
+/// Parameters and codebooks by name, to write or to read back; `read_model` checks every shape. A
+/// model may hold the rows of some items alone: `own` are theirs.
 std::map<std::string, Tensor> model_tensors(Recommender& model);
-void read_model(const SafeTensors& file, Recommender& model);
+void read_model(const SafeTensors& file, Recommender& model, const RowSelection& own = {});
+/// Whether a tensor of a bundle or of a checkpoint has a row for each item.
+bool has_item_rows(std::string_view tensor);
 
 }  // namespace tessera

@@ -41,11 +41,16 @@ UnifiedItemEncoder::UnifiedItemEncoder(const Settings& model_settings, std::size
     collaborative = CollaborativeTokens(settings.collaborative_tokens, settings.codebook_size,
                                         settings.collaborative_dims, items, text_dims);
   }
-  if (settings.has_ids()) ids = Parameter::table("id_tokens", items, settings.id_width());
+  if (settings.has_ids()) ids = Parameter::table(kIdTokens, items, settings.id_width());
 }
 
-void UnifiedItemEncoder::initialise(Random& random) {
-  fill_normal(ids.value.span(), 0.02, random);
+void UnifiedItemEncoder::initialise(Random& random, std::size_t items, const RowSelection& held) {
+  std::vector<float> row(ids.value.cols());
+  for (std::size_t item = 0, next = 0; settings.has_ids() && item < items; ++item) {
+    fill_normal(row, 0.02, random);
+    if (next == ids.value.rows() || item != held.first + next * held.step) continue;
+    std::ranges::copy(row, ids.value[next++]);
+  }
   encoder.initialise(random);
   decoder.initialise(random);
   fill_normal(collaborative.vectors.value.span(), 0.02, random);

@@ -6,6 +6,9 @@
 
 namespace tessera {
 
+/// What the ID table is called in files.
+inline constexpr const char* kIdTokens = "id_tokens";
+
 /// The distinct items of a step. The first input_weights.size() of them occur as inputs, item i
 /// with the share input_weights[i] of all input occurrences (the weights add up to 1).
 struct StepItems {
@@ -46,7 +49,9 @@ struct UnifiedItemEncoder {
 
   UnifiedItemEncoder() = default;
   UnifiedItemEncoder(const Settings& model_settings, std::size_t items, std::size_t text_dims);
-  void initialise(Random& random);
+  /// Of a catalogue of `items`, of which this encoder may hold some rows alone. The same values
+  /// whoever holds them.
+  void initialise(Random& random, std::size_t items, const RowSelection& held);
   void collect(ParameterList& list);
   std::size_t text_dims() const { return encoder.layers.empty() ? 0 : encoder.layers[0].in(); }
 

@@ -11,9 +11,9 @@ Recommender::Recommender(const Settings& model_settings, std::size_t items, std:
       transformer(settings.transformer()),
       item_count(items) {}
 
-void Recommender::initialise() {
+void Recommender::initialise(std::size_t catalogue_items, const RowSelection& held) {
   Random random(settings.seed, {0x1717});
-  item_encoder.initialise(random);
+  item_encoder.initialise(random, catalogue_items, held);
   transformer.initialise(random);
 }
 

@@ -45,7 +45,9 @@ struct Recommender {
   Recommender() = default;
   Recommender(const Settings& model_settings, std::size_t items, std::size_t text_dims);
   /// N(0, 0.02) by settings.seed; biases 0. Codebooks wait for initialise_codebooks.
-  void initialise();
+  void initialise() { initialise(items(), {}); }
+  /// The same of a model that holds the rows of some items of a catalogue alone.
+  void initialise(std::size_t catalogue_items, const RowSelection& held);
   /// Every learned parameter, in one fixed order.
   ParameterList parameters();
   std::size_t items() const { return item_count; }

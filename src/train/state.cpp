@@ -13,56 +13,25 @@ using Json = nlohmann::json;
 template <class Visit>
 void visit_training_matrices(Recommender& model, const Visit& visit) {
   for (Parameter* parameter : model.parameters()) {
-    const bool table = parameter->is_table();
-    visit("m." + parameter->name, parameter->m, table);
-    visit("v." + parameter->name, parameter->v, table);
-    if (table) visit("done." + parameter->name, parameter->done, table);
+    visit("m." + parameter->name, parameter->m);
+    visit("v." + parameter->name, parameter->v);
+    if (parameter->is_table()) visit("done." + parameter->name, parameter->done);
   }
   auto& levels = model.item_encoder.quantizer.levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {
-    visit(fmt::format("codebook_sums.{}", l), levels[l].sums, false);
-    visit(fmt::format("codebook_counts.{}", l), levels[l].counts, false);
+    visit(fmt::format("codebook_sums.{}", l), levels[l].sums);
+    visit(fmt::format("codebook_counts.{}", l), levels[l].counts);
   }
 }
 
-TrainingState read_state(const fs::path& file) {
-  const SafeTensors tensors(file);
+TrainingState read_state(const fs::path& file, const RowSelection& held) {
+  const SafeTensors tensors = SafeTensors::mapped(file);
   const auto found = tensors.metadata().find("state");
   if (found == tensors.metadata().end()) fail("{}: not a checkpoint", file.string());
   const Json json = parse_json(found->second, file.string());
-  TrainingState state = state_described(json, json.at("items"));
-  read_model(tensors, state.model);
-  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix, bool) {
-    matrix = tensors.matrix(name, matrix.rows(), matrix.cols());
-  });
-  return state;
-}
-
-}  // namespace
-
-Json describe(const TrainingState& state) {
-  return {{"settings", to_json(state.model.settings)},
-          {"items", state.model.items()},
-          {"text_dims", state.model.item_encoder.text_dims()},
-          {"updates", state.updates},
-          {"epoch", state.epoch},
-          {"step", state.step},
-          {"best", to_json(state.best)},
-          {"best_users", state.best.users},
-          {"best_epoch", state.best_epoch},
-          {"loss_sums", state.loss_sums},
-          {"codes_found", state.codes_found},
-          {"epoch_seconds", state.epoch_seconds},
-          {"total_seconds", state.total_seconds},
-          {"fingerprint", state.fingerprint},
-          {"text_fingerprint", state.text_fingerprint},
-          {"negatives", state.negatives},
-          {"log", state.log}};
-}
-
-TrainingState state_described(const Json& json, std::size_t items) {
   TrainingState state;
-  state.model = Recommender(settings_from_json(json.at("settings")), items, json.at("text_dims"));
+  state.model = Recommender(settings_from_json(json.at("settings")), held.size(json.at("items")),
+                            json.at("text_dims"));
   json.at("updates").get_to(state.updates);
   json.at("epoch").get_to(state.epoch);
   json.at("step").get_to(state.step);
@@ -76,48 +45,65 @@ TrainingState state_described(const Json& json, std::size_t items) {
   json.at("text_fingerprint").get_to(state.text_fingerprint);
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
+  read_model(tensors, state.model, held);
+  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
+    matrix = tensors.matrix(name, matrix.rows(), matrix.cols(),
+                            has_item_rows(name) ? held : RowSelection());
+  });
   return state;
 }
 
-void visit_matrices(TrainingState& state, const std::function<void(Matrix&, bool)>& visit) {
-  for (Parameter* parameter : state.model.parameters()) {
-    visit(parameter->value, parameter->is_table());
-  }
-  UnifiedItemEncoder& encoder = state.model.item_encoder;
-  for (auto& level : encoder.quantizer.levels) visit(level.codebook, false);
-  for (Matrix* fitted : {&encoder.collaborative.centres, &encoder.collaborative.text_map}) {
-    visit(*fitted, false);
-  }
-  visit_training_matrices(
-      state.model, [&](const std::string&, Matrix& matrix, bool table) { visit(matrix, table); });
-}
+}  // namespace
 
-void write_checkpoint(const fs::path& file, TrainingState& state) {
+std::map<std::string, Tensor> checkpoint_tensors(TrainingState& state) {
   std::map<std::string, Tensor> tensors = model_tensors(state.model);
-  visit_training_matrices(state.model, [&](const std::string& name, const Matrix& matrix, bool) {
+  visit_training_matrices(state.model, [&](const std::string& name, const Matrix& matrix) {
     tensors.emplace(name, as_tensor(matrix));
   });
-  write_safetensors(file, tensors, {{"state", dump_json(describe(state))}});
+  return tensors;
 }
 
-TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims) {
+std::string describe(const TrainingState& state, std::size_t items) {
+  return dump_json({{"settings", to_json(state.model.settings)},
+                    {"items", items},
+                    {"text_dims", state.model.item_encoder.text_dims()},
+                    {"updates", state.updates},
+                    {"epoch", state.epoch},
+                    {"step", state.step},
+                    {"best", to_json(state.best)},
+                    {"best_users", state.best.users},
+                    {"best_epoch", state.best_epoch},
+                    {"loss_sums", state.loss_sums},
+                    {"codes_found", state.codes_found},
+                    {"epoch_seconds", state.epoch_seconds},
+                    {"total_seconds", state.total_seconds},
+                    {"fingerprint", state.fingerprint},
+                    {"text_fingerprint", state.text_fingerprint},
+                    {"negatives", state.negatives},
+                    {"log", state.log}});
+}
+
+TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims,
+                            const RowSelection& held) {
   TrainingState state;
-  state.model = Recommender(settings, data.items.size(), text_dims);
-  state.model.initialise();
-  for (std::size_t i = 0; settings.has_ids() && i < data.items.size(); ++i) {
-    if (!data.items[i].withheld) continue;
-    std::ranges::fill(state.model.item_encoder.ids.value.view().row(i), 0.0F);
+  const std::size_t items = data.items.size();
+  state.model = Recommender(settings, held.size(items), text_dims);
+  state.model.initialise(items, held);
+  for (std::size_t row = 0; settings.has_ids() && row < state.model.items(); ++row) {
+    if (!data.items[held.first + row * held.step].withheld) continue;
+    std::ranges::fill(state.model.item_encoder.ids.value.view().row(row), 0.0F);
   }
   return state;
 }
 
-TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint) {
+TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint,
+                              const RowSelection& held) {
   if (!fs::exists(file)) {
     fail("{}: no checkpoint to resume from: train without --resume", file.string());
   }
   TrainingState state;
   try {
-    state = read_state(file);
+    state = read_state(file, held);
   } catch (const Json::exception&) {
     fail("{}: the checkpoint is damaged: train again without --resume", file.string());
   } catch (const Error& error) {

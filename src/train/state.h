@@ -1,7 +1,4 @@
 #pragma once
-#include <functional>
-#include <nlohmann/json.hpp>
-
 #include "eval/metrics.h"
 #include "model/bundle.h"
 
@@ -28,20 +25,16 @@ struct TrainingState {
 
 /// A model at its start: initialised by settings.seed, no step taken. The ID tokens of withheld
 /// items are zero, as those of live items, and stay so: no gradient reaches them. Collaborative
-/// codes are still to be found.
-TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims);
+/// codes are still to be found. Of the tables the state holds the rows `held`.
+TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims,
+                            const RowSelection& held = {});
 
-/// What a checkpoint says of a state beside its tensors.
-nlohmann::json describe(const TrainingState& state);
-/// A state as described, with a model of `items` items whose matrices are still zero.
-TrainingState state_described(const nlohmann::json& json, std::size_t items);
-/// Every matrix of a state, in one order; a table has a row for each item.
-void visit_matrices(TrainingState& state,
-                    const std::function<void(Matrix& matrix, bool table)>& visit);
+/// The tensors of a checkpoint, and what it says beside them of a state of a catalogue of `items`.
+std::map<std::string, Tensor> checkpoint_tensors(TrainingState& state);
+std::string describe(const TrainingState& state, std::size_t items);
 
-/// One file, written atomically.
-void write_checkpoint(const fs::path& file, TrainingState& state);
 /// Throws Error if the file is missing or damaged, or belongs to other data.
-TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint);
+TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint,
+                              const RowSelection& held = {});
 
 }  // namespace tessera

@@ -8,7 +8,7 @@
 #include "base/progress.h"
 #include "data/parts.h"
 #include "text/text_encoder_file.h"
-#include "train/shared_state.h"
+#include "train/shared_files.h"
 #include "train/shared_validation.h"
 #include "train/stepper.h"
 #include "train/validation.h"
@@ -98,17 +98,21 @@ void keep_text_encoder(const Run& run) {
 }
 
 // Keeps the model as the bundle.
-void keep_best(const Run& run, const Recommender& model, const Catalogue& catalogue,
-               const EpochReport& report) {
+void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) {
+  const fs::path& bundle = run.options.bundle;
+  Recommender& model = run.state.model;
+  write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue),
+                run.data.items.size());
+  if (!run.ranks().first()) return;
   if (run.state.best.users == 0) keep_text_encoder(run);
-  write_bundle(run.options.bundle, model, catalogue, run.data.items,
-               {{"data",
-                 {{"name", run.data.name},
-                  {"directory", fs::absolute(run.options.data_directory).string()},
-                  {"fingerprint", run.state.fingerprint},
-                  {"simulated", run.data.simulated}}},
-                {"epoch", report.epoch},
-                {"validation", to_json(report.validation)}});
+  describe_bundle(bundle, model, run.data.items,
+                  {{"data",
+                    {{"name", run.data.name},
+                     {"directory", fs::absolute(run.options.data_directory).string()},
+                     {"fingerprint", run.state.fingerprint},
+                     {"simulated", run.data.simulated}}},
+                   {"epoch", report.epoch},
+                   {"validation", to_json(report.validation)}});
 }
 
 // Validates, and keeps the model if it is the best so far.
@@ -117,7 +121,7 @@ void validate_epoch(Run& run, EpochReport& report) {
   const bool alone = run.ranks().alone();
   const Stopwatch watch;
   run.stepper.settle();
-  Catalogue catalogue = encode_catalogue(state.model, run.text);
+  const Catalogue catalogue = encode_catalogue(state.model, run.text);
   report.validation =
       alone ? validate(state.model, catalogue, run.data, run.negatives)
             : validate_shared(state.model, catalogue, run.data, run.negatives, run.share);
@@ -125,12 +129,7 @@ void validate_epoch(Run& run, EpochReport& report) {
   report.best = state.best.users == 0 ||
                 selected(run.settings(), report.validation) > selected(run.settings(), state.best);
   if (!report.best) return;
-  if (alone) {
-    keep_best(run, state.model, catalogue, report);
-  } else if (const auto whole =
-                 whole_model(run.ranks(), state.model, catalogue, run.data.items.size())) {
-    keep_best(run, whole->model, whole->catalogue, report);
-  }
+  keep_best(run, catalogue, report);
   state.best = report.validation;
   state.best_epoch = state.epoch;
 }
@@ -167,22 +166,13 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
 }
 
-void save(Run& run) {
-  const fs::path file = run.options.bundle / kCheckpointFile;
-  if (run.ranks().alone()) return write_checkpoint(file, run.state);
-  auto whole = whole_state(run.ranks(), run.state, run.data.items.size());
-  if (whole) write_checkpoint(file, *whole);
+void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
+          std::size_t items) {
+  write_tensors(ranks, options.bundle / kCheckpointFile, checkpoint_tensors(state), items,
+                {{"state", describe(state, items)}});
 }
 
-// What rank 0 knows, from its checkpoint where it resumes one.
-Settings of_first(const Ranks& ranks, const Settings& settings) {
-  if (ranks.alone()) return settings;
-  return settings_from_json(
-      parse_json(broadcast_text(ranks, dump_json(to_json(settings))), "the settings of rank 0"));
-}
-std::string of_first(const Ranks& ranks, const std::string& text) {
-  return ranks.alone() ? text : broadcast_text(ranks, text);
-}
+// What rank 0 sees: files may appear while others look.
 bool of_first(const Ranks& ranks, bool value) {
   if (!ranks.alone()) ranks.broadcast(std::as_writable_bytes(std::span(&value, 1)));
   return value;
@@ -200,26 +190,39 @@ Negatives own_negatives(const Negatives& negatives, std::span<const std::int32_t
 
 // The table of a model of ID tokens alone, trained in a folder of the bundle, gives the codes: by
 // all ranks, and rank 0 finds them.
-TrainResult find_collaborative_codes(const TrainOptions& options, const Settings& settings,
+TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
                                      const Dataset& data, const Matrix& text,
                                      TrainingState& state) {
+  const Settings& settings = state.model.settings;
   TrainOptions first = options;
   first.bundle = options.bundle / kCollaborativeStage;
   first.settings = settings.collaborative_stage();
   first.first_stage = true;
-  first.resume = options.resume && fs::exists(first.bundle / kCheckpointFile);
+  first.resume = options.resume && of_first(ranks, fs::exists(first.bundle / kCheckpointFile));
   const TrainResult result = train(first);
-  if (!result.finished || !options.ranks.first()) return result;
-  Bundle found = read_bundle(first.bundle);
-  Matrix all_text;
-  if (!options.ranks.alone()) all_text = read_embeddings(options.data_directory, data.items.size());
-  state.model.item_encoder.collaborative.fit(data, std::move(found.model.item_encoder.ids.value),
-                                             options.ranks.alone() ? text : all_text,
-                                             settings.text_events, settings.seed);
+  if (!result.finished) return result;
+  CollaborativeTokens& own = state.model.item_encoder.collaborative;
+  const auto fit = [&](CollaborativeTokens& tokens, const Matrix& all_text) {
+    Bundle found = read_bundle(first.bundle);
+    tokens.fit(data, std::move(found.model.item_encoder.ids.value), all_text, settings.text_events,
+               settings.seed);
+  };
+  if (ranks.alone()) {
+    fit(own, text);
+  } else {
+    CollaborativeTokens whole;
+    if (ranks.first()) {
+      whole = CollaborativeTokens(settings.collaborative_tokens, settings.codebook_size,
+                                  settings.collaborative_dims, data.items.size(), text.cols());
+      fit(whole, read_embeddings(options.data_directory, data.items.size()));
+    }
+    share_out(ranks, whole, own, data.items.size());
+  }
   state.codes_found = true;
   state.total_seconds = result.seconds;
+  if (!ranks.first()) return result;
   // Its settings and its log stay; the table is as large as all that it was to replace.
-  for (const char* file : {kCheckpointFile, "model.safetensors", "items.jsonl"}) {
+  for (const char* file : {kCheckpointFile, kWeightsFile, "items.jsonl"}) {
     fs::remove(first.bundle / file);
   }
   return result;
@@ -233,43 +236,40 @@ TrainResult train(const TrainOptions& options) {
   Dataset data = read_dataset(options.data_directory);
   for (CatalogueItem& item : data.items) item.text = {};  // embedded by now
   const std::string digest = fingerprint(data);
+  const RowSelection held{.first = ranks.rank, .step = ranks.size};
   std::optional<TrainingState> resumed;
-  if (options.resume && ranks.first()) {
-    resumed = read_checkpoint(options.bundle / kCheckpointFile, digest);
-  }
-  const Settings settings = of_first(ranks, resumed ? resumed->model.settings : options.settings);
+  if (options.resume) resumed = read_checkpoint(options.bundle / kCheckpointFile, digest, held);
+  const Settings settings = resumed ? resumed->model.settings : options.settings;
   Matrix text;  // of the rank's own items
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     const fs::path& directory = options.data_directory;
     const std::size_t items = data.items.size();
-    text = read_embeddings(directory, items, {.first = ranks.rank, .step = ranks.size});
+    text = read_embeddings(directory, items, held);
     if (ranks.first()) {
       text_digest =
           ranks.alone() ? fingerprint(text.view()) : embeddings_fingerprint(directory, items);
     }
   }
-  if (resumed && resumed->text_fingerprint != text_digest) {
+  if (resumed && ranks.first() && resumed->text_fingerprint != text_digest) {
     fail(
         "{}: these are not the embeddings of the checkpoint: embed as before, or train without "
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state = resumed         ? std::move(*resumed)
-                        : ranks.first() ? initial_state(settings, data, text.cols())
-                                        : TrainingState();
+  TrainingState state =
+      resumed ? std::move(*resumed) : initial_state(settings, data, text.cols(), held);
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
-  Negatives negatives = validation_negatives(settings, data, of_first(ranks, state.negatives));
+  Negatives negatives = validation_negatives(settings, data, state.negatives);
 
   if (ranks.first()) make_directory(options.bundle);
-  if (settings.has_collaborative() && !of_first(ranks, state.codes_found)) {
-    if (ranks.first()) write_checkpoint(options.bundle / kCheckpointFile, state);
-    const TrainResult first = find_collaborative_codes(options, settings, data, text, state);
+  if (settings.has_collaborative() && !state.codes_found) {
+    save(options, ranks, state, data.items.size());
+    const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
     if (!first.finished) return first;
   }
-  if (!ranks.alone()) share_out(ranks, state);
   TrainingShare share{&ranks, {}};
   DatasetPart part;
   if (!ranks.alone()) {
@@ -290,7 +290,7 @@ TrainResult train(const TrainOptions& options) {
   while (result.finished && state.epoch < run.settings().epochs && improving()) {
     result.finished = run_epoch(run, steps);
     if (result.finished) close_epoch(run, steps);
-    save(run);
+    save(options, ranks, state, run.data.items.size());
   }
   result.epochs = state.epoch;
   result.best_epoch = state.best.users == 0 ? 0 : state.best_epoch + 1;

@@ -11,7 +11,7 @@
 #include "data/simulate.h"
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
-#include "train/shared_state.h"
+#include "train/shared_files.h"
 #include "train/shared_validation.h"
 #include "train/trainer.h"
 #include "train/validation.h"
@@ -148,28 +148,38 @@ TEST_F(RanksTest, ResumeWithAnotherNumberOfRanks) {
   expect_near(all, unbroken, kSame);
 }
 
-TEST_F(RanksTest, AStateSharedOutAndPutTogetherIsTheSame) {
+TEST_F(RanksTest, ACheckpointReadByRowsAndWrittenByAllIsTheSame) {
   const Dataset data = read_dataset(shop());
-  Settings settings = options("").settings;
-  TrainingState state = initial_state(settings, data, 16);
-  state.epoch = 2;
-  state.loss_sums = {1.0, 2.0};
-  float next = 0.0F;
-  visit_matrices(state, [&](Matrix& matrix, bool) {
-    for (float& value : matrix.span()) value = ++next;
-  });
-  const fs::path before = directory.path() / "before";
+  TrainOptions run = options("run");
+  run.settings.collaborative_tokens = 4;
+  run.settings.collaborative_epochs = 1;
+  train(run);
+  const fs::path before = run.bundle / "checkpoint.safetensors";
   const fs::path after = directory.path() / "after";
-  write_checkpoint(before, state);
   run_as_ranks(3, [&](const Ranks& ranks) {
-    TrainingState own = ranks.first() ? std::move(state) : TrainingState();
-    share_out(ranks, own);
+    TrainingState own =
+        read_checkpoint(before, fingerprint(data), {.first = ranks.rank, .step = ranks.size});
     EXPECT_EQ(own.model.items(), ranks.rank == 2 ? 26U : 27U);
-    auto whole = whole_state(ranks, own, data.items.size());
-    EXPECT_EQ(whole.has_value(), ranks.first());
-    if (whole) write_checkpoint(after, *whole);
+    write_tensors(ranks, after, checkpoint_tensors(own), data.items.size(),
+                  {{"state", describe(own, data.items.size())}});
   });
   EXPECT_EQ(read_file(before), read_file(after));
+}
+
+TEST_F(RanksTest, StartWithTheTableOfOneProcess) {
+  Dataset data = read_dataset(shop());
+  data.items[7].withheld = true;
+  const Settings settings = options("").settings;
+  TrainingState one = initial_state(settings, data, 16);
+  const fs::path alone = directory.path() / "alone";
+  const fs::path together = directory.path() / "together";
+  write_tensors({}, alone, checkpoint_tensors(one), data.items.size());
+  run_as_ranks(3, [&](const Ranks& ranks) {
+    TrainingState own =
+        initial_state(settings, data, 16, {.first = ranks.rank, .step = ranks.size});
+    write_tensors(ranks, together, checkpoint_tensors(own), data.items.size());
+  });
+  EXPECT_EQ(read_file(alone), read_file(together));
 }
 
 // Semantic tokens alone make items collide: equal scores must stay equal over ranks.
