@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <functional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "base/arena.h"
@@ -112,15 +111,6 @@ std::span<T> gather_all(const Ranks& ranks, std::span<const T> mine, StepArena& 
   const std::span<std::span<const T>> parts = arena.take<std::span<const T>>(ranks.size);
   std::fill(parts.begin(), parts.end(), mine);
   return exchange_parts<T>(ranks, parts, arena).all;
-}
-
-/// Rank 0's text, on every rank.
-inline std::string broadcast_text(const Ranks& ranks, std::string text) {
-  std::uint64_t size = text.size();
-  ranks.broadcast(std::as_writable_bytes(std::span(&size, 1)));
-  text.resize(size);
-  ranks.broadcast(std::as_writable_bytes(std::span(text)));
-  return text;
 }
 
 }  // namespace tessera

@@ -197,8 +197,20 @@ SafeTensorsWriter::SafeTensorsWriter(const fs::path& path,
   // Tensors of whole cache lines then start at one, in a mapped file too.
   text.resize((8 + text.size() + kAlignment - 1) / kAlignment * kAlignment - 8, ' ');
   const std::uint64_t length = text.size();
-  append(std::as_bytes(std::span(&length, 1)));
-  append(std::as_bytes(std::span(text)));
+  file_.write(std::as_bytes(std::span(&length, 1)));
+  file_.write(std::as_bytes(std::span(text)));
+  left_ = offset;
+}
+
+void SafeTensorsWriter::append(std::span<const std::byte> bytes) {
+  if (bytes.size() > left_) throw std::logic_error("SafeTensorsWriter: more bytes than tensors");
+  left_ -= bytes.size();
+  file_.write(bytes);
+}
+
+void SafeTensorsWriter::commit() {
+  if (left_ > 0) throw std::logic_error("SafeTensorsWriter: a tensor is cut short");
+  file_.commit();
 }
 
 void write_safetensors(const fs::path& path, const std::map<std::string, Tensor>& tensors,

@@ -67,14 +67,15 @@ class SafeTensorsWriter {
   /// Of the tensors the types and shapes count.
   SafeTensorsWriter(const fs::path& path, const std::map<std::string, Tensor>& tensors,
                     const std::map<std::string, std::string>& metadata = {});
-  /// The next bytes of the tensor whose turn it is.
-  void append(std::span<const std::byte> bytes) { file_.write(bytes); }
-  /// All bytes must have been appended.
-  void commit() { file_.commit(); }
+  /// The next bytes of the tensor whose turn it is. std::logic_error if they are more than all.
+  void append(std::span<const std::byte> bytes);
+  /// std::logic_error unless all bytes have been appended.
+  void commit();
   static std::vector<std::string> order(const std::map<std::string, Tensor>& tensors);
 
  private:
   FileWriter file_;
+  std::size_t left_ = 0;  // bytes
 };
 
 /// Writes the file atomically (see write_file).

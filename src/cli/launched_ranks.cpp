@@ -54,7 +54,7 @@ void with_launched_ranks(const std::function<void(const Ranks&)>& body) {
   join(&ranks);
   try {
     body(ranks);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     if (ranks.first()) throw;
     // If rank 0 fails too, it has said so and the launcher ends this rank within a moment.
     std::signal(SIGTERM, SIG_DFL);
@@ -67,11 +67,14 @@ void with_launched_ranks(const std::function<void(const Ranks&)>& body) {
 int launched_threads() {
   const char* local = launcher_says("OMPI_COMM_WORLD_LOCAL_SIZE");
   if (local == nullptr) return 0;
-  cpu_set_t bound;
-  CPU_ZERO(&bound);
-  if (sched_getaffinity(0, sizeof(bound), &bound) != 0) return 1;
-  const int share = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / std::max(std::atoi(local), 1);
-  return std::max(1, std::min(CPU_COUNT(&bound), share));
+  const auto cpus_of = [](pid_t process) {
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    return sched_getaffinity(process, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+  };
+  // The launcher may use them all; it may have bound its ranks to some.
+  const int share = cpus_of(getppid()) / std::max(std::atoi(local), 1);
+  return std::max(1, std::min(cpus_of(0), share));
 }
 
 }  // namespace tessera

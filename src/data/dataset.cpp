@@ -279,8 +279,9 @@ Matrix read_embeddings(const fs::path& directory, std::size_t items, const RowSe
   }
   Matrix embeddings = read_npy(file, rows);
   if (embeddings.rows() != rows.size(items)) {
-    fail("{}: does not hold a row for each of {} items: run 'tessera embed' again", file.string(),
-         items);
+    const bool all = rows.size(items) == items;
+    fail("{}: {} rows for {} items{}: run 'tessera embed' again", file.string(), embeddings.rows(),
+         rows.size(items), all ? "" : " of this rank");
   }
   for (std::size_t i = 0; i < embeddings.size(); ++i) {
     if (!std::isfinite(embeddings.span()[i])) {

@@ -153,14 +153,6 @@ void describe_bundle(const fs::path& directory, const Recommender& model,
   write_file(directory / "config.json", dump_json(config, 2) + "\n");
 }
 
-void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
-                  const std::vector<CatalogueItem>& items, const Json& facts) {
-  make_directory(directory);
-  auto& looked_at = const_cast<Recommender&>(model);  // NOLINT: only looked at
-  write_safetensors(directory / kWeightsFile, bundle_tensors(looked_at, catalogue));
-  describe_bundle(directory, model, items, facts);
-}
-
 Bundle read_bundle(const fs::path& directory) {
   const fs::path file = directory / "config.json";
   if (!fs::exists(file)) {

@@ -19,12 +19,9 @@ struct Bundle {
   std::vector<CatalogueItem> items;  ///< ids and titles; texts are not kept
 };
 
-/// Writes model.safetensors, items.jsonl and config.json, each atomically. `facts` are added to the
-/// config: data fingerprint and directory, metrics at save.
-void write_bundle(const fs::path& directory, const Recommender& model, const Catalogue& catalogue,
-                  const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
-/// Its two parts: what model.safetensors holds, and the files beside it, whose codes are read from
-/// there.
+/// A bundle is written in two steps: model.safetensors with these tensors (write_safetensors, or
+/// write_tensors of several ranks), then items.jsonl, whose codes are read from there, and
+/// config.json, to which `facts` are added: data fingerprint and directory, metrics at save.
 std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue);
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const nlohmann::json& facts);

@@ -10,7 +10,7 @@ namespace tessera {
 inline constexpr const char* kIdTokens = "id_tokens";
 
 /// The distinct items of a step. The first input_weights.size() of them occur as inputs, item i
-/// with the share input_weights[i] of all input occurrences (the weights add up to 1).
+/// with the share input_weights[i] of all input occurrences, those of other ranks included.
 struct StepItems {
   std::span<const std::int32_t> items;
   std::span<const float> input_weights;
@@ -41,7 +41,7 @@ struct UnifiedItemEncoder {
 
   struct Cache {
     StepItems step;
-    MatrixView<const float> text;  ///< of the whole catalogue
+    MatrixView<const float> text;  ///< of all items that it holds
     Mlp::Cache encoder;
     ResidualQuantizer::Cache quantized;
     MatrixView<float> vectors;  ///< [distinct, width]
@@ -58,7 +58,7 @@ struct UnifiedItemEncoder {
   /// Of a code's place among an item's codes: its level, or levels + its collaborative part.
   TokenTable token_table(std::size_t level) const;
 
-  /// `text` [catalogue, text dims] holds the embeddings of all items; empty without semantic
+  /// `text` [items, text dims] holds the embeddings of all its items; empty without semantic
   /// tokens. In the settings' training precision, as the backward pass.
   Cache forward(MatrixView<const float> text, const StepItems& step, StepArena& arena) const;
   /// From dvectors [distinct, width]: sets every gradient, those of the weighted reconstruction and

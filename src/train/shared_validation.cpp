@@ -19,7 +19,7 @@ constexpr std::size_t kItemBlock = 8192;  // of each rank at a time
 
 struct NamedRank {
   std::int32_t user;  // in the whole dataset
-  Rank rank;
+  Rank rank{};
 };
 
 // A user of this rank under validation.
@@ -28,7 +28,7 @@ struct Validated {
   std::int32_t target;
   std::span<const std::int32_t> history;
   float score = 0.0F;  // of the target
-  Rank rank;
+  Rank rank{};
 };
 
 class SharedValidation {
@@ -46,14 +46,16 @@ class SharedValidation {
 
   std::span<const Validated> rank_all() {
     const bool sampled = model_.settings.selection_protocol == "sampled";
-    for (std::size_t first = 0; first < most(users_.size()); first += kUserBlock) {
+    const std::size_t most_users = most(users_.size());
+    for (std::size_t first = 0; first < most_users; first += kUserBlock) {
       const std::size_t from = std::min(first, users_.size());
       const std::size_t count = std::min(kUserBlock, users_.size() - from);
       find_states(from, count, sampled);
     }
-    for (std::size_t first = 0; !sampled && first < most(own_.rows); first += kItemBlock) {
-      compare_items(first);
-    }
+    if (sampled) return users_;
+    const std::size_t most_items = most(own_.rows);
+    scores_ = Matrix(std::min(kUserBlock, users_.size()), std::min(kItemBlock, most_items));
+    for (std::size_t first = 0; first < most_items; first += kItemBlock) compare_items(first);
     return users_;
   }
 
@@ -98,11 +100,12 @@ class SharedValidation {
       Validated& one = block[i];
       const std::span<const float> state = states_.view().row(first + i);
       one.score = dot(state, vector_of(one.target));
-      check(one, one.score);
-      if (!sampled) continue;
-      for (const std::int32_t other : negatives_.of(one.user)) {
-        add(one, dot(state, vector_of(other)));
+      if (sampled) {
+        for (const std::int32_t other : negatives_.of(one.user)) {
+          add(one, dot(state, vector_of(other)));
+        }
       }
+      check(one);
     }
   }
 
@@ -115,13 +118,12 @@ class SharedValidation {
     const auto out = arena_.take<std::span<const float>>(ranks_.size);
     std::ranges::fill(out, std::span(mine.data, mine.size()));
     const auto blocks = exchange_parts<float>(ranks_, out, arena_).parts;
-    Matrix scores(std::min(kUserBlock, users_.size()), kItemBlock);
     for (std::size_t r = 0; r < ranks_.size; ++r) {
       const MatrixView<const float> items(blocks[r].data(), blocks[r].size() / own_.cols,
                                           own_.cols);
       for (std::size_t user = 0; user < users_.size(); user += kUserBlock) {
         const std::size_t count = std::min(kUserBlock, users_.size() - user);
-        const MatrixView<float> found = scores.view().row_block(0, count).col_block(0, items.rows);
+        const MatrixView<float> found = scores_.view().row_block(0, count).col_block(0, items.rows);
         gemm(Transpose::no, Transpose::yes, 1.0F, states_.view().row_block(user, count), items,
              0.0F, found);
         parallel_for(count, 16, [&](std::size_t from, std::size_t to) {
@@ -131,7 +133,7 @@ class SharedValidation {
         });
       }
     }
-    for (const Validated& one : users_) check(one, one.score);
+    for (const Validated& one : users_) check(one);
   }
 
   // Items first, first + 1, … of those of rank `of`.
@@ -166,8 +168,8 @@ class SharedValidation {
     if (std::isnan(score)) one.score = score;
   }
 
-  void check(const Validated& one, float score) const {
-    if (std::isnan(score)) {
+  void check(const Validated& one) const {
+    if (std::isnan(one.score)) {
       fail("a score of user '{}' is not a number: the model is damaged or has diverged",
            data_.user_ids[one.user]);
     }
@@ -180,6 +182,7 @@ class SharedValidation {
   const Ranks& ranks_;
   std::vector<Validated> users_;
   Matrix states_;
+  Matrix scores_;  // of a block of users and items
   StepArena arena_;
 };
 

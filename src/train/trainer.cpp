@@ -60,6 +60,7 @@ bool interrupted(const Run& run) {
 // False if interrupted.
 bool run_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
+  run.traffic = {};  // of steps alone
   const std::vector<std::int32_t> order = run.stepper.epoch_order();
   const double before = state.epoch_seconds;
   const Stopwatch watch;
@@ -162,7 +163,6 @@ void close_epoch(Run& run, std::size_t steps) {
   state.step = 0;
   state.loss_sums.clear();
   state.epoch_seconds = 0.0;
-  run.traffic = {};
   if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
 }
 
@@ -176,16 +176,6 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 bool of_first(const Ranks& ranks, bool value) {
   if (!ranks.alone()) ranks.broadcast(std::as_writable_bytes(std::span(&value, 1)));
   return value;
-}
-
-// What a rank ranks its own users' targets among, of the negatives of all.
-Negatives own_negatives(const Negatives& negatives, std::span<const std::int32_t> users) {
-  Negatives own{negatives.per_user, {}};
-  for (std::size_t i = 0; negatives.per_user > 0 && i < users.size(); ++i) {
-    const auto of = negatives.of(static_cast<std::size_t>(users[i]));
-    own.items.insert(own.items.end(), of.begin(), of.end());
-  }
-  return own;
 }
 
 // The table of a model of ID tokens alone, trained in a folder of the bundle, gives the codes: by
@@ -234,7 +224,10 @@ TrainResult train(const TrainOptions& options) {
   Traffic traffic;
   const Ranks ranks = options.ranks.alone() ? options.ranks : counted(options.ranks, traffic);
   Dataset data = read_dataset(options.data_directory);
-  for (CatalogueItem& item : data.items) item.text = {};  // embedded by now
+  for (CatalogueItem& item : data.items) std::string().swap(item.text);  // embedded by now
+  if (data.items.size() < ranks.size) {
+    fail("{} ranks for {} items: start fewer", ranks.size, data.items.size());
+  }
   const std::string digest = fingerprint(data);
   const RowSelection held{.first = ranks.rank, .step = ranks.size};
   std::optional<TrainingState> resumed;
@@ -276,9 +269,8 @@ TrainResult train(const TrainOptions& options) {
     part = part_of(data, ranks.rank, ranks.size);
     share.users = part.users;
     data = std::move(part.data);
-    negatives = own_negatives(negatives, part.users);
+    negatives = negatives_of(negatives, part.users);
   }
-  traffic = {};  // of epochs alone
   Run run{options, data, text, negatives, state, share, traffic, Stepper(state, data, text, share)};
   const std::size_t batch = run.settings().batch_users;
   const std::size_t steps = (run.stepper.users() + batch - 1) / batch;

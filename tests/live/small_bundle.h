@@ -1,5 +1,6 @@
 #pragma once
 #include "live/live_model.h"
+#include "testing/bundles.h"
 #include "testing/small_model.h"
 #include "testing/temp_directory.h"
 
@@ -23,13 +24,13 @@ inline void write_small_bundle(const fs::path& directory, const TextEncoder& enc
   const std::vector<std::string>& titles = small_titles();
   const std::vector<std::string_view> texts(titles.begin(), titles.end());
   const bool reads = std::string_view(tokens) != "id";
-  const Recommender model =
+  Recommender model =
       small_model(small_settings(tokens), titles.size(), reads ? encoder.dims() : 0, seed);
   std::vector<CatalogueItem> items;
   for (std::size_t i = 0; i < titles.size(); ++i) {
     items.push_back({std::to_string(i + 1), titles[i], ""});
   }
-  write_bundle(directory, model, encode_catalogue(model, encoder.encode(texts)), items, {});
+  write_bundle(directory, model, encode_catalogue(model, encoder.encode(texts)), items);
   if (reads) encoder.save(directory / kTextEncoderFile);
 }
 

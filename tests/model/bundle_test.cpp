@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "testing/bundles.h"
 #include "testing/errors.h"
 #include "testing/matrices.h"
 #include "testing/small_model.h"
@@ -44,13 +47,13 @@ class BundleDirectory : public ::testing::Test {
   const fs::path config = directory / "config.json";
   const fs::path weights = directory / "model.safetensors";
   const fs::path items = directory / "items.jsonl";
-  const Recommender model = small_model(small_settings("collaborative"), kBundleItems, kTextDims);
+  Recommender model = small_model(small_settings("collaborative"), kBundleItems, kTextDims);
   const Catalogue catalogue =
       encode_catalogue(model, testing::random_matrix(kBundleItems, kTextDims, 1));
 
   BundleDirectory() {
-    write_bundle(directory, model, catalogue, catalogue_items(),
-                 {{"data", {{"fingerprint", "f"}}}});
+    testing::write_bundle(directory, model, catalogue, catalogue_items(),
+                          {{"data", {{"fingerprint", "f"}}}});
     fs::copy(directory, temp.path() / "whole");
   }
   void restore() const {
@@ -79,11 +82,11 @@ class BundleDirectory : public ::testing::Test {
 
 TEST(Bundle, GivesTheSameScoresBitForBit) {
   for (const char* tokens : {"unified", "semantic", "id"}) {
-    const Recommender model = small_model(small_settings(tokens), kBundleItems, kTextDims);
+    Recommender model = small_model(small_settings(tokens), kBundleItems, kTextDims);
     const Catalogue catalogue =
         encode_catalogue(model, testing::random_matrix(kBundleItems, kTextDims, 1));
     const testing::TempDirectory temp;
-    write_bundle(temp.path(), model, catalogue, catalogue_items(), {{"epoch", 3}});
+    testing::write_bundle(temp.path(), model, catalogue, catalogue_items(), {{"epoch", 3}});
     const Bundle bundle = read_bundle(temp.path());
     EXPECT_EQ(to_json(bundle.model.settings), to_json(model.settings));
     EXPECT_EQ(bundle.catalogue.codes, catalogue.codes);
@@ -200,7 +203,7 @@ TEST_F(BundleDirectory, IsRefusedWithCodesOutsideTheCodebook) {
 }
 
 TEST_F(BundleDirectory, IsRefusedWithCodesOfTheWrongShapeOrType) {
-  change_tensors([](auto& tensors) { tensors["codes"].shape = {3, kBundleItems}; });
+  change_tensors([](auto& tensors) { std::ranges::reverse(tensors["codes"].shape); });
   expect_refused({weights.string(), "codes"});
   change_tensors([](auto& tensors) { tensors["codes"].dtype = "F32"; });
   expect_refused({weights.string(), "codes"});

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -203,11 +204,7 @@ TEST_F(RanksTest, ValidateAsOneProcess) {
       const Metrics one = validate(bundle.model, bundle.catalogue, data, negatives);
       run_as_ranks(3, [&](const Ranks& ranks) {
         const DatasetPart part = part_of(data, ranks.rank, ranks.size);
-        Negatives own{negatives.per_user, {}};
-        for (const std::int32_t user : part.users) {
-          const auto of = negatives.of(static_cast<std::size_t>(user));
-          own.items.insert(own.items.end(), of.begin(), of.end());
-        }
+        const Negatives own = negatives_of(negatives, part.users);
         Catalogue catalogue;
         catalogue.rows.resize(rows_of_rank(data.items.size(), ranks.rank, ranks.size));
         catalogue.vectors = Matrix(catalogue.rows.size(), vectors.cols());
@@ -223,6 +220,31 @@ TEST_F(RanksTest, ValidateAsOneProcess) {
         EXPECT_EQ(all.ndcg10, one.ndcg10);
       });
     }
+  }
+}
+
+TEST_F(RanksTest, RefuseScoresThatAreNotNumbers) {
+  const Dataset data = read_dataset(shop());
+  const Negatives negatives = draw_negatives(data, 7, 20);
+  TrainOptions run = options("run");
+  run.settings.epochs = 1;
+  train(run);
+  Bundle bundle = read_bundle(run.bundle);
+  for (const std::size_t item : {data.items.size() - 1, data.items.size() - 2}) {
+    std::ranges::fill(bundle.catalogue.vectors.view().row(item), std::nanf(""));
+  }
+  for (const char* protocol : {"full", "sampled"}) {
+    bundle.model.settings.selection_protocol = protocol;
+    std::atomic<int> refused = 0;
+    run_as_ranks(1, [&](const Ranks& ranks) {
+      const DatasetPart part = part_of(data, 0, 1);
+      try {
+        validate_shared(bundle.model, bundle.catalogue, part.data, negatives, {&ranks, part.users});
+      } catch (const Error&) {
+        ++refused;
+      }
+    });
+    EXPECT_EQ(refused, 1) << protocol;
   }
 }
 
