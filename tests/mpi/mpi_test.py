@@ -103,6 +103,31 @@ def alive(process):
         return False
 
 
+def waits_for_a_slow_rank(data, folder):
+    """A rank stands still now and then; the others wait, and nothing is lost."""
+    model = folder + "/slow"
+    job = start(3, *train(data, model, *settings()))
+    stops = 0
+    while job.poll() is None and stops < 5:
+        time.sleep(0.3)
+        ranks = ranks_of(job)
+        if not ranks:
+            continue
+        try:
+            os.kill(ranks[-1], signal.SIGSTOP)
+            time.sleep(0.5)
+            os.kill(ranks[-1], signal.SIGCONT)
+            stops += 1
+        except ProcessLookupError:
+            break
+    out, err = job.communicate(timeout=300)
+    assert job.returncode == 0, (out, err)
+    assert stops > 0, "it was through before it was slowed down"
+    with open(folder + "/3/training.jsonl") as steady, open(model + "/training.jsonl") as slow:
+        for a, b in zip(steady, slow, strict=True):
+            assert json.loads(a)["loss"] == json.loads(b)["loss"], "not what steady ranks learn"
+
+
 def survives_kills(data, folder):
     """A rank is killed at a random moment; the job ends, and the checkpoint resumes."""
     seed = int(os.environ.get("SEED", time.time()))
@@ -161,6 +186,7 @@ def main():
         does_not_need_mpi()
         equals_one_process(data, folder)
         one_error_is_one_line(folder)
+        waits_for_a_slow_rank(data, folder)
         survives_kills(data, folder)
 
 
