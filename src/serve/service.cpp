@@ -153,6 +153,12 @@ bool Service::start_reload() {
 void Service::reload() {
   std::string failure;
   try {
+    {
+      // What was noted before now is in the store that is read below, or left from the end of an
+      // earlier reload: it must not be done again over what followed.
+      const std::lock_guard changes(changes_);
+      noted_.clear();
+    }
     std::shared_ptr<LiveModel> next = load();
     StepArena arena;
     const std::lock_guard changes(changes_);
@@ -168,10 +174,6 @@ void Service::reload() {
     ++generation_;
   } catch (const std::exception& error) {
     failure = message_line(error.what());
-  }
-  {
-    const std::lock_guard changes(changes_);
-    noted_.clear();
   }
   {
     const std::lock_guard lock(model_mutex_);
