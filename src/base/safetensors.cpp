@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -173,8 +172,10 @@ std::vector<std::string> SafeTensorsWriter::order(const std::map<std::string, Te
   std::vector<std::string> names;
   for (const auto& [name, tensor] : tensors) names.push_back(name);
   // Wide types first, so that every tensor is aligned to its own.
-  std::ranges::stable_sort(names, std::greater{}, [&](const std::string& name) {
-    return width_of(tensors.at(name).dtype);
+  std::ranges::sort(names, [&](const std::string& a, const std::string& b) {
+    const std::size_t width_a = width_of(tensors.at(a).dtype);
+    const std::size_t width_b = width_of(tensors.at(b).dtype);
+    return width_a != width_b ? width_a > width_b : a < b;
   });
   return names;
 }
