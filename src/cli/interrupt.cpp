@@ -6,10 +6,10 @@ namespace tessera {
 namespace {
 
 // A signal handler can reach nothing but a global of this type.
-volatile std::sig_atomic_t received = 0;
+volatile std::sig_atomic_t signalled = 0;
 
 void remember(int signal) {
-  received = 1;
+  signalled = 1;
   std::signal(signal, SIG_DFL);
 }
 
@@ -25,6 +25,6 @@ InterruptGuard::~InterruptGuard() {
   std::signal(SIGTERM, SIG_DFL);
 }
 
-bool InterruptGuard::interrupted() { return received != 0; }
+bool InterruptGuard::interrupted() { return signalled != 0; }
 
 }  // namespace tessera
