@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/stored_rows.h"
 
 namespace tessera {
 
@@ -87,15 +88,6 @@ void write(const fs::path& path, const char* type, const std::string& shape,
   write_file(path, parts);
 }
 
-template <class Stored, class T>
-void convert(std::string_view body, std::span<T> out) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Stored value;
-    std::memcpy(&value, body.data() + i * sizeof(Stored), sizeof(Stored));
-    out[i] = static_cast<T>(value);
-  }
-}
-
 template <class T>
 std::vector<T> read_integers(const fs::path& path) {
   const std::string content = read_file(path);
@@ -104,7 +96,8 @@ std::vector<T> read_integers(const fs::path& path) {
   if (header.type != type || header.shape.size() != 1)
     fail("{}: must hold one dimension of {}", path.string(), type);
   std::vector<T> values(header.shape[0]);
-  convert<T>(header.body, std::span(values));
+  read_rows<T>(std::as_bytes(std::span(header.body)), {},
+               MatrixView(values.data(), 1, values.size()));
   return values;
 }
 
@@ -121,11 +114,8 @@ Matrix read_npy(const fs::path& path, const RowSelection& rows) {
          header.type);
   const std::size_t cols = header.shape.size() == 2 ? header.shape[1] : 1;
   Matrix matrix(rows.size(header.shape[0]), cols);
-  const std::size_t row_bytes = cols * (wide ? sizeof(double) : sizeof(float));
-  for (std::size_t i = 0; i < matrix.rows(); ++i) {
-    const std::string_view row = header.body.substr((rows.first + i * rows.step) * row_bytes);
-    wide ? convert<double>(row, matrix.view().row(i)) : convert<float>(row, matrix.view().row(i));
-  }
+  const auto body = std::as_bytes(std::span(header.body));
+  wide ? read_rows<double>(body, rows, matrix.view()) : read_rows<float>(body, rows, matrix.view());
   return matrix;
 }
 

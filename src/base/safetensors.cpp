@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/stored_rows.h"
 
 namespace tessera {
 
@@ -32,15 +33,6 @@ struct BFloat16 {
   std::uint16_t bits;
   explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16U); }
 };
-
-template <class Stored>
-void convert(std::span<const std::byte> bytes, std::span<float> out) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Stored value;
-    std::memcpy(&value, bytes.data() + i * sizeof(Stored), sizeof(Stored));
-    out[i] = static_cast<float>(value);
-  }
-}
 
 }  // namespace
 
@@ -130,20 +122,14 @@ Matrix SafeTensors::matrix(const std::string& name, std::size_t rows, std::size_
          tensor.shape.back(), rows, cols);
   }
   Matrix matrix(tensor_rows, tensor.shape.back());
-  const std::size_t row_bytes = matrix.cols() * width_of(tensor.dtype);
-  for (std::size_t i = 0; i < matrix.rows(); ++i) {
-    const auto from =
-        tensor.bytes.subspan((selection.first + i * selection.step) * row_bytes, row_bytes);
-    const std::span<float> to = matrix.view().row(i);
-    if (tensor.dtype == "F32") {
-      convert<float>(from, to);
-    } else if (tensor.dtype == "F16") {
-      convert<_Float16>(from, to);
-    } else if (tensor.dtype == "BF16") {
-      convert<BFloat16>(from, to);
-    } else {
-      convert<double>(from, to);
-    }
+  if (tensor.dtype == "F32") {
+    read_rows<float>(tensor.bytes, selection, matrix.view());
+  } else if (tensor.dtype == "F16") {
+    read_rows<_Float16>(tensor.bytes, selection, matrix.view());
+  } else if (tensor.dtype == "BF16") {
+    read_rows<BFloat16>(tensor.bytes, selection, matrix.view());
+  } else {
+    read_rows<double>(tensor.bytes, selection, matrix.view());
   }
   return matrix;
 }

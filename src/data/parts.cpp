@@ -10,12 +10,12 @@ std::size_t part_of_user(std::string_view id, std::size_t parts) {
   return mix_bits(hash) % parts;
 }
 
-DatasetPart part_of(const Dataset& whole, std::size_t part, std::size_t parts) {
+DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts) {
   DatasetPart result;
   Dataset& data = result.data;
   data.name = whole.name;
   data.simulated = whole.simulated;
-  data.items = whole.items;
+  data.items = std::move(whole.items);
   data.split = whole.split;
   for (std::size_t u = 0; u < whole.users(); ++u) {
     if (part_of_user(whole.user_ids[u], parts) != part) continue;

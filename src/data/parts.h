@@ -14,6 +14,6 @@ struct DatasetPart {
 std::size_t part_of_user(std::string_view id, std::size_t parts);
 
 /// Part number `part` of `parts`.
-DatasetPart part_of(const Dataset& whole, std::size_t part, std::size_t parts);
+DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts);
 
 }  // namespace tessera

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/stored_rows.h"
 
 namespace tessera {
 namespace {
@@ -25,11 +26,7 @@ std::vector<std::int32_t> read_codes(const SafeTensors& file, const char* name, 
     fail("{}: '{}' has the wrong shape: the bundle is damaged", file.path().string(), name);
   }
   std::vector<std::int32_t> codes(items * count);
-  const std::size_t row_bytes = count * sizeof(std::int32_t);
-  for (std::size_t i = 0; i < items && count > 0; ++i) {
-    std::memcpy(codes.data() + i * count,
-                tensor.bytes.data() + (own.first + i * own.step) * row_bytes, row_bytes);
-  }
+  read_rows<std::int32_t>(tensor.bytes, own, MatrixView(codes.data(), items, count));
   for (const std::int32_t code : codes) {
     if (code < 0 || static_cast<std::size_t>(code) >= codebook_size) {
       fail("{}: '{}' holds {}, outside the codebook: the bundle is damaged", file.path().string(),

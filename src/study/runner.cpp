@@ -167,7 +167,7 @@ class Runner {
     train_options.negatives = data.negatives;
     train_options.settings = run.settings;
     train_options.resume =
-        fs::exists(record_of(run)) && fs::exists(train_options.bundle / "checkpoint.safetensors");
+        fs::exists(record_of(run)) && fs::exists(train_options.bundle / kCheckpointFile);
     train_options.interrupted = [this] { return stopping(); };
     train_options.on_step = [&](const StepReport& report) {
       const double before = report.first_stage ? 0.0 : first_epochs(run.settings);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/error.h"
 
@@ -22,17 +23,16 @@ AdamSettings adam_settings(const Settings& settings, std::size_t users) {
   return adam;
 }
 
-// sums: total, recommendation, reconstruction, then commitments and residual norms by level.
-void add_losses(const StepLosses& losses, std::vector<double>& sums) {
+// total, recommendation, reconstruction, then commitments and residual norms by level.
+std::span<double> flat(const StepLosses& losses, StepArena& arena) {
   const std::size_t levels = losses.items.commitment.size();
-  sums.resize(3 + 2 * levels);
-  sums[0] += losses.total;
-  sums[1] += losses.recommendation;
-  sums[2] += losses.items.reconstruction;
-  for (std::size_t l = 0; l < levels; ++l) {
-    sums[3 + l] += losses.items.commitment[l];
-    sums[3 + levels + l] += losses.items.residual_norm[l];
-  }
+  const std::span<double> values = arena.take<double>(3 + 2 * levels);
+  values[0] = losses.total;
+  values[1] = losses.recommendation;
+  values[2] = losses.items.reconstruction;
+  std::ranges::copy(losses.items.commitment, values.begin() + 3);
+  std::ranges::copy(losses.items.residual_norm, values.begin() + 3 + static_cast<long>(levels));
+  return values;
 }
 
 // Those of all ranks, by their numbers in the whole, ascending.
@@ -136,22 +136,6 @@ void Stepper::add_up_gradients() {
   }
 }
 
-void Stepper::add_up_losses(StepLosses& losses) {
-  const std::size_t levels = losses.items.commitment.size();
-  const std::span<double> values = arena_.take<double>(3 + 2 * levels);
-  values[0] = losses.total;
-  values[1] = losses.recommendation;
-  values[2] = losses.items.reconstruction;
-  std::ranges::copy(losses.items.commitment, values.begin() + 3);
-  std::ranges::copy(losses.items.residual_norm, values.begin() + 3 + static_cast<long>(levels));
-  ranks_->add_up_doubles(values);
-  losses.total = values[0];
-  losses.recommendation = values[1];
-  losses.items.reconstruction = values[2];
-  losses.items.commitment = values.subspan(3, levels);
-  losses.items.residual_norm = values.subspan(3 + levels, levels);
-}
-
 void Stepper::step(std::span<const std::int32_t> users) {
   arena_.reset();
   arena_.stages.enter(Stage::batch);
@@ -165,12 +149,13 @@ void Stepper::step(std::span<const std::int32_t> users) {
   // What is dropped goes by places in the rank's own part of the batch: ranks must drop apart.
   if (shared()) dropped = Random(dropped, {ranks_->rank}).next();
   const DropoutStep dropout{static_cast<float>(settings.dropout), dropped};
-  StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
+  const StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
+  const std::span<double> losses = flat(result.losses, arena_);
   if (shared()) {
-    add_up_losses(result.losses);
+    ranks_->add_up_doubles(losses);
     add_up_gradients();
   }
-  if (!std::isfinite(result.losses.total)) {
+  if (!std::isfinite(losses[0])) {
     fail(
         "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
         state_.epoch + 1, state_.step + 1);
@@ -184,7 +169,8 @@ void Stepper::step(std::span<const std::int32_t> users) {
   ++state_.updates;
   arena_.stages.enter(Stage::optimizer);
   optimizer_.update(state_.updates);
-  add_losses(result.losses, state_.loss_sums);
+  state_.loss_sums.resize(losses.size());
+  std::ranges::transform(losses, state_.loss_sums, state_.loss_sums.begin(), std::plus());
   ++state_.step;
   arena_.stages.enter(Stage::other);
 }

@@ -38,7 +38,6 @@ class Stepper {
   TrainingBatch build(std::span<const std::int32_t> users);
   void initialise_codebooks(const TrainingBatch& batch);
   void add_up_gradients();
-  void add_up_losses(StepLosses& losses);
 
   TrainingState& state_;
   MatrixView<const float> text_;

@@ -17,7 +17,6 @@ namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
-constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
 struct Run {
   const TrainOptions& options;
@@ -266,7 +265,7 @@ TrainResult train(const TrainOptions& options) {
   TrainingShare share{&ranks, {}};
   DatasetPart part;
   if (!ranks.alone()) {
-    part = part_of(data, ranks.rank, ranks.size);
+    part = part_of(std::move(data), ranks.rank, ranks.size);
     share.users = part.users;
     data = std::move(part.data);
     negatives = negatives_of(negatives, part.users);

@@ -50,6 +50,9 @@ struct TrainResult {
   double seconds = 0;
 };
 
+/// What a run is resumed from, in its bundle.
+inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
+
 /// Where in a bundle the model of ID tokens alone is trained that collaborative codes come from.
 inline constexpr const char* kCollaborativeStage = "collaborative";
 
