@@ -17,6 +17,7 @@ using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajo
 constexpr std::size_t kMeansRounds = 25;
 constexpr std::size_t kFittedItems = 131'072;  // that centres and the map from text are fitted to
 constexpr float kRidge = 1.0F;                 // beside texts of unit length
+constexpr double kUsualEvents = 12.0;          // of an item, which `text_events` counts by
 
 Eigen::Map<Rows> as_eigen(Matrix& matrix) {
   return {matrix.span().data(), static_cast<Eigen::Index>(matrix.rows()),
@@ -57,6 +58,47 @@ void predict_factors(const Matrix& map, std::span<const float> text, std::span<f
   }
 }
 
+double squared_length(std::span<const float> row) {
+  double sum = 0.0;
+  for (const float x : row) sum += double{x} * x;
+  return sum;
+}
+
+// Scales the map until the factors it predicts are as long as those of the items, in the mean of
+// squares: a regression predicts towards the mean, and short factors would be outscored by all.
+void lengthen(Matrix& map, MatrixView<const float> text, const Matrix& factors,
+              std::span<const std::int32_t> items) {
+  std::vector<float> predicted(factors.cols());
+  double is = 0.0, wanted = 0.0;
+  for (const std::int32_t item : items) {
+    const auto i = static_cast<std::size_t>(item);
+    predict_factors(map, text.row(i), predicted);
+    is += squared_length(predicted);
+    wanted += squared_length(factors.view().row(i));
+  }
+  if (is == 0.0) return;
+  const auto scale = static_cast<float>(std::sqrt(wanted / is));
+  for (float& weight : map.span()) weight *= scale;
+}
+
+// Turns an item's factors towards the predicted ones and leaves them their length. `taught` and
+// `foretold` are in the proportion of their shares of the squared length.
+void mix(std::span<float> factors, double taught, std::span<const float> predicted,
+         double foretold) {
+  if (taught == 0.0) {
+    std::ranges::copy(predicted, factors.begin());
+    return;
+  }
+  const double length = squared_length(factors);
+  const double taught_weight = std::sqrt(taught), text_weight = std::sqrt(foretold);
+  for (std::size_t d = 0; d < factors.size(); ++d) {
+    factors[d] = static_cast<float>(taught_weight * factors[d] + text_weight * predicted[d]);
+  }
+  const double mixed = squared_length(factors);
+  const auto scale = static_cast<float>(mixed > 0.0 ? std::sqrt(length / mixed) : 0.0);
+  for (float& factor : factors) factor *= scale;
+}
+
 }  // namespace
 
 CollaborativeTokens::CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims,
@@ -76,22 +118,22 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
                               double text_events, std::uint64_t seed) {
   const std::vector<double> events = training_events(data);
   std::vector<std::int32_t> fitted;
+  double all_events = 0.0;
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (events[i] > 0) fitted.push_back(static_cast<std::int32_t>(i));
+    all_events += events[i];
   }
+  const double mean_events =
+      all_events / static_cast<double>(std::max<std::size_t>(fitted.size(), 1));
   Random random(seed, {0xC1});
   random.shuffle(std::span(fitted));
   fitted.resize(std::min(fitted.size(), kFittedItems));
   text_map = fit_text_map(text, factors, fitted);
+  lengthen(text_map, text, factors, fitted);
   std::vector<float> predicted(dims());
   for (std::size_t i = 0; i < events.size(); ++i) {
     predict_factors(text_map, text.row(i), predicted);
-    const auto taught =
-        events[i] > 0 ? static_cast<float>(events[i] / (events[i] + text_events)) : 0.0F;
-    for (std::size_t d = 0; d < predicted.size(); ++d) {
-      factors[i][d] =
-          taught > 0 ? taught * factors[i][d] + (1.0F - taught) * predicted[d] : predicted[d];
-    }
+    mix(factors.view().row(i), events[i] * mean_events, predicted, text_events * kUsualEvents);
   }
 
   const std::size_t width = vectors.value.cols();

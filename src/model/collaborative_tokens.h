@@ -9,17 +9,21 @@ namespace tessera {
 /// et al. 2011; of items as RecJPQ, Petrov and Macdonald 2024). Codes are found once, before
 /// training; the vectors behind them start at the centres and are learned on.
 ///
-/// Factors of an item with n training events are n parts of what the events taught and
-/// `text_events` parts of what its text predicts by ridge regression: few events say little, and
-/// items of like text then share codes (shrinkage to a regression, Efron and Morris 1973). Those of
-/// an item without events, as a new one, are predicted altogether.
+/// Factors of an item mix what its n training events taught and what its text predicts by ridge
+/// regression. Their shares of the squared length are as n · m to `text_events` · 12, where m is
+/// the mean of n over the items: few events say little, and items of like text then share codes
+/// (shrinkage to a regression, Efron and Morris 1973), and an event says more the better known the
+/// items are that it joins. The mixture gets the length that the events taught, since what
+/// disagrees adds up to something short, and scores are inner products: items of few events would
+/// be outscored by all others. Factors of an item without events, as a new one, are predicted
+/// altogether, at the length of the others.
 struct CollaborativeTokens {
   std::size_t parts = 0;            ///< tokens an item; 0: none
   std::size_t codebook_size = 0;    ///< of each part
   Parameter vectors;                ///< [parts · codebook size, dims / parts]
   std::vector<std::int32_t> codes;  ///< [items, parts], each within its part's codebook
   Matrix centres;                   ///< of factors, as `vectors`
-  Matrix text_map;                  ///< [text dims + 1, dims]: text and a 1 → factors
+  Matrix text_map;  ///< [text dims + 1, dims]: text and a 1 → factors, as long as theirs
 
   CollaborativeTokens() = default;
   CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims, std::size_t items,

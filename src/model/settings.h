@@ -28,8 +28,9 @@ struct Settings {
   std::size_t collaborative_dims = 64;   ///< of all of them together
   /// Of the model of ID tokens alone that is trained first, to find the collaborative codes.
   std::size_t collaborative_epochs = 30;
-  /// How many events of an item weigh as much in its collaborative codes as its text does.
-  double text_events = 25.0;
+  /// How many events of an item weigh as much in its collaborative codes as its text does, where
+  /// items have 12 on average (see model/collaborative_tokens.h).
+  double text_events = 20.0;
   std::size_t id_dims = 8;        ///< beside semantic tokens
   std::size_t id_only_dims = 64;  ///< with tokens = id
   std::size_t hidden = 64;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numeric>
 #include <set>
 
 #include "testing/datasets.h"
@@ -97,6 +99,67 @@ TEST_F(TwoTastes, FewEventsWeighLessThanTheText) {
   EXPECT_GT(distance(), 1.5F);
   tokens.fit(data, factors.clone(), text, 20.0, 1);
   EXPECT_LT(distance(), 1.0F);
+}
+
+TEST_F(TwoTastes, AnEventSaysMoreWhereItemsHaveManyOfThem) {
+  std::ranges::fill(factors.view().row(4), -1.0F);  // against its text
+  const auto first_factor = [&] {
+    tokens.fit(data, factors.clone(), text, 0.5, 1);
+    std::vector<float> vector(kDims);
+    tokens.decode(codes(4).data(), vector.data());
+    return vector[0];
+  };
+  EXPECT_GT(first_factor(), 0.0F);
+  std::vector<std::int32_t> busy;
+  for (int round = 0; round < 40; ++round) {
+    for (const std::int32_t item : {0, 1, 2, 3, 5, 6, 7, 8, 9}) busy.push_back(item);
+  }
+  data = testing::dataset_of({{0, 1, 2, 3, 4, 11, 11}, {5, 6, 7, 8, 9, 10, 10}, busy}, kTasteItems);
+  EXPECT_LT(first_factor(), 0.0F);
+}
+
+// With a code for every item the codes hold the factors as they were mixed.
+class LengthOfFactors : public TwoTastes {
+ protected:
+  LengthOfFactors() {
+    tokens = CollaborativeTokens(kParts, 64, kDims, kTasteItems, 3);
+    for (std::size_t i = 0; i < 10; ++i) {
+      const auto scale = static_cast<float>(i + 1);
+      for (float& factor : factors.view().row(i)) factor *= scale;
+    }
+  }
+  std::vector<float> decoded(std::size_t item) const {
+    std::vector<float> vector(kDims);
+    tokens.decode(codes(item).data(), vector.data());
+    return vector;
+  }
+  static double length(std::span<const float> row) {
+    return std::sqrt(std::inner_product(row.begin(), row.end(), row.begin(), 0.0));
+  }
+};
+
+TEST_F(LengthOfFactors, IsKeptHoweverMuchTheTextTurnsThem) {
+  std::ranges::fill(factors.view().row(4), -5.0F);  // against its text
+  for (const double text_events : {0.0, 0.01, 1000.0}) {
+    tokens.fit(data, factors.clone(), text, text_events, 1);
+    for (std::size_t i = 0; i < 10; ++i) {
+      EXPECT_NEAR(length(decoded(i)) / length(factors.view().row(i)), 1.0, 0.02) << i;
+    }
+    EXPECT_EQ(decoded(4)[0] > 0.0F, text_events == 1000.0);
+  }
+}
+
+TEST_F(LengthOfFactors, OfNewItemsIsThatOfTheOthers) {
+  // Texts that say nothing of an item but its place: a regression would predict short factors.
+  Random random(5);
+  fill_normal(factors.span(), 1.0, random);
+  tokens.fit(data, factors.clone(), text, 5.0, 1);
+  double squares = 0.0;
+  for (std::size_t i = 0; i < 10; ++i) {
+    squares += std::pow(length(factors.view().row(i)), 2.0) / 10.0;
+  }
+  const double mean = (std::pow(length(decoded(10)), 2.0) + std::pow(length(decoded(11)), 2.0)) / 2;
+  EXPECT_NEAR(mean / squares, 1.0, 0.3);
 }
 
 TEST_F(TwoTastes, TheSameSeedFindsTheSameCodes) {
