@@ -14,6 +14,7 @@
 #include "testing/thread_ranks.h"
 #include "train/shared_files.h"
 #include "train/shared_validation.h"
+#include "train/state.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
