@@ -1,4 +1,4 @@
-// How long one call of LiveModel::recommend takes, history after history, in one thread: what
+// How long one call of Model::recommend takes, history after history, in one thread: what
 // bench/python_overhead holds Python's call against.
 //   bench_recommend_calls BUNDLE HISTORIES ROUNDS    HISTORIES: item ids with blanks between, a
 //   line each
@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "engine/model.h"
 #include "formats/fields.h"
-#include "live/live_model.h"
 
 int main(int argc, char** argv) {
   using namespace tessera;  // NOLINT: a program of one function
@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    const LiveModel model(argv[1]);
+    const Model model(argv[1]);
     std::vector<std::vector<std::int32_t>> histories;
     std::vector<std::string_view> ids;
     for_each_line(read_file(argv[2]), [&](std::string_view line, std::size_t) {

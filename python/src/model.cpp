@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "data/item_texts.h"
 #include "engine.h"
+#include "engine/model.h"
 #include "eval/code_statistics.h"
-#include "live/live_model.h"
 
 namespace tessera::python {
 namespace {
@@ -51,25 +51,25 @@ class Arenas {
 // holders of its locks: there the model refuses to work, and is left alone at the end.
 class OpenModel {
  public:
-  explicit OpenModel(const fs::path& bundle) : model_(std::make_unique<LiveModel>(bundle)) {}
+  explicit OpenModel(const fs::path& bundle) : model_(std::make_unique<Model>(bundle)) {}
   ~OpenModel() {
     if (getpid() != opened_in_) static_cast<void>(model_.release());  // NOLINT: see above
   }
   OpenModel(const OpenModel&) = delete;
   OpenModel& operator=(const OpenModel&) = delete;
 
-  LiveModel& operator*() const {
+  Model& operator*() const {
     if (getpid() != opened_in_) {
       fail(
           "this model was opened before the process was forked: open it in the child, by its path");
     }
     return *model_;
   }
-  LiveModel* operator->() const { return &**this; }
+  Model* operator->() const { return &**this; }
   Arenas& arenas() { return arenas_; }
 
  private:
-  std::unique_ptr<LiveModel> model_;
+  std::unique_ptr<Model> model_;
   Arenas arenas_;
   const pid_t opened_in_ = getpid();
 };
@@ -82,7 +82,7 @@ std::vector<std::string> ids_of(nb::handle ids, const char* what) {
   return all;
 }
 
-Numbers numbers_of(const LiveModel& model, const std::vector<std::string>& ids) {
+Numbers numbers_of(const Model& model, const std::vector<std::string>& ids) {
   const auto found = model.numbers(ids);
   Numbers numbers;
   numbers.reserve(found.size());
@@ -94,7 +94,7 @@ Numbers numbers_of(const LiveModel& model, const std::vector<std::string>& ids) 
   return numbers;
 }
 
-Numbers history_of(const LiveModel& model, nb::handle ids, const char* what) {
+Numbers history_of(const Model& model, nb::handle ids, const char* what) {
   Numbers numbers = numbers_of(model, ids_of(ids, what));
   if (numbers.empty()) fail_usage("{} is empty, which says nothing: give at least one item", what);
   return numbers;
@@ -105,14 +105,14 @@ std::size_t checked_k(std::int64_t k) {
   return static_cast<std::size_t>(k);
 }
 
-nb::list ids_list(const LiveModel& model, const Numbers& numbers) {
+nb::list ids_list(const Model& model, const Numbers& numbers) {
   nb::list ids;
   for (const ItemCard& card : model.cards(numbers)) ids.append(text_of(card.id));
   return ids;
 }
 
 // (ids, scores [n]) of one list.
-nb::tuple pair_of(const LiveModel& model, const std::vector<ScoredItem>& best) {
+nb::tuple pair_of(const Model& model, const std::vector<ScoredItem>& best) {
   Numbers numbers;
   auto scores = std::make_unique<float[]>(best.size());
   for (std::size_t i = 0; i < best.size(); ++i) {
@@ -123,7 +123,7 @@ nb::tuple pair_of(const LiveModel& model, const std::vector<ScoredItem>& best) {
 }
 
 nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const std::size_t count = checked_k(k);
   const Numbers history = history_of(model, ids, "history");
   std::vector<ScoredItem> best;
@@ -137,7 +137,7 @@ nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeat
   return pair_of(model, best);
 }
 
-std::vector<Numbers> histories_of(const LiveModel& model, nb::handle ids) {
+std::vector<Numbers> histories_of(const Model& model, nb::handle ids) {
   std::vector<Numbers> histories;
   for (const nb::handle history : ids) {
     const std::string what = "histories[" + std::to_string(histories.size()) + "]";
@@ -152,7 +152,7 @@ std::vector<Numbers> histories_of(const LiveModel& model, nb::handle ids) {
 // (ids, n × k in one list, None where a list is shorter; scores [n, k], NaN there).
 nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
                          int threads) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const std::size_t count = checked_k(k);
   const std::vector<Numbers> histories = histories_of(model, ids);
   std::vector<std::vector<ScoredItem>> lists;
@@ -178,7 +178,7 @@ nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool r
 }
 
 auto states(OpenModel& self, nb::handle ids, int threads) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const std::vector<Numbers> histories = histories_of(model, ids);
   const std::size_t width = model.settings().width();
   auto rows = std::make_unique<float[]>(histories.size() * width);
@@ -191,7 +191,7 @@ auto states(OpenModel& self, nb::handle ids, int threads) {
   return array_of(std::move(rows), histories.size(), width);
 }
 
-Numbers items_or_all(const LiveModel& model, nb::handle items) {
+Numbers items_or_all(const Model& model, nb::handle items) {
   return items.is_none() ? model.known_items() : numbers_of(model, ids_of(items, "items"));
 }
 
@@ -205,12 +205,12 @@ auto codes_of(const std::vector<Coded>& all, std::size_t levels) {
 }
 
 auto tokens(OpenModel& self, nb::handle items) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   return codes_of(model.cards(items_or_all(model, items)), model.levels());
 }
 
 auto vectors(OpenModel& self, nb::handle items) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const Numbers numbers = items_or_all(model, items);
   const std::size_t width = model.settings().width();
   auto rows = std::make_unique<float[]>(numbers.size() * width);
@@ -219,7 +219,7 @@ auto vectors(OpenModel& self, nb::handle items) {
 }
 
 nb::tuple similar(OpenModel& self, nb::handle item, std::int64_t k) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const std::size_t count = checked_k(k);
   const std::int32_t number = numbers_of(model, {id_of(item, "item")}).front();
   std::vector<ScoredItem> best;
@@ -231,7 +231,7 @@ nb::tuple similar(OpenModel& self, nb::handle item, std::int64_t k) {
 }
 
 std::string explain(OpenModel& self, nb::handle ids, nb::handle item) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const Numbers history = history_of(model, ids, "history");
   const std::int32_t number = numbers_of(model, {id_of(item, "item")}).front();
   const nb::gil_scoped_release release;
@@ -246,7 +246,7 @@ std::string explain(OpenModel& self, nb::handle ids, nb::handle item) {
 
 // (ids, places [n, 2], codes of the first level [n])
 nb::tuple map(OpenModel& self) {
-  const std::vector<LiveModel::Point> points = self->map();
+  const std::vector<Model::Point> points = self->map();
   Numbers numbers;
   auto places = std::make_unique<float[]>(2 * points.size());
   auto codes = std::make_unique<std::int32_t[]>(points.size());
@@ -264,7 +264,7 @@ nb::tuple map(OpenModel& self) {
 void put_all(OpenModel& self, const std::vector<std::string>& names,
              const std::vector<std::string>& titles, const std::vector<std::string>& texts,
              const std::optional<Floats>& embeddings, std::vector<ItemTokens>& found) {
-  LiveModel& model = *self;
+  Model& model = *self;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
       check_id({names[i], Value::Kind::word}, IdOf::item);
@@ -294,14 +294,14 @@ auto add_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& 
 }
 
 void remove_items(OpenModel& self, nb::handle ids) {
-  LiveModel& model = *self;
+  Model& model = *self;
   const std::vector<std::string> names = ids_of(ids, "ids");
   numbers_of(model, names);
   for (const std::string& name : names) model.erase(name);
 }
 
 std::string statistics(OpenModel& self) {
-  const LiveModel& model = *self;
+  const Model& model = *self;
   const Settings& settings = model.settings();
   Numbers codes;
   const Numbers all = model.known_items();
@@ -335,7 +335,7 @@ void bind_model(nb::module_& module) {
                    })
       .def("codebook",
            [](nb::handle self, std::size_t level) {
-             const LiveModel& model = *nb::cast<OpenModel&>(self);
+             const Model& model = *nb::cast<OpenModel&>(self);
              const MatrixView<const float> book = model.codebook(level);
              return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.data,
                                                                      {book.rows, book.cols}, self);

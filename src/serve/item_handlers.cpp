@@ -44,7 +44,7 @@ Response find_items(Call& call) {
 
 Response get_item(Call& call) {
   const std::int32_t item[] = {item_of_path(call)};
-  const LiveModel::Point point = call.model->point(item[0]);
+  const Model::Point point = call.model->point(item[0]);
   Json json = card_json(call.model->cards(item).front());
   json["place"] = point.place;
   return reply(json);
@@ -73,7 +73,7 @@ Response delete_item(Call& call) {
 }
 
 Response get_token(Call& call) {
-  const LiveModel& model = *call.model;
+  const Model& model = *call.model;
   if (model.levels() == 0) {
     throw Refusal(404, "unknown_token", "this model has ID tokens alone");
   }
@@ -96,7 +96,7 @@ Response get_token(Call& call) {
 }
 
 Response get_map(Call& call) {
-  std::vector<LiveModel::Point> points = call.model->map();
+  std::vector<Model::Point> points = call.model->map();
   const std::size_t limit =
       call.number("limit", call.service.limits().map, 1, call.service.limits().map);
   // Evenly thinned by number, which is random.

@@ -4,7 +4,7 @@
 
 namespace tessera {
 
-class LiveModel;
+class Model;
 
 /// What the service counts, for Prometheus. Every function may be called from several threads at
 /// once.

@@ -111,7 +111,7 @@ Response Service::respond(const Plan& plan, const Request& request, Scratch& scr
   }
 }
 
-std::shared_ptr<LiveModel> Service::model() const {
+std::shared_ptr<Model> Service::model() const {
   const std::lock_guard lock(model_mutex_);
   return model_;
 }
@@ -121,7 +121,7 @@ std::string Service::reload_error() const {
   return reload_error_;
 }
 
-void Service::apply(LiveModel& model, const StoredItem& item, StepArena& arena) const {
+void Service::apply(Model& model, const StoredItem& item, StepArena& arena) const {
   try {
     arena.reset();
     model.put(item.id, item.title, model.tokens_of(item.text, arena));
@@ -130,8 +130,8 @@ void Service::apply(LiveModel& model, const StoredItem& item, StepArena& arena) 
   }
 }
 
-std::shared_ptr<LiveModel> Service::load() {
-  auto model = std::make_shared<LiveModel>(bundle_);
+std::shared_ptr<Model> Service::load() {
+  auto model = std::make_shared<Model>(bundle_);
   StepArena arena;
   store_.for_each_item([&](const StoredItem& item) { apply(*model, item, arena); },
                        [&](std::string_view id) { model->erase(id); });
@@ -159,7 +159,7 @@ void Service::reload() {
       const std::lock_guard changes(changes_);
       noted_.clear();
     }
-    std::shared_ptr<LiveModel> next = load();
+    std::shared_ptr<Model> next = load();
     StepArena arena;
     const std::lock_guard changes(changes_);
     for (const Change& change : noted_) {
@@ -189,7 +189,7 @@ ItemCard Service::put_item(const StoredItem& item, Scratch& scratch) {
   ItemCard card;
   {
     const std::lock_guard lock(changes_);
-    const std::shared_ptr<LiveModel> model = this->model();
+    const std::shared_ptr<Model> model = this->model();
     ItemTokens tokens;
     try {
       tokens = model->tokens_of(item.text, scratch.arena);
@@ -212,7 +212,7 @@ ItemCard Service::put_item(const StoredItem& item, Scratch& scratch) {
 void Service::erase_item(std::string_view id) {
   {
     const std::lock_guard lock(changes_);
-    const std::shared_ptr<LiveModel> model = this->model();
+    const std::shared_ptr<Model> model = this->model();
     if (!model->number(id)) {
       throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
     }
@@ -230,7 +230,7 @@ void Service::refuse_for_store(const Error& error) {
 }
 
 void Service::count_items() {
-  const std::shared_ptr<LiveModel> model = this->model();
+  const std::shared_ptr<Model> model = this->model();
   metrics_.set_items(model->items(), model->live_items());
 }
 

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "live/live_model.h"
+#include "engine/model.h"
 #include "serve/access.h"
 #include "serve/body.h"
 #include "serve/exchange.h"
@@ -37,7 +37,7 @@ struct Call {
   Service& service;
   const Request& request;
   const Match& match;
-  std::shared_ptr<LiveModel> model;  ///< the same for the whole call, whatever is loaded meanwhile
+  std::shared_ptr<Model> model;  ///< the same for the whole call, whatever is loaded meanwhile
   Scratch& scratch;
 
   /// A parameter of the query; "" if it is not there.
@@ -84,7 +84,7 @@ class Service {
     return respond(plan(request), request, scratch);
   }
 
-  std::shared_ptr<LiveModel> model() const;
+  std::shared_ptr<Model> model() const;
   /// Loads the bundle again beside the one in use, in a thread of its own, and swaps it in with all
   /// stored items; what goes wrong is logged and leaves the old one in use. False if that is
   /// already going on.
@@ -117,9 +117,9 @@ class Service {
   const RequestLimits& limits() const { return limits_; }
 
  private:
-  std::shared_ptr<LiveModel> load();
+  std::shared_ptr<Model> load();
   void reload();
-  void apply(LiveModel& model, const StoredItem& item, StepArena& arena) const;
+  void apply(Model& model, const StoredItem& item, StepArena& arena) const;
   [[noreturn]] void refuse_for_store(const Error& error);
   void count_items();
 
@@ -131,7 +131,7 @@ class Service {
   ServiceMetrics metrics_;
 
   mutable std::mutex model_mutex_;  // guards model_ and reload_error_, for as long as a copy takes
-  std::shared_ptr<LiveModel> model_;
+  std::shared_ptr<Model> model_;
   std::string reload_error_;
 
   /// Changes of items come one at a time, so that store and model see them in one order. While a

@@ -25,7 +25,7 @@ Response metrics(Call& call) {
 Response describe_api(Call& /*call*/) { return reply(openapi()); }
 
 Response describe_model(Call& call) {
-  const LiveModel& model = *call.model;
+  const Model& model = *call.model;
   return reply({{"generation", call.service.generation()},
                 {"items", model.items()},
                 {"live_items", model.live_items()},

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "live/plane.h"
+#include "engine/plane.h"
 
 namespace tessera {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "live/small_bundle.h"
+#include "engine/small_bundle.h"
 #include "serve/service.h"
 
 namespace tessera::testing {

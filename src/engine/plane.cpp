@@ -1,4 +1,4 @@
-#include "live/plane.h"
+#include "engine/plane.h"
 
 #include <Eigen/Eigenvalues>
 #include <cmath>

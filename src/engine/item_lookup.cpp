@@ -1,4 +1,4 @@
-#include "live/item_lookup.h"
+#include "engine/item_lookup.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 #pragma once
-#include "live/live_model.h"
+#include "engine/model.h"
 #include "testing/bundles.h"
 #include "testing/small_model.h"
 #include "testing/temp_directory.h"

@@ -1,11 +1,11 @@
-#include "live/live_model.h"
+#include "engine/model.h"
 
 #include <gtest/gtest.h>
 
 #include <numeric>
 
+#include "engine/small_bundle.h"
 #include "index/top_items.h"
-#include "live/small_bundle.h"
 #include "testing/errors.h"
 #include "text/sentence_folder.h"
 
@@ -24,7 +24,7 @@ class Served : public ::testing::TestWithParam<const char*> {
   Served() {
     testing::write_small_bundle(path, GetParam());
     bundle = read_bundle(path);
-    model = std::make_unique<LiveModel>(path);
+    model = std::make_unique<Model>(path);
   }
   /// Scores of the whole catalogue for the history, computed without the index.
   std::vector<float> scores(const Numbers& history) const {
@@ -49,7 +49,7 @@ class Served : public ::testing::TestWithParam<const char*> {
   testing::TempDirectory directory;
   const fs::path path = directory.path() / "bundle";
   Bundle bundle;
-  std::unique_ptr<LiveModel> model;
+  std::unique_ptr<Model> model;
 };
 
 TEST_P(Served, RecommendsTheBestScoresOfTheCatalogue) {
@@ -226,7 +226,7 @@ TEST_P(LiveItems, NeedATextTheModelKnows) {
   testing::expect_error([&] { put("new", "xyzzy"); }, {"no word"});
   testing::expect_error([&] { put("new", ""); }, {"no word"});
   fs::remove(path / kTextEncoderFile);
-  model = std::make_unique<LiveModel>(path);
+  model = std::make_unique<Model>(path);
   EXPECT_FALSE(model->reads_text());
   testing::expect_error([&] { put("new", "steel"); }, {"no text encoder"});
 }
@@ -234,13 +234,13 @@ TEST_P(LiveItems, NeedATextTheModelKnows) {
 INSTANTIATE_TEST_SUITE_P(Tokens, LiveItems,
                          ::testing::Values("unified", "semantic", "collaborative"));
 
-TEST(LiveModelOfASentenceEncoder, TakesItemsByTheirText) {
+TEST(ModelOfASentenceEncoder, TakesItemsByTheirText) {
   const testing::TempDirectory directory;
   testing::write_small_bundle(
       directory.path(),
       read_sentence_folder(fs::path(TESSERA_TESTS_DIR) / "text" / "fixtures" / "tiny_bert"),
       "unified", 7);
-  LiveModel model(directory.path());
+  Model model(directory.path());
   EXPECT_TRUE(model.reads_text());
   StepArena arena;
   const std::vector<std::string>& titles = testing::small_titles();
@@ -256,10 +256,10 @@ TEST(LiveModelOfASentenceEncoder, TakesItemsByTheirText) {
   testing::expect_error([&] { model.tokens_of(" \n", arena); }, {"no word"});
 }
 
-TEST(LiveModelOfIdTokens, ReadsNoText) {
+TEST(ModelOfIdTokens, ReadsNoText) {
   testing::TempDirectory directory;
   testing::write_small_bundle(directory.path(), "id");
-  const LiveModel model(directory.path());
+  const Model model(directory.path());
   EXPECT_FALSE(model.reads_text());
   StepArena arena;
   testing::expect_error([&] { model.tokens_of("steel", arena); }, {"ID tokens alone"});

@@ -5,10 +5,10 @@
 #include <unordered_map>
 
 #include "base/arena.h"
+#include "engine/item_lookup.h"
+#include "engine/plane.h"
 #include "index/index_file.h"
 #include "index/top_items.h"
-#include "live/item_lookup.h"
-#include "live/plane.h"
 #include "model/bundle.h"
 #include "text/text_encoder.h"
 
@@ -42,10 +42,10 @@ struct Explanation {
 ///
 /// An item has a number that stays its own for as long as the model serves, also after the item was
 /// erased, so that a number found by a search always names the item that was scored.
-class LiveModel {
+class Model {
  public:
   /// Throws Error as read_bundle does. A bundle without a text encoder serves, but takes no items.
-  explicit LiveModel(const fs::path& bundle);
+  explicit Model(const fs::path& bundle);
 
   const Settings& settings() const { return bundle_.model.settings; }
   const nlohmann::json& config() const { return bundle_.config; }

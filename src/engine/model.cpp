@@ -1,4 +1,4 @@
-#include "live/live_model.h"
+#include "engine/model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -37,7 +37,7 @@ void keep_best(std::vector<Scored>& all, std::size_t count, const Value& value) 
 
 }  // namespace
 
-LiveModel::LiveModel(const fs::path& bundle)
+Model::Model(const fs::path& bundle)
     : bundle_(read_bundle(bundle)),
       encoder_(encoder_of(bundle)),
       catalogue_items_(bundle_.items.size()),
@@ -70,13 +70,12 @@ LiveModel::LiveModel(const fs::path& bundle)
   bundle_.catalogue = {};
 }
 
-std::size_t LiveModel::live_items() const {
+std::size_t Model::live_items() const {
   const std::shared_lock lock(mutex_);
   return live_items_;
 }
 
-std::vector<std::optional<std::int32_t>> LiveModel::numbers(
-    std::span<const std::string> ids) const {
+std::vector<std::optional<std::int32_t>> Model::numbers(std::span<const std::string> ids) const {
   std::vector<std::optional<std::int32_t>> numbers;
   numbers.reserve(ids.size());
   const std::shared_lock lock(mutex_);
@@ -89,12 +88,12 @@ std::vector<std::optional<std::int32_t>> LiveModel::numbers(
   return numbers;
 }
 
-std::optional<std::int32_t> LiveModel::number(std::string_view id) const {
+std::optional<std::int32_t> Model::number(std::string_view id) const {
   const std::string one[] = {std::string(id)};
   return numbers(one).front();
 }
 
-std::vector<ItemCard> LiveModel::cards(std::span<const std::int32_t> items) const {
+std::vector<ItemCard> Model::cards(std::span<const std::int32_t> items) const {
   std::vector<ItemCard> cards;
   cards.reserve(items.size());
   const std::shared_lock lock(mutex_);
@@ -104,7 +103,7 @@ std::vector<ItemCard> LiveModel::cards(std::span<const std::int32_t> items) cons
   return cards;
 }
 
-std::vector<std::int32_t> LiveModel::known_items() const {
+std::vector<std::int32_t> Model::known_items() const {
   std::vector<std::int32_t> known;
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -113,7 +112,7 @@ std::vector<std::int32_t> LiveModel::known_items() const {
   return known;
 }
 
-std::vector<std::int32_t> LiveModel::find(std::string_view query, std::size_t limit) const {
+std::vector<std::int32_t> Model::find(std::string_view query, std::size_t limit) const {
   const std::shared_lock lock(mutex_);
   std::vector<std::int32_t> found = lookup_.find(query, limit);
   // What is typed or pasted as a whole id comes first.
@@ -126,7 +125,7 @@ std::vector<std::int32_t> LiveModel::find(std::string_view query, std::size_t li
   return found;
 }
 
-std::vector<std::int32_t> LiveModel::items_of_code(std::size_t level, std::int32_t code) const {
+std::vector<std::int32_t> Model::items_of_code(std::size_t level, std::int32_t code) const {
   std::vector<std::int32_t> found;
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -137,9 +136,9 @@ std::vector<std::int32_t> LiveModel::items_of_code(std::size_t level, std::int32
   return found;
 }
 
-std::vector<std::pair<std::int32_t, float>> LiveModel::nearest_codes(std::size_t level,
-                                                                     std::int32_t code,
-                                                                     std::size_t count) const {
+std::vector<std::pair<std::int32_t, float>> Model::nearest_codes(std::size_t level,
+                                                                 std::int32_t code,
+                                                                 std::size_t count) const {
   const MatrixView<const float> vectors = codebook(level);
   const auto own = vectors.row(static_cast<std::size_t>(code));
   std::vector<std::pair<std::int32_t, float>> nearest;
@@ -152,19 +151,19 @@ std::vector<std::pair<std::int32_t, float>> LiveModel::nearest_codes(std::size_t
   return nearest;
 }
 
-History LiveModel::readable(History history) const {
+History Model::readable(History history) const {
   return history.last(std::min(history.size(), settings().max_length));
 }
 
-void LiveModel::copy_vectors(History items, MatrixView<float> rows) const {
+void Model::copy_vectors(History items, MatrixView<float> rows) const {
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items.size(); ++i) {
     std::ranges::copy(vector(items[i]), rows[i]);
   }
 }
 
-std::vector<ScoredItem> LiveModel::recommend(History history, std::size_t k,
-                                             const SearchFilter& filter, StepArena& arena) const {
+std::vector<ScoredItem> Model::recommend(History history, std::size_t k, const SearchFilter& filter,
+                                         StepArena& arena) const {
   const History read = readable(history);
   const MatrixView<float> vectors = arena.matrix(read.size(), width_);
   copy_vectors(read, vectors);
@@ -174,17 +173,17 @@ std::vector<ScoredItem> LiveModel::recommend(History history, std::size_t k,
   return index_->search(state.row(0), k, filter);
 }
 
-void LiveModel::states(std::span<const History> histories, MatrixView<float> states) const {
-  user_states(bundle_.model, std::bind_front(&LiveModel::copy_vectors, this), histories, states);
+void Model::states(std::span<const History> histories, MatrixView<float> states) const {
+  user_states(bundle_.model, std::bind_front(&Model::copy_vectors, this), histories, states);
 }
 
-std::vector<std::vector<ScoredItem>> LiveModel::recommend_many(
-    std::span<const History> histories, const TopItemsOptions& options) const {
-  return top_items(bundle_.model, std::bind_front(&LiveModel::copy_vectors, this), *index_,
-                   histories, options);
+std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const History> histories,
+                                                           const TopItemsOptions& options) const {
+  return top_items(bundle_.model, std::bind_front(&Model::copy_vectors, this), *index_, histories,
+                   options);
 }
 
-std::vector<ScoredItem> LiveModel::similar(std::int32_t item, std::size_t k) const {
+std::vector<ScoredItem> Model::similar(std::int32_t item, std::size_t k) const {
   std::vector<ScoredItem> all;
   const std::shared_lock lock(mutex_);
   all.reserve(items_.size());
@@ -199,7 +198,7 @@ std::vector<ScoredItem> LiveModel::similar(std::int32_t item, std::size_t k) con
   return all;
 }
 
-Explanation LiveModel::explain(History history, std::int32_t item, StepArena& arena) const {
+Explanation Model::explain(History history, std::int32_t item, StepArena& arena) const {
   const History read = readable(history);
   const std::size_t length = read.size();
   // The whole history, then the history without its event i, for each i, end to end.
@@ -241,7 +240,7 @@ Explanation LiveModel::explain(History history, std::int32_t item, StepArena& ar
   return why;
 }
 
-std::vector<LiveModel::Point> LiveModel::map() const {
+std::vector<Model::Point> Model::map() const {
   std::vector<Point> points;
   const std::shared_lock lock(mutex_);
   for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -253,13 +252,13 @@ std::vector<LiveModel::Point> LiveModel::map() const {
   return points;
 }
 
-LiveModel::Point LiveModel::point(std::int32_t item) const {
+Model::Point Model::point(std::int32_t item) const {
   const std::shared_lock lock(mutex_);
   const std::vector<std::int32_t>& codes = items_[static_cast<std::size_t>(item)].card.codes;
   return {item, plane_.place(vector(item)), codes.empty() ? -1 : codes.front()};
 }
 
-ItemTokens LiveModel::tokens_of(std::string_view text, StepArena& arena) const {
+ItemTokens Model::tokens_of(std::string_view text, StepArena& arena) const {
   if (!settings().has_semantics()) fail("this model has ID tokens alone: it reads no text");
   if (!encoder_) fail("this model's bundle has no text encoder: items cannot be put");
   const std::string_view texts[] = {text};
@@ -268,7 +267,7 @@ ItemTokens LiveModel::tokens_of(std::string_view text, StepArena& arena) const {
   return {encode_item(bundle_.model, embedding.view().row(0), arena)};
 }
 
-ItemTokens LiveModel::tokens_of(std::span<const float> embedding, StepArena& arena) const {
+ItemTokens Model::tokens_of(std::span<const float> embedding, StepArena& arena) const {
   if (!std::ranges::all_of(embedding, [](float x) { return std::isfinite(x); })) {
     fail("the embedding holds NaN or Inf; correct it");
   }
@@ -276,20 +275,20 @@ ItemTokens LiveModel::tokens_of(std::span<const float> embedding, StepArena& are
   return {encode_item(bundle_.model, embedding, arena)};
 }
 
-std::span<const float> LiveModel::learned_id(std::int32_t item) const {
+std::span<const float> Model::learned_id(std::int32_t item) const {
   const auto number = static_cast<std::size_t>(item);
   if (number >= catalogue_items_ || zero_id_.empty()) return zero_id_;
   return bundle_.model.item_encoder.ids.value.view().row(number);
 }
 
-History LiveModel::learned_codes(std::int32_t item) const {
+History Model::learned_codes(std::int32_t item) const {
   const CollaborativeTokens& tokens = bundle_.model.item_encoder.collaborative;
   const auto number = static_cast<std::size_t>(item);
   if (number >= catalogue_items_) return {};
   return std::span(tokens.codes).subspan(number * tokens.parts, tokens.parts);
 }
 
-void LiveModel::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
+void Model::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
   const std::unique_lock lock(mutex_);
   const auto known_number = number_of_.find(id);
   const bool fresh = known_number == number_of_.end();
@@ -322,7 +321,7 @@ void LiveModel::put(const std::string& id, const std::string& title, const ItemT
   index_->put(number, codes, id_token);
 }
 
-bool LiveModel::erase(std::string_view id) {
+bool Model::erase(std::string_view id) {
   const std::unique_lock lock(mutex_);
   const auto found = number_of_.find(id);
   if (found == number_of_.end()) return false;
