@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -16,6 +18,7 @@ void add_backup(CLI::App& app) {
       ->required();
   command->footer("Example:\n  tessera backup --state shop-state --out shop-backup");
   command->callback([state, out] {
+    ::umask(0077);
     if (!fs::is_directory(*state)) fail("{}: is no state directory", *state);
     open_store(*state)->backup(*out);
     fmt::print("{}: backed up to {}\n", *state, *out);
@@ -30,6 +33,7 @@ void add_restore(CLI::App& app) {
       ->required();
   command->footer("Example:\n  tessera restore --backup shop-backup --state shop-state");
   command->callback([backup, state] {
+    ::umask(0077);
     restore_backup(*backup, *state);
     fmt::print("{}: restored from {}\n", *state, *backup);
   });

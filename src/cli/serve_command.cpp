@@ -1,4 +1,5 @@
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -22,6 +23,7 @@ struct ServeArguments {
   std::size_t history_limit = StoreOptions{}.history_limit;
   bool without_tokens = false;
   std::size_t idle_seconds = 75;
+  std::vector<std::string> hosts;
   ServerOptions server;
 };
 
@@ -73,6 +75,7 @@ void serve(ServeArguments arguments) {
   StoreOptions store_options;
   store_options.history_limit = arguments.history_limit;
   set_sync(store_options, arguments.sync);
+  ::umask(0077);                  // histories are nobody else's business
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may end first
   raise_descriptor_limit();
 
@@ -82,10 +85,16 @@ void serve(ServeArguments arguments) {
     file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
   }
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
-  Service service(arguments.model, *store, tokens, events, arguments.backups);
+  Service service(arguments.model, *store, tokens, events, arguments.backups,
+                  HostNames(arguments.hosts));
   Server server(server_options, service, file ? *file : events);
   if (arguments.state.empty()) {
     fmt::print(stderr, "note: without --state, histories and items end with this process\n");
+  }
+  if (arguments.hosts.empty() && !is_loopback(server_options.address)) {
+    fmt::print(stderr,
+               "note: whoever asks by a name is refused (421): give --host NAME for each name of "
+               "this service\n");
   }
   const bool v6 = server_options.address.find(':') != std::string::npos;
   fmt::print("listening on {}://{}{}{}:{}\n", server_options.certificate.empty() ? "http" : "https",
@@ -121,6 +130,9 @@ void add_serve(CLI::App& app) {
                       "Bearer tokens: lines 'read TOKEN', 'write TOKEN', 'admin TOKEN'");
   command->add_flag("--without-tokens", arguments->without_tokens,
                     "Listen beyond this machine without tokens");
+  command->add_option("--host", arguments->hosts,
+                      "A name by which clients ask for the service, beside localhost and the "
+                      "addresses it listens on; may be given several times");
   command->add_option("--certificate", server.certificate, "PEM file: serve by TLS");
   command->add_option("--key", server.key, "PEM file of the certificate's key");
   command
@@ -140,7 +152,7 @@ void add_serve(CLI::App& app) {
       "ends; SIGHUP loads the bundle anew while requests run.\n"
       "Examples:\n  tessera serve --model shop-model --state shop-state\n"
       "  tessera serve --model shop-model --state shop-state --listen 0.0.0.0:8443 \\\n"
-      "      --token-file tokens --certificate cert.pem --key key.pem\n"
+      "      --host shop.example --token-file tokens --certificate cert.pem --key key.pem\n"
       "  curl -d '{\"history\": [\"S000012\"], \"k\": 5, \"titles\": true}' "
       "http://127.0.0.1:8080/v1/recommend");
   command->callback([arguments] { serve(*arguments); });

@@ -10,6 +10,9 @@ namespace tessera {
 /// What a caller may do; each allows what is before it.
 enum class Access { open, read, write, admin };
 
+/// Throws Refusal 401 that names `what` unless `granted` allows what is `needed` for it.
+void require(Access needed, Access granted, std::string_view what);
+
 /// The bearer tokens of a service. Only their SHA-256 digests are kept.
 class AccessTokens {
  public:
@@ -17,7 +20,7 @@ class AccessTokens {
   AccessTokens() = default;
   /// A file of lines `read TOKEN`, `write TOKEN` and `admin TOKEN`; empty lines and lines that
   /// begin with # are skipped. Without a `read` line everybody may read. Throws Error naming file
-  /// and line, also when others than the owner may read the file or it holds no token.
+  /// and line, also when the file holds no token, or others could read or replace it.
   explicit AccessTokens(const fs::path& file);
 
   bool empty() const { return tokens_.empty(); }

@@ -20,21 +20,20 @@ std::int32_t item_of_path(const Call& call) {
 }
 
 std::vector<std::int32_t> history_of(const Call& call, const Body& body) {
-  const auto given = body.ids("history", call.service.limits().history);
-  const auto user = body.text("user");
+  const auto given = body.ids("history");
+  const auto user = body.id("user");
   if (given.has_value() == user.has_value()) {
     throw Refusal(400, "invalid_request", "give either 'history' or 'user'");
   }
   std::vector<std::string> stored;
   if (user) {
-    check_id(*user, "user");
     auto found = call.service.with_store([&](Store& store) { return store.history(*user); });
     if (!found) throw Refusal(404, "unknown_user", fmt::format("no user '{}'", printable(*user)));
     stored = std::move(*found);
   }
   const std::vector<std::string>& ids = given ? *given : stored;
   // A stored history outlives the model: what this one does not know says nothing to it.
-  const bool skip = user.has_value() || body.flag("skip_unknown").value_or(false);
+  const bool skip = user.has_value() || body.flag("skip_unknown");
   std::vector<std::int32_t> history;
   history.reserve(ids.size());
   const auto numbers = call.model->numbers(ids);

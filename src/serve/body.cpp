@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "serve/exchange.h"
@@ -11,7 +12,6 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kMaxDepth = 16;
-constexpr std::size_t kLongestId = 256;
 /// A parser that has read more than this is not kept: it holds a dozen bytes for each one read.
 constexpr std::size_t kKeptCapacity = std::size_t{256} << 10;
 
@@ -36,9 +36,12 @@ const char* reason_of(simdjson::error_code error) {
   }
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
 }  // namespace
 
-Body::Body(Scratch& scratch, std::string_view text, std::initializer_list<std::string_view> known) {
+Body::Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted)
+    : fields_(fields) {
   if (text.empty()) text = "{}";
   simdjson::dom::parser& parser = scratch.parser;
   if (parser.capacity() > kKeptCapacity) parser = simdjson::dom::parser();
@@ -50,57 +53,84 @@ Body::Body(Scratch& scratch, std::string_view text, std::initializer_list<std::s
   if (error != simdjson::SUCCESS) refuse("the body is not valid JSON: {}", reason_of(error));
   simdjson::dom::object object;
   if (root_.get(object) != simdjson::SUCCESS) refuse("the body must be a JSON object");
+  std::vector<std::string_view> seen;
   for (const auto& [key, value] : object) {
-    if (std::ranges::find(known, key) == known.end()) {
-      std::string names;
-      for (const std::string_view name : known)
-        names += (names.empty() ? "" : ", ") + std::string(name);
-      refuse("unknown field '{}'; known are: {}", key, names);
-    }
+    const auto field = std::ranges::find(fields, key, &Field::name);
+    if (field == fields.end()) refuse("unknown field '{}'; known are: {}", key, names_of(fields));
+    if (std::ranges::count(seen, key) > 0) refuse("'{}' stands there twice", key);
+    seen.push_back(key);
+    if (!value.is_null()) require(field->access, granted, fmt::format("the field '{}'", key));
   }
 }
 
-std::optional<simdjson::dom::element> Body::find(const char* field) const {
+const Field& Body::known(std::string_view field) const {
+  return *std::ranges::find(fields_, field, &Field::name);
+}
+
+std::optional<simdjson::dom::element> Body::find(std::string_view field) const {
   simdjson::dom::element value;
-  if (root_.at_key(field).get(value) != simdjson::SUCCESS || value.is_null()) return std::nullopt;
+  if (root_.at_key(field).get(value) != simdjson::SUCCESS || value.is_null()) {
+    if (known(field).required) refuse("'{}' is missing: {}", field, known(field).description);
+    return std::nullopt;
+  }
   return value;
 }
 
-std::optional<std::string_view> Body::text(const char* field) const {
+std::optional<std::string_view> Body::text(std::string_view field) const {
   const auto value = find(field);
   if (!value) return std::nullopt;
   std::string_view text;
   if (value->get(text) != simdjson::SUCCESS) refuse("'{}' must be a string", field);
+  const Field& rules = known(field);
+  if (std::cmp_greater(text.size(), rules.most)) {
+    refuse("'{}' may have {} bytes at most", field, rules.most);
+  }
+  const bool lines = rules.kind == Field::Kind::text;
+  if (std::ranges::any_of(text, [&](char c) {
+        return is_control(c) && !(lines && (c == '\t' || c == '\n' || c == '\r'));
+      })) {
+    refuse("'{}' must be text without control characters", field);
+  }
   return text;
 }
 
-std::optional<bool> Body::flag(const char* field) const {
+std::optional<std::string_view> Body::id(std::string_view field) const {
   const auto value = find(field);
   if (!value) return std::nullopt;
+  std::string_view text;
+  if (value->get(text) != simdjson::SUCCESS) refuse("'{}' must be a string", field);
+  check_id(text, field);
+  return text;
+}
+
+bool Body::flag(std::string_view field) const {
+  const auto value = find(field);
+  if (!value) return known(field).standard != 0;
   bool flag = false;
   if (value->get(flag) != simdjson::SUCCESS) refuse("'{}' must be true or false", field);
   return flag;
 }
 
-std::optional<std::int64_t> Body::number(const char* field, std::int64_t low,
-                                         std::int64_t high) const {
+std::int64_t Body::number(std::string_view field) const {
   const auto value = find(field);
-  if (!value) return std::nullopt;
+  if (!value) return known(field).standard;
+  const std::int64_t most = known(field).most;
   std::int64_t number = 0;
-  if (value->get(number) != simdjson::SUCCESS || number < low || number > high) {
-    refuse("'{}' must be a whole number from {} to {}", field, low, high);
+  if (value->get(number) != simdjson::SUCCESS || number < 1 || number > most) {
+    refuse("'{}' must be a whole number from 1 to {}", field, most);
   }
   return number;
 }
 
-std::optional<std::vector<std::string>> Body::ids(const char* field, std::size_t most) const {
+std::optional<std::vector<std::string>> Body::ids(std::string_view field) const {
   const auto value = find(field);
   if (!value) return std::nullopt;
   simdjson::dom::array array;
   if (value->get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of ids", field);
+  const std::int64_t most = known(field).most;
   std::vector<std::string> ids;
   for (const simdjson::dom::element element : array) {
-    if (ids.size() == most) refuse("'{}' may hold {} ids at most", field, most);
+    if (std::cmp_equal(ids.size(), most)) refuse("'{}' may hold {} ids at most", field, most);
     std::string_view text;
     std::int64_t number = 0;
     if (element.get(text) == simdjson::SUCCESS) {
@@ -115,13 +145,11 @@ std::optional<std::vector<std::string>> Body::ids(const char* field, std::size_t
   return ids;
 }
 
-void check_id(std::string_view id, const char* what) {
+void check_id(std::string_view id, std::string_view what) {
   if (id.empty() || id.size() > kLongestId) {
     refuse("'{}': an id has 1 to {} bytes", what, kLongestId);
   }
-  const bool control = std::ranges::any_of(
-      id, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  if (control || !simdjson::validate_utf8(id)) {
+  if (std::ranges::any_of(id, is_control) || !simdjson::validate_utf8(id)) {
     refuse("'{}': an id is UTF-8 without control characters", what);
   }
 }

@@ -1,13 +1,14 @@
 #pragma once
 #include <simdjson.h>
 
-#include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/arena.h"
+#include "serve/fields.h"
 
 namespace tessera {
 
@@ -17,28 +18,33 @@ struct Scratch {
   simdjson::dom::parser parser;
 };
 
-/// The JSON object in a request's body. Every function throws Refusal 400 that names the field when
-/// the body is not what it should be; strings are valid UTF-8 and live as long as the parser's
-/// document.
+/// The JSON object in a request's body, read by a route's table of fields. Every function throws
+/// Refusal 400 that names the field when the body is not what it should be; strings are valid UTF-8
+/// and live as long as the parser's document.
 class Body {
  public:
-  /// Refuses fields that are not in `known`. An empty text counts as {}.
-  Body(Scratch& scratch, std::string_view text, std::initializer_list<std::string_view> known);
+  /// Refuses fields that are not in the table or stand there twice, and with 401 a field that needs
+  /// more than the caller was `granted`. An empty text counts as {}.
+  Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted);
 
-  std::optional<std::string_view> text(const char* field) const;
-  std::optional<bool> flag(const char* field) const;
-  /// A whole number within [low, high].
-  std::optional<std::int64_t> number(const char* field, std::int64_t low, std::int64_t high) const;
-  /// A list of at most `most` ids. Numbers are taken as their digits: 12 is "12".
-  std::optional<std::vector<std::string>> ids(const char* field, std::size_t most) const;
+  // The field must be of that kind; null counts as left out, which gives nothing or the standard.
+  std::optional<std::string_view> text(std::string_view field) const;  ///< a line or a text
+  std::optional<std::string_view> id(std::string_view field) const;
+  bool flag(std::string_view field) const;
+  std::int64_t number(std::string_view field) const;
+  /// Numbers are taken as their digits: 12 is "12".
+  std::optional<std::vector<std::string>> ids(std::string_view field) const;
 
  private:
-  std::optional<simdjson::dom::element> find(const char* field) const;
+  const Field& known(std::string_view field) const;
+  std::optional<simdjson::dom::element> find(std::string_view field) const;
   simdjson::dom::element root_;
+  std::span<const Field> fields_;
 };
 
 /// An id of a user or an item as clients may choose it: 1 to 256 bytes of UTF-8 without control
 /// characters. Throws Refusal 400 that names `what`.
-void check_id(std::string_view id, const char* what);
+void check_id(std::string_view id, std::string_view what);
+constexpr std::size_t kLongestId = 256;
 
 }  // namespace tessera

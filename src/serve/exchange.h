@@ -13,6 +13,7 @@ struct Request {
   std::string_view authorization = {};      ///< header Authorization
   std::string_view idempotency_key = {};    ///< header Idempotency-Key
   std::string_view host = {}, origin = {};  ///< headers Host and Origin
+  std::string_view own_address = {};        ///< at which the connection came in
 };
 
 struct Response {

@@ -7,9 +7,6 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kStandardLimit = 20;
-constexpr std::size_t kMaxLimit = 1000;
-constexpr std::size_t kMaxTitle = 4096;
 constexpr std::size_t kNearestCodes = 10;
 
 Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
@@ -34,11 +31,8 @@ std::size_t path_number(const std::string& text, std::size_t first, std::size_t 
 }  // namespace
 
 Response find_items(Call& call) {
-  const std::string_view query = call.parameter("prefix");
-  const std::size_t limit = call.number("limit", kStandardLimit, 1, kMaxLimit);
-  if (query.empty()) {
-    throw Refusal(400, "invalid_request", "'prefix' is missing: beginnings of words, or an id");
-  }
+  const std::string_view query = call.text("prefix");
+  const std::size_t limit = call.number("limit");
   return reply({{"items", cards_json(call, call.model->find(query, limit))}});
 }
 
@@ -53,16 +47,11 @@ Response get_item(Call& call) {
 Response put_item(Call& call) {
   const std::string& id = call.match.segments.front();
   check_id(id, "id");
-  const Body body(call.scratch, call.request.body, {"title", "text"});
+  const Body body = call.body();
   const std::string title(body.text("title").value_or(""));
   const std::string text(body.text("text").value_or(title));
   if (text.empty()) {
     throw Refusal(400, "invalid_request", "give a 'title', a 'text', or both");
-  }
-  if (title.size() > kMaxTitle || text.size() > call.service.limits().text) {
-    throw Refusal(400, "invalid_request",
-                  fmt::format("'title' may have {} bytes and 'text' {}", kMaxTitle,
-                              call.service.limits().text));
   }
   return reply(card_json(call.service.put_item({id, title, text}, call.scratch)));
 }
@@ -80,7 +69,7 @@ Response get_token(Call& call) {
   const std::size_t level = path_number(call.match.segments[0], 1, model.levels() + 1, "level") - 1;
   const auto code = static_cast<std::int32_t>(
       path_number(call.match.segments[1], 0, model.settings().codebook_size, "code"));
-  const std::size_t limit = call.number("limit", kStandardLimit, 1, kMaxLimit);
+  const std::size_t limit = call.number("limit");
   std::vector<std::int32_t> items = model.items_of_code(level, code);
   const std::size_t count = items.size();
   items.resize(std::min(count, limit));
@@ -97,8 +86,7 @@ Response get_token(Call& call) {
 
 Response get_map(Call& call) {
   std::vector<Model::Point> points = call.model->map();
-  const std::size_t limit =
-      call.number("limit", call.service.limits().map, 1, call.service.limits().map);
+  const std::size_t limit = call.number("limit");
   // Evenly thinned by number, which is random.
   const std::size_t step = (points.size() + limit - 1) / std::max<std::size_t>(limit, 1);
   std::vector<std::int32_t> numbers;

@@ -1,6 +1,7 @@
 #include "serve/log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -17,7 +18,13 @@ namespace tessera {
 
 Log::Log(const fs::path& file) : descriptor_(-1) {
   if (file.empty()) return;
-  descriptor_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  constexpr int kHow = O_WRONLY | O_APPEND | O_CLOEXEC;
+  descriptor_ = ::open(file.c_str(), kHow | O_CREAT | O_EXCL, 0640);
+  if (descriptor_ >= 0) {
+    ::fchmod(descriptor_, 0640);  // for those who gather logs, whatever the umask
+  } else if (errno == EEXIST) {
+    descriptor_ = ::open(file.c_str(), kHow);
+  }
   if (descriptor_ < 0) fail("{}: cannot open the log: {}", file.string(), std::strerror(errno));
 }
 

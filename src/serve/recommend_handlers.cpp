@@ -5,8 +5,6 @@
 namespace tessera {
 namespace {
 
-constexpr std::int64_t kStandardCount = 10;
-
 Json scored_items(const Call& call, std::span<const ScoredItem> best, const char* score_name,
                   bool titles, bool scores) {
   std::vector<std::int32_t> numbers;
@@ -36,46 +34,40 @@ std::vector<std::int32_t> known_of(const Call& call, const std::vector<std::stri
 }  // namespace
 
 Response recommend(Call& call) {
-  const RequestLimits& limits = call.service.limits();
-  const Body body(call.scratch, call.request.body,
-                  {"user", "history", "skip_unknown", "k", "exclude_seen", "allow", "deny",
-                   "titles", "scores"});
+  const Body body = call.body();
   const std::vector<std::int32_t> history = history_of(call, body);
-  const auto k = body.number("k", 1, limits.k).value_or(kStandardCount);
+  const auto k = body.number("k");
   SearchFilter filter;
   std::vector<std::int32_t> excluded;
-  if (body.flag("exclude_seen").value_or(true)) excluded = history;
-  if (const auto deny = body.ids("deny", limits.list)) {
+  if (body.flag("exclude_seen")) excluded = history;
+  if (const auto deny = body.ids("deny")) {
     const std::vector<std::int32_t> known = known_of(call, *deny);
     excluded.insert(excluded.end(), known.begin(), known.end());
   }
   filter.excluded = excluded;
   ItemSet allowed;
-  if (const auto allow = body.ids("allow", limits.list)) {
+  if (const auto allow = body.ids("allow")) {
     for (const std::int32_t item : known_of(call, *allow)) allowed.insert(item);
     filter.allowed = &allowed;
   }
   const std::vector<ScoredItem> best =
       call.model->recommend(history, static_cast<std::size_t>(k), filter, call.scratch.arena);
-  return reply({{"items", scored_items(call, best, "score", body.flag("titles").value_or(false),
-                                       body.flag("scores").value_or(false))}});
+  return reply(
+      {{"items", scored_items(call, best, "score", body.flag("titles"), body.flag("scores"))}});
 }
 
 Response similar_items(Call& call) {
-  const std::size_t k =
-      call.number("k", kStandardCount, 1, static_cast<std::size_t>(call.service.limits().k));
+  const std::size_t k = call.number("k");
   const std::int32_t item = item_of_path(call);
   const std::vector<ScoredItem> best = call.model->similar(item, k);
   return reply({{"items", scored_items(call, best, "cosine", true, true)}});
 }
 
 Response explain(Call& call) {
-  const Body body(call.scratch, call.request.body, {"user", "history", "skip_unknown", "item"});
-  const auto id = body.text("item");
-  if (!id) throw Refusal(400, "invalid_request", "'item' is missing: the item to explain");
-  check_id(*id, "item");
-  const auto item = call.model->number(*id);
-  if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(*id)));
+  const Body body = call.body();
+  const std::string_view id = body.id("item").value();
+  const auto item = call.model->number(id);
+  if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));
   const std::vector<std::int32_t> history = history_of(call, body);
   const Explanation why = call.model->explain(history, *item, call.scratch.arena);
 

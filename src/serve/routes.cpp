@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "serve/body.h"
 #include "serve/handlers.h"
 
 namespace tessera {
@@ -20,26 +21,6 @@ constexpr const char* kScoredItems =
         "items": {"$ref": "#/components/schemas/ScoredItem"}}}})";
 constexpr const char* kItem = R"({"$ref": "#/components/schemas/Item"})";
 constexpr const char* kObject = R"({"type": "object"})";
-constexpr const char* kRecommend =
-    R"({"type": "object", "description": "Give either 'user' or 'history'.", "properties": {
-        "user": {"type": "string", "description": "a user with stored events"},
-        "history": {"$ref": "#/components/schemas/Ids"},
-        "skip_unknown": {"type": "boolean", "default": false,
-          "description": "pass over items of 'history' that the model does not know"},
-        "k": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 10},
-        "exclude_seen": {"type": "boolean", "default": true,
-          "description": "false: items of the history may be recommended again"},
-        "allow": {"$ref": "#/components/schemas/Ids"},
-        "deny": {"$ref": "#/components/schemas/Ids"},
-        "titles": {"type": "boolean", "default": false, "description": "titles and codes as well"},
-        "scores": {"type": "boolean", "default": false}}})";
-constexpr const char* kExplain =
-    R"({"type": "object", "required": ["item"], "description": "Give either 'user' or 'history'.",
-        "properties": {
-        "item": {"type": "string"},
-        "user": {"type": "string"},
-        "history": {"$ref": "#/components/schemas/Ids"},
-        "skip_unknown": {"type": "boolean", "default": false}}})";
 constexpr const char* kExplanation =
     R"({"type": "object", "required": ["item", "score", "tokens", "id_token", "history"],
         "properties": {
@@ -52,14 +33,6 @@ constexpr const char* kExplanation =
         "history": {"type": "array", "description": "by how much the score would fall without this event",
           "items": {"type": "object", "properties": {"id": {"type": "string"},
             "title": {"type": "string"}, "contribution": {"type": "number"}}}}}})";
-constexpr const char* kPut =
-    R"({"type": "object", "description": "Without 'text' the title is read.", "properties": {
-        "title": {"type": "string"}, "text": {"type": "string"}}})";
-constexpr const char* kEvents =
-    R"({"type": "object", "required": ["items"], "properties": {
-        "items": {"$ref": "#/components/schemas/Ids"},
-        "idempotency_key": {"type": "string",
-          "description": "as the header Idempotency-Key: a batch with a key used before changes nothing"}}})";
 constexpr const char* kAppended =
     R"({"type": "object", "properties": {"appended": {"type": "integer"},
         "repeated": {"type": "boolean", "description": "the key was used before"}}})";
@@ -79,44 +52,248 @@ constexpr const char* kMap =
         "y": {"type": "array", "items": {"type": "number"}},
         "codes": {"type": "array", "items": {"type": "integer"}}}})";
 
+using Kind = Field::Kind;
+
+// The schemas that others refer to.
+constexpr const char* kSchemas = R"({
+  "Id": {"oneOf": [{"type": "string", "minLength": 1, "maxLength": 256}, {"type": "integer"}]},
+  "Ids": {"type": "array", "items": {"$ref": "#/components/schemas/Id"}},
+  "Item": {"type": "object", "required": ["id", "title", "codes", "live"], "properties": {
+    "id": {"type": "string"}, "title": {"type": "string"},
+    "codes": {"type": "array", "items": {"type": "integer"}},
+    "live": {"type": "boolean", "description": "put over the API"},
+    "place": {"type": "array", "items": {"type": "number"},
+      "description": "in the map, where one item is asked for"}}},
+  "ScoredItem": {"type": "object", "required": ["id"], "properties": {
+    "id": {"type": "string"}, "title": {"type": "string"},
+    "score": {"type": "number"}, "cosine": {"type": "number"},
+    "codes": {"type": "array", "items": {"type": "integer"}}}},
+  "Error": {"type": "object", "required": ["error"], "properties": {"error": {
+    "type": "object", "required": ["code", "message"], "properties": {
+    "code": {"type": "string"}, "message": {"type": "string"}}}}}
+})";
+
+constexpr std::int64_t kMaxItems = 1000;     // in an answer
+constexpr std::int64_t kMaxHistory = 1000;   // events of a given history, or appended at once
+constexpr std::int64_t kMaxList = 10'000;    // items of an allow or deny list
+constexpr std::int64_t kMaxTitle = 4 << 10;  // bytes
+constexpr std::int64_t kMaxText = 64 << 10;  // bytes
+constexpr std::int64_t kMaxPoints = 50'000;  // of the map
+
+// A stored history is its user's: naming one needs the right to read it, whatever the answer is
+// made of, for recommendations with an allow list tell it event by event.
+constexpr Field kUserField = {.name = "user",
+                              .kind = Kind::id,
+                              .description = "a user with stored events",
+                              .access = Access::write};
+constexpr Field kHistoryField = {.name = "history",
+                                 .kind = Kind::ids,
+                                 .most = kMaxHistory,
+                                 .description = "events, oldest first"};
+constexpr Field kSkipUnknownField = {
+    .name = "skip_unknown",
+    .kind = Kind::flag,
+    .description = "pass over items of 'history' that the model does not know"};
+
+constexpr Field kRecommendBody[] = {
+    kUserField,
+    kHistoryField,
+    kSkipUnknownField,
+    {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
+    {.name = "exclude_seen",
+     .kind = Kind::flag,
+     .description = "false: items of the history may be recommended again",
+     .standard = 1},
+    {.name = "allow", .kind = Kind::ids, .most = kMaxList, .description = "only these"},
+    {.name = "deny", .kind = Kind::ids, .most = kMaxList, .description = "none of these"},
+    {.name = "titles", .kind = Kind::flag, .description = "titles and codes as well"},
+    {.name = "scores", .kind = Kind::flag},
+};
+constexpr Field kExplainBody[] = {
+    kUserField,
+    kHistoryField,
+    kSkipUnknownField,
+    {.name = "item", .kind = Kind::id, .description = "the item to explain", .required = true},
+};
+constexpr Field kPutBody[] = {
+    {.name = "title", .kind = Kind::line, .most = kMaxTitle},
+    {.name = "text",
+     .kind = Kind::text,
+     .most = kMaxText,
+     .description = "what the model reads; without it the title"},
+};
+constexpr Field kEventsBody[] = {
+    {.name = "items",
+     .kind = Kind::ids,
+     .most = kMaxHistory,
+     .description = "ids in time order",
+     .required = true},
+    {.name = "idempotency_key",
+     .kind = Kind::id,
+     .description =
+         "as the header Idempotency-Key: a batch with a key used before changes nothing"},
+};
+constexpr Field kSimilarQuery[] = {
+    {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10}};
+constexpr Field kLimitQuery[] = {
+    {.name = "limit", .kind = Kind::number, .most = kMaxItems, .standard = 20}};
+constexpr Field kMapQuery[] = {
+    {.name = "limit", .kind = Kind::number, .most = kMaxPoints, .standard = kMaxPoints}};
+constexpr Field kFindQuery[] = {{.name = "prefix",
+                                 .kind = Kind::text,
+                                 .most = 1024,
+                                 .description = "beginnings of words, or an id",
+                                 .required = true},
+                                kLimitQuery[0]};
+
 const Route kRoutes[] = {
-    {"POST", "/v1/recommend", Access::read, Pace::slow_for_user, recommend,
-     "The best items for a stored user or a given history", "", kRecommend, kScoredItems},
-    {"POST", "/v1/explain", Access::read, Pace::slow, explain,
-     "Why an item scores as it does: each token's part, and each event's", "", kExplain,
+    {"POST",
+     "/v1/recommend",
+     Access::read,
+     Pace::slow_for_user,
+     recommend,
+     "The best items for a stored user or a given history",
+     {},
+     kRecommendBody,
+     kScoredItems},
+    {"POST",
+     "/v1/explain",
+     Access::read,
+     Pace::slow,
+     explain,
+     "Why an item scores as it does: each token's part, and each event's",
+     {},
+     kExplainBody,
      kExplanation},
-    {"GET", "/v1/items", Access::read, Pace::slow, find_items,
-     "Items in whose id or title every given word begins a word", "prefix limit", "", kItems},
-    {"GET", "/v1/items/{id}", Access::read, Pace::quick, get_item, "One item", "", "", kItem},
-    {"PUT", "/v1/items/{id}", Access::write, Pace::slow, put_item,
-     "Adds or replaces an item by its text; it is recommendable at once", "", kPut, kItem},
+    {"GET",
+     "/v1/items",
+     Access::read,
+     Pace::slow,
+     find_items,
+     "Items in whose id or title every given word begins a word",
+     kFindQuery,
+     {},
+     kItems},
+    {"GET", "/v1/items/{id}", Access::read, Pace::quick, get_item, "One item", {}, {}, kItem},
+    {"PUT",
+     "/v1/items/{id}",
+     Access::write,
+     Pace::slow,
+     put_item,
+     "Adds or replaces an item by its text; it is recommendable at once",
+     {},
+     kPutBody,
+     kItem},
     {"DELETE", "/v1/items/{id}", Access::write, Pace::slow, delete_item, "Takes an item out"},
-    {"GET", "/v1/items/{id}/similar", Access::read, Pace::slow, similar_items,
-     "Items by the cosine of their vectors with this one's", "k", "", kScoredItems},
-    {"POST", "/v1/users/{user}/events", Access::write, Pace::slow, append_events,
-     "Appends events to a user's history", "", kEvents, kAppended},
-    {"GET", "/v1/users/{user}", Access::write, Pace::slow, get_user,
-     "A user's history, oldest first", "", "", kUser},
+    {"GET",
+     "/v1/items/{id}/similar",
+     Access::read,
+     Pace::slow,
+     similar_items,
+     "Items by the cosine of their vectors with this one's",
+     kSimilarQuery,
+     {},
+     kScoredItems},
+    {"POST",
+     "/v1/users/{user}/events",
+     Access::write,
+     Pace::slow,
+     append_events,
+     "Appends events to a user's history",
+     {},
+     kEventsBody,
+     kAppended},
+    {"GET",
+     "/v1/users/{user}",
+     Access::write,
+     Pace::slow,
+     get_user,
+     "A user's history, oldest first",
+     {},
+     {},
+     kUser},
     {"DELETE", "/v1/users/{user}", Access::write, Pace::slow, delete_user, "Forgets a user"},
-    {"GET", "/v1/tokens/{level}/{code}", Access::read, Pace::slow, get_token,
-     "A semantic token (levels from 1): its items and the codes nearest to it", "limit", "",
+    {"GET",
+     "/v1/tokens/{level}/{code}",
+     Access::read,
+     Pace::slow,
+     get_token,
+     "A semantic token (levels from 1): its items and the codes nearest to it",
+     kLimitQuery,
+     {},
      kToken},
-    {"GET", "/v1/map", Access::read, Pace::slow, get_map,
-     "Items in the principal plane of the catalogue, with their first code", "limit", "", kMap},
-    {"GET", "/v1/model", Access::read, Pace::quick, describe_model, "The model in use", "", "",
+    {"GET",
+     "/v1/map",
+     Access::read,
+     Pace::slow,
+     get_map,
+     "Items in the principal plane of the catalogue, with their first code",
+     kMapQuery,
+     {},
+     kMap},
+    {"GET",
+     "/v1/model",
+     Access::read,
+     Pace::quick,
+     describe_model,
+     "The model in use",
+     {},
+     {},
      kObject},
-    {"POST", "/v1/admin/reload", Access::admin, Pace::slow, reload_model,
-     "Loads the bundle again and swaps it in while requests run", "", "", kObject},
-    {"POST", "/v1/admin/backup", Access::admin, Pace::slow, backup_store,
-     "Backs the store up to the directory of --backups while it is in use", "", "", kObject},
-    {"POST", "/v1/admin/purge", Access::admin, Pace::slow, purge_store,
-     "Removes what was erased from the store's files now, not in time", "", "", kObject},
-    {"GET", "/healthz", Access::open, Pace::quick, health, "Whether the process answers", "", "",
+    {"POST",
+     "/v1/admin/reload",
+     Access::admin,
+     Pace::slow,
+     reload_model,
+     "Loads the bundle again and swaps it in while requests run",
+     {},
+     {},
      kObject},
-    {"GET", "/readyz", Access::open, Pace::quick, readiness, "Whether to send requests here", "",
-     "", kObject},
+    {"POST",
+     "/v1/admin/backup",
+     Access::admin,
+     Pace::slow,
+     backup_store,
+     "Backs the store up to the directory of --backups while it is in use",
+     {},
+     {},
+     kObject},
+    {"POST",
+     "/v1/admin/purge",
+     Access::admin,
+     Pace::slow,
+     purge_store,
+     "Removes what was erased from the store's files now, not in time",
+     {},
+     {},
+     kObject},
+    {"GET",
+     "/healthz",
+     Access::open,
+     Pace::quick,
+     health,
+     "Whether the process answers",
+     {},
+     {},
+     kObject},
+    {"GET",
+     "/readyz",
+     Access::open,
+     Pace::quick,
+     readiness,
+     "Whether to send requests here",
+     {},
+     {},
+     kObject},
     {"GET", "/metrics", Access::read, Pace::slow, metrics, "Counts and latencies, for Prometheus"},
-    {"GET", "/openapi.json", Access::open, Pace::slow, describe_api, "This description", "", "",
+    {"GET",
+     "/openapi.json",
+     Access::open,
+     Pace::slow,
+     describe_api,
+     "This description",
+     {},
+     {},
      kObject},
     {"GET", "/", Access::open, Pace::quick, console_page, "The console, a page for people"},
     {"GET", "/console/{file}", Access::open, Pace::quick, console_file, "A file of the console"},
@@ -169,16 +346,21 @@ bool fits(std::string_view pattern, std::span<const std::string_view> parts) {
 
 void read_query(std::string_view query, Match& match) {
   if (query.empty()) return;
-  const std::vector<std::string_view> known = split(match.route->query, ' ');
+  const std::span<const Field> known = match.route->query;
   for (const std::string_view part : split(query, '&')) {
     if (part.empty()) continue;
     const std::size_t equals = part.find('=');
     std::string name = percent_decoded(part.substr(0, equals), true);
-    if (std::ranges::find(known, name) == known.end()) {
-      throw Refusal(400, "invalid_request",
-                    message_line(fmt::format(
-                        "unknown parameter '{}'{}{}", name,
-                        match.route->query.empty() ? "" : "; known are: ", match.route->query)));
+    if (std::ranges::find(known, name, &Field::name) == known.end()) {
+      throw Refusal(
+          400, "invalid_request",
+          message_line(fmt::format("unknown parameter '{}'{}{}", name,
+                                   known.empty() ? "" : "; known are: ", names_of(known))));
+    }
+    for (const auto& [earlier, value] : match.parameters) {
+      if (earlier == name) {
+        throw Refusal(400, "invalid_request", fmt::format("'{}' stands there twice", name));
+      }
     }
     match.parameters.emplace_back(
         std::move(name),
@@ -186,8 +368,47 @@ void read_query(std::string_view query, Match& match) {
   }
 }
 
-Json operation_of(const Route& route) {
-  Json operation = {{"summary", route.summary}};
+Json schema_of(const Field& field) {
+  Json schema;
+  switch (field.kind) {
+    case Kind::flag:
+      schema = {{"type", "boolean"}, {"default", field.standard != 0}};
+      break;
+    case Kind::number:
+      schema = {{"type", "integer"},
+                {"minimum", 1},
+                {"maximum", field.most},
+                {"default", field.standard}};
+      break;
+    case Kind::id:
+      schema = {{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}};
+      break;
+    case Kind::ids:
+      schema = {{"type", "array"},
+                {"maxItems", field.most},
+                {"items", {{"$ref", "#/components/schemas/Id"}}}};
+      break;
+    case Kind::line:
+    case Kind::text:
+      schema = {{"type", "string"}, {"maxLength", field.most}};
+      break;
+  }
+  if (!field.description.empty()) schema["description"] = field.description;
+  return schema;
+}
+
+Json body_schema(const Route& route) {
+  Json properties = Json::object(), required = Json::array();
+  for (const Field& field : route.body) {
+    properties[std::string(field.name)] = schema_of(field);
+    if (field.required) required.push_back(field.name);
+  }
+  Json schema = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
+  if (!required.empty()) schema["required"] = required;
+  return schema;
+}
+
+Json parameters_of(const Route& route) {
   Json parameters = Json::array();
   for (const std::string_view part : split(route.path, '/')) {
     if (!names_a_segment(part)) continue;
@@ -196,23 +417,40 @@ Json operation_of(const Route& route) {
                           {"required", true},
                           {"schema", {{"type", "string"}}}});
   }
-  if (!route.query.empty()) {
-    for (const std::string_view name : split(route.query, ' ')) {
-      parameters.push_back({{"name", name},
-                            {"in", "query"},
-                            {"required", name == "prefix"},
-                            {"schema", {{"type", name == "prefix" ? "string" : "integer"}}}});
-    }
+  for (const Field& field : route.query) {
+    parameters.push_back({{"name", field.name},
+                          {"in", "query"},
+                          {"required", field.required},
+                          {"schema", schema_of(field)}});
   }
+  return parameters;
+}
+
+/// The rights that a route and its fields need, in a sentence each.
+std::string needs_of(const Route& route) {
+  const char* needs[] = {"nothing", "a 'read' token, where there are such", "a 'write' token",
+                         "an 'admin' token"};
+  const auto need = [&](Access access) { return needs[static_cast<std::size_t>(access)]; };
+  std::string sentences = fmt::format("Needs {}.", need(route.access));
+  for (const Field& field : route.body) {
+    if (field.access <= route.access) continue;
+    sentences += fmt::format(" '{}' needs {}.", field.name, need(field.access));
+  }
+  return sentences;
+}
+
+Json operation_of(const Route& route, bool with_tokens) {
+  Json operation = {{"summary", route.summary}};
+  const Json parameters = parameters_of(route);
   if (!parameters.empty()) operation["parameters"] = parameters;
-  const auto json_content = [](std::string_view schema) {
-    return Json{{"application/json", {{"schema", Json::parse(schema)}}}};
+  const auto json_content = [](Json schema) {
+    return Json{{"application/json", {{"schema", std::move(schema)}}}};
   };
   if (!route.body.empty()) {
-    operation["requestBody"] = {{"required", true}, {"content", json_content(route.body)}};
+    operation["requestBody"] = {{"required", true}, {"content", json_content(body_schema(route))}};
   }
   Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
-  if (!route.reply.empty()) answer["content"] = json_content(route.reply);
+  if (!route.reply.empty()) answer["content"] = json_content(Json::parse(route.reply));
   const char* status = route.method == "DELETE"       ? "204"
                        : route.handle == reload_model ? "202"
                                                       : "200";
@@ -220,12 +458,11 @@ Json operation_of(const Route& route) {
       {status, answer},
       {"default",
        {{"description", "Refused"},
-        {"content", json_content(R"({"$ref": "#/components/schemas/Error"})")}}}};
-  if (route.access != Access::open) operation["security"] = {{{"bearer", Json::array()}}};
-  const char* needs[] = {"nothing", "a 'read' token, where there are such", "a 'write' token",
-                         "an 'admin' token"};
-  operation["description"] =
-      fmt::format("Needs {}.", needs[static_cast<std::size_t>(route.access)]);
+        {"content", json_content({{"$ref", "#/components/schemas/Error"}})}}}};
+  if (with_tokens) {
+    if (route.access != Access::open) operation["security"] = {{{"bearer", Json::array()}}};
+    operation["description"] = needs_of(route);
+  }
   return operation;
 }
 
@@ -258,13 +495,17 @@ Match match_route(std::string_view method, std::string_view target, std::string&
   return match;
 }
 
-Json openapi() {
+Json openapi(bool with_tokens) {
   Json paths = Json::object();
   for (const Route& route : kRoutes) {
     std::string method(route.method);
     std::ranges::transform(method, method.begin(),
                            [](char c) { return static_cast<char>(c | 0x20); });
-    paths[std::string(route.path)][method] = operation_of(route);
+    paths[std::string(route.path)][method] = operation_of(route, with_tokens);
+  }
+  Json components = {{"schemas", Json::parse(kSchemas)}};
+  if (with_tokens) {
+    components["securitySchemes"] = {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}};
   }
   return {{"openapi", "3.0.3"},
           {"info",
@@ -272,25 +513,7 @@ Json openapi() {
             {"version", "1"},
             {"description", "Recommendations by unified semantic and ID tokens."}}},
           {"paths", paths},
-          {"components",
-           {{"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}}},
-            {"schemas", Json::parse(R"({
-              "Ids": {"type": "array", "items": {"oneOf": [{"type": "string", "minLength": 1,
-                "maxLength": 256}, {"type": "integer"}]}},
-              "Item": {"type": "object", "required": ["id", "title", "codes", "live"],
-                "properties": {"id": {"type": "string"}, "title": {"type": "string"},
-                "codes": {"type": "array", "items": {"type": "integer"}},
-                "live": {"type": "boolean", "description": "put over the API"},
-                "place": {"type": "array", "items": {"type": "number"},
-                  "description": "in the map, where one item is asked for"}}},
-              "ScoredItem": {"type": "object", "required": ["id"], "properties": {
-                "id": {"type": "string"}, "title": {"type": "string"},
-                "score": {"type": "number"}, "cosine": {"type": "number"},
-                "codes": {"type": "array", "items": {"type": "integer"}}}},
-              "Error": {"type": "object", "required": ["error"], "properties": {"error": {
-                "type": "object", "required": ["code", "message"], "properties": {
-                "code": {"type": "string"}, "message": {"type": "string"}}}}}
-            })")}}}};
+          {"components", components}};
 }
 
 }  // namespace tessera

@@ -7,14 +7,15 @@
 
 #include "serve/access.h"
 #include "serve/exchange.h"
+#include "serve/fields.h"
 #include "serve/json.h"
 
 namespace tessera {
 
 struct Call;
 
-/// One operation of the API. Dispatch, access, metrics and the OpenAPI document all come from the
-/// table of them.
+/// One operation of the API. Dispatch, access, what may be given, metrics and the OpenAPI document
+/// all come from the table of them.
 struct Route {
   std::string_view method;
   std::string_view path;  ///< "/v1/users/{user}": braces name a segment
@@ -24,9 +25,9 @@ struct Route {
   enum class Pace { quick, slow, slow_for_user } pace = Pace::quick;
   Response (*handle)(Call&) = nullptr;
   std::string_view summary;
-  std::string_view query = {};  ///< names of its query parameters, with blanks between
-  std::string_view body = {};   ///< JSON schema of its body; "" if it has none
-  std::string_view reply = {};  ///< JSON schema of its answer; "" if that is not JSON
+  std::span<const Field> query = {};  ///< its query's parameters
+  std::span<const Field> body = {};   ///< its body's fields; none: it has no body
+  std::string_view reply = {};        ///< JSON schema of its answer; "" if that is not JSON
 };
 
 std::span<const Route> routes();
@@ -39,10 +40,11 @@ struct Match {
 };
 
 /// Throws Refusal 404 where no path fits, 405 where only the method does not (`allowed` then holds
-/// the methods that do), and 400 for percent signs that say nothing and unknown query parameters.
+/// the methods that do), and 400 for percent signs that say nothing and for query parameters that
+/// are unknown or stand there twice.
 Match match_route(std::string_view method, std::string_view target, std::string& allowed);
 
-/// The OpenAPI 3 description of the routes.
-Json openapi();
+/// The OpenAPI 3 description of the routes; `with_tokens`: of a service that asks for them.
+Json openapi(bool with_tokens);
 
 }  // namespace tessera

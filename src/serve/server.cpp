@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "serve/framing.h"
 #include "serve/service.h"
 
 // NOLINTBEGIN(bugprone-unused-return-value): Asio also returns the error that it puts into its
@@ -50,6 +51,50 @@ Scratch& scratch_of_this_thread() {
 }
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+std::string_view view(const beast::flat_buffer& buffer) {
+  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
+}
+
+using Parser = http::request_parser<http::string_body>;
+
+std::size_t field_count(const Parser& parser) {
+  return static_cast<std::size_t>(std::distance(parser.get().begin(), parser.get().end()));
+}
+
+/// Who is at the two ends of a connection, as addresses.
+struct Ends {
+  std::string client, own;
+};
+
+std::string name_of(const tcp::endpoint& endpoint) {
+  const asio::ip::address address = endpoint.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+Ends ends_of(const tcp::socket& socket) {
+  error_code error;
+  Ends ends;
+  const tcp::endpoint client = socket.remote_endpoint(error);
+  if (!error) ends.client = name_of(client);
+  const tcp::endpoint own = socket.local_endpoint(error);
+  if (!error) ends.own = name_of(own);
+  return ends;
+}
+
+Request request_of(const http::request<http::string_body>& message, const Ends& ends) {
+  return {.method = view(message.method_string()),
+          .target = view(message.target()),
+          .body = message.body(),
+          .authorization = view(message[http::field::authorization]),
+          .idempotency_key = view(message["Idempotency-Key"]),
+          .host = view(message[http::field::host]),
+          .origin = view(message[http::field::origin]),
+          .own_address = ends.own};
+}
 
 void close(PlainStream& stream) {
   error_code ignored;
@@ -129,9 +174,18 @@ struct Server::State {
   template <class Stream>
   asio::awaitable<void> serve(Thread& thread, Stream& stream, Connection& connection);
   template <class Stream>
+  asio::awaitable<std::optional<Response>> read_header(Stream& stream, beast::flat_buffer& buffer,
+                                                       Parser& parser, error_code& error);
+  template <class Stream>
+  asio::awaitable<std::optional<Response>> read_body(Stream& stream, beast::flat_buffer& buffer,
+                                                     Parser& parser, error_code& error);
+  template <class Stream>
+  asio::awaitable<void> refuse(Stream& stream, beast::flat_buffer& buffer, const Ends& ends,
+                               const Plan& plan, const Response& response);
+  template <class Stream>
   asio::awaitable<bool> answer(Thread& thread, Stream& stream,
-                               const http::request<http::string_body>& request,
-                               const std::string& client);
+                               const http::request<http::string_body>& message, const Plan& plan,
+                               const Ends& ends);
   template <class Stream>
   asio::awaitable<void> write(Stream& stream, Response response, unsigned version, bool head_only,
                               bool keep_alive, error_code& error);
@@ -252,11 +306,10 @@ asio::awaitable<void> Server::State::serve_tls(Thread& thread, tcp::socket socke
 template <class Stream>
 asio::awaitable<void> Server::State::serve(Thread& thread, Stream& stream, Connection& connection) {
   PlainStream& lowest = beast::get_lowest_layer(stream);
-  error_code error;
-  const auto endpoint = lowest.socket().remote_endpoint(error);
-  const std::string client = error ? "" : endpoint.address().to_string();
+  const Ends ends = ends_of(lowest.socket());
   beast::flat_buffer buffer(options.max_header + options.max_body);
   for (;;) {
+    error_code error;
     if (buffer.size() == 0) {
       if (thread.draining) co_return;
       lowest.expires_after(options.idle_timeout);
@@ -267,47 +320,97 @@ asio::awaitable<void> Server::State::serve(Thread& thread, Stream& stream, Conne
       if (error) co_return;
       buffer.commit(read);
     }
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(options.max_header);
-    parser.body_limit(options.max_body);
-    lowest.expires_after(options.header_timeout);
-    co_await http::async_read_header(stream, buffer, parser, into(error));
-    if (!error && !parser.is_done()) {
-      lowest.expires_after(options.body_timeout);
-      if (parser.get()[http::field::expect] == "100-continue") {
-        http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
-        co_await http::async_write(stream, go_on, into(error));
+    Parser parser;
+    Plan plan;
+    std::optional<Response> refusal = co_await read_header(stream, buffer, parser, error);
+    if (!error && !refusal) {
+      // Who may not ask is told so before anything is kept for him.
+      plan = service.plan(request_of(parser.get(), ends));
+      if (!parser.is_done()) {
+        refusal = plan.answer;
+        if (!refusal) refusal = co_await read_body(stream, buffer, parser, error);
       }
-      if (!error) co_await http::async_read(stream, buffer, parser, into(error));
     }
-    if (error) {
-      const auto response = answer_to(error);
-      if (!response) co_return;
-      const Plan nothing;
-      service.metrics().count_request("none", "none", response->status, 0.0);
-      log_request(client, nothing, *response, 0.0);
-      co_await write(stream, *response, 11, false, false, error);
-      if (!error) co_await linger(stream, buffer);
-      co_return;
-    }
-    if (!co_await answer(thread, stream, parser.get(), client)) co_return;
+    if (refusal) co_await refuse(stream, buffer, ends, plan, *refusal);
+    if (error || refusal) co_return;
+    if (!co_await answer(thread, stream, parser.get(), plan, ends)) co_return;
     buffer.shrink_to_fit();
   }
+}
+
+/// Reads a header into the parser; the answer where it cannot be read, or an error that ends the
+/// connection without one.
+template <class Stream>
+asio::awaitable<std::optional<Response>> Server::State::read_header(Stream& stream,
+                                                                    beast::flat_buffer& buffer,
+                                                                    Parser& parser,
+                                                                    error_code& error) {
+  beast::get_lowest_layer(stream).expires_after(options.header_timeout);
+  std::size_t size = 0;
+  while ((size = header_size(view(buffer))) == 0 && buffer.size() <= options.max_header) {
+    buffer.commit(co_await stream.async_read_some(buffer.prepare(kReadAhead), into(error)));
+    if (error) co_return std::nullopt;
+  }
+  if (size == 0 || size > options.max_header) co_return answer_to(http::error::header_limit);
+  if (const auto fault = check_framing(view(buffer).substr(0, size))) {
+    co_return error_response(400, "malformed_request", fault->message);
+  }
+  parser.header_limit(options.max_header);
+  parser.body_limit(options.max_body);
+  co_await http::async_read_header(stream, buffer, parser, into(error));
+  if (!error) co_return std::nullopt;
+  std::optional<Response> refusal = answer_to(error);
+  if (refusal) error = {};
+  co_return refusal;
+}
+
+template <class Stream>
+asio::awaitable<std::optional<Response>> Server::State::read_body(Stream& stream,
+                                                                  beast::flat_buffer& buffer,
+                                                                  Parser& parser,
+                                                                  error_code& error) {
+  beast::get_lowest_layer(stream).expires_after(options.body_timeout);
+  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
+    co_await http::async_write(stream, go_on, into(error));
+    if (error) co_return std::nullopt;
+  }
+  const std::size_t fields = field_count(parser);
+  // Beast takes a line end between quotes for a part of the extension; others may not.
+  auto check_extension = [](std::uint64_t, beast::string_view extension, error_code& wrong) {
+    if (!is_one_line(view(extension))) wrong = http::error::bad_chunk_extension;
+  };
+  parser.on_chunk_header(check_extension);
+  co_await http::async_read(stream, buffer, parser, into(error));
+  if (error) {
+    std::optional<Response> refusal = answer_to(error);
+    if (refusal) error = {};
+    co_return refusal;
+  }
+  if (field_count(parser) != fields) {
+    co_return error_response(400, "malformed_request", "fields after a chunked body are not read");
+  }
+  co_return std::nullopt;
+}
+
+/// The last answer on a connection whose rest is not read as a request.
+template <class Stream>
+asio::awaitable<void> Server::State::refuse(Stream& stream, beast::flat_buffer& buffer,
+                                            const Ends& ends, const Plan& plan,
+                                            const Response& response) {
+  service.metrics().count_request(plan.method(), plan.route(), response.status, 0.0);
+  log_request(ends.client, plan, response, 0.0);
+  error_code error;
+  co_await write(stream, response, 11, false, false, error);
+  if (!error) co_await linger(stream, buffer);
 }
 
 template <class Stream>
 asio::awaitable<bool> Server::State::answer(Thread& thread, Stream& stream,
                                             const http::request<http::string_body>& http_request,
-                                            const std::string& client) {
+                                            const Plan& plan, const Ends& ends) {
   const auto begin = Clock::now();
-  const Request request = {.method = view(http_request.method_string()),
-                           .target = view(http_request.target()),
-                           .body = http_request.body(),
-                           .authorization = view(http_request[http::field::authorization]),
-                           .idempotency_key = view(http_request["Idempotency-Key"]),
-                           .host = view(http_request[http::field::host]),
-                           .origin = view(http_request[http::field::origin])};
-  const Plan plan = service.plan(request);
+  const Request request = request_of(http_request, ends);
   Response response;
   if (plan.slow(request)) {
     response = co_await asio::co_spawn(
@@ -321,7 +424,7 @@ asio::awaitable<bool> Server::State::answer(Thread& thread, Stream& stream,
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   service.metrics().count_request(plan.method(), plan.route(), response.status, seconds);
-  log_request(client, plan, response, seconds);
+  log_request(ends.client, plan, response, seconds);
   const bool keep_alive = http_request.keep_alive() && !thread.draining;
   error_code error;
   co_await write(stream, std::move(response), http_request.version(),

@@ -1,6 +1,8 @@
 #include "serve/service.h"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -16,15 +18,8 @@ bool from_another_site(const Request& request) {
   return scheme == std::string_view::npos || request.origin.substr(scheme + 3) != request.host;
 }
 
-const char* name_of(Access access) {
-  switch (access) {
-    case Access::write:
-      return "'write' or 'admin'";
-    case Access::admin:
-      return "'admin'";
-    default:
-      return "'read', 'write' or 'admin'";
-  }
+[[noreturn]] void refuse_parameter(const std::string& message) {
+  throw Refusal(400, "invalid_request", message);
 }
 
 }  // namespace
@@ -33,32 +28,43 @@ Response error_response(int status, std::string_view code, std::string_view mess
   return reply({{"error", {{"code", code}, {"message", message}}}}, status);
 }
 
-std::string_view Call::parameter(std::string_view name) const {
+Body Call::body() const { return {scratch, request.body, match.route->body, granted}; }
+
+std::string_view Call::text(std::string_view name) const {
+  const Field& field = *std::ranges::find(match.route->query, name, &Field::name);
   for (const auto& [key, value] : match.parameters) {
-    if (key == name) return value;
+    if (key != name || value.empty()) continue;
+    if (std::cmp_greater(value.size(), field.most)) {
+      refuse_parameter(fmt::format("'{}' may have {} bytes at most", name, field.most));
+    }
+    return value;
   }
+  if (field.required) refuse_parameter(fmt::format("'{}' is missing: {}", name, field.description));
   return {};
 }
 
-std::size_t Call::number(std::string_view name, std::size_t standard, std::size_t low,
-                         std::size_t high) const {
-  const std::string_view text = parameter(name);
-  if (text.empty()) return standard;
-  std::size_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) {
-    throw Refusal(400, "invalid_request",
-                  fmt::format("'{}' must be a whole number from {} to {}", name, low, high));
+std::size_t Call::number(std::string_view name) const {
+  const Field& field = *std::ranges::find(match.route->query, name, &Field::name);
+  for (const auto& [key, text] : match.parameters) {
+    if (key != name || text.empty()) continue;
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 1 ||
+        value > field.most) {
+      refuse_parameter(fmt::format("'{}' must be a whole number from 1 to {}", name, field.most));
+    }
+    return static_cast<std::size_t>(value);
   }
-  return value;
+  return static_cast<std::size_t>(field.standard);
 }
 
 Service::Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log,
-                 fs::path backups)
+                 fs::path backups, HostNames hosts)
     : bundle_(std::move(bundle)),
       backups_(std::move(backups)),
       store_(store),
       tokens_(std::move(tokens)),
+      hosts_(std::move(hosts)),
       log_(log) {
   model_ = load();
   generation_ = 1;
@@ -73,18 +79,18 @@ Plan Service::plan(const Request& request) const noexcept {
   Plan plan;
   std::string allowed;
   try {
+    if (!request.host.empty() && !hosts_.know(request.host, request.own_address)) {
+      throw Refusal(421, "unknown_host",
+                    "the service is not called so; whoever runs it may add --host NAME");
+    }
     Request routed = request;
     if (routed.method == "HEAD") routed.method = "GET";
     plan.match = match_route(routed.method, routed.target, allowed);
     if (from_another_site(request)) {
       throw Refusal(403, "cross_origin", "pages of other sites may not write here");
     }
-    const Access needed = plan.match.route->access;
-    if (needed != Access::open && tokens_.granted(request.authorization) < needed) {
-      throw Refusal(
-          401, "unauthorized",
-          fmt::format("this needs a {} token: Authorization: Bearer TOKEN", name_of(needed)));
-    }
+    plan.granted = tokens_.granted(request.authorization);
+    require(plan.match.route->access, plan.granted, "this");
   } catch (const Refusal& refusal) {
     plan.answer = error_response(refusal.status, refusal.code, refusal.what());
     plan.answer->allow = allowed;
@@ -98,7 +104,7 @@ Response Service::respond(const Plan& plan, const Request& request, Scratch& scr
   if (plan.answer) return *plan.answer;
   try {
     scratch.arena.reset();
-    Call call{*this, request, plan.match, model(), scratch};
+    Call call{*this, request, plan.match, plan.granted, model(), scratch};
     return plan.match.route->handle(call);
   } catch (const Refusal& refusal) {
     return error_response(refusal.status, refusal.code, refusal.what());

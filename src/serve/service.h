@@ -10,22 +10,13 @@
 #include "serve/access.h"
 #include "serve/body.h"
 #include "serve/exchange.h"
+#include "serve/hosts.h"
 #include "serve/log.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
 #include "store/store.h"
 
 namespace tessera {
-
-/// What a request may ask for at most.
-struct RequestLimits {
-  std::int64_t k = 1000;        ///< items in an answer
-  std::size_t history = 1000;   ///< events of a given history
-  std::size_t events = 1000;    ///< events appended at once
-  std::size_t list = 10'000;    ///< items of an allow or deny list
-  std::size_t text = 64 << 10;  ///< bytes of an item's text
-  std::size_t map = 50'000;     ///< points of the map
-};
 
 /// An error's answer: {"error": {"code", "message"}}.
 Response error_response(int status, std::string_view code, std::string_view message);
@@ -37,19 +28,21 @@ struct Call {
   Service& service;
   const Request& request;
   const Match& match;
+  Access granted;                ///< what the caller may do
   std::shared_ptr<Model> model;  ///< the same for the whole call, whatever is loaded meanwhile
   Scratch& scratch;
 
-  /// A parameter of the query; "" if it is not there.
-  std::string_view parameter(std::string_view name) const;
-  /// A whole number within [low, high] of the query; throws Refusal 400.
-  std::size_t number(std::string_view name, std::size_t standard, std::size_t low,
-                     std::size_t high) const;
+  /// The request's body, read by the route's table.
+  Body body() const;
+  // Parameters of the query, by the route's table; throw Refusal 400.
+  std::string_view text(std::string_view name) const;
+  std::size_t number(std::string_view name) const;
 };
 
 /// A request's route, or the answer where that is already known.
 struct Plan {
   Match match;
+  Access granted = Access::open;
   std::optional<Response> answer;
 
   std::string_view route() const { return match.route != nullptr ? match.route->path : "none"; }
@@ -69,9 +62,10 @@ struct Plan {
 class Service {
  public:
   /// Loads the bundle and puts the store's items; throws Error. `store` and `log` must outlive the
-  /// service. `backups`: where the store is backed up to on request; empty: nowhere.
-  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log,
-          fs::path backups = {});
+  /// service. `backups`: where the store is backed up to on request; empty: nowhere. `hosts`: what
+  /// the service is called.
+  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log, fs::path backups = {},
+          HostNames hosts = {});
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -114,7 +108,7 @@ class Service {
 
   const fs::path& backups() const { return backups_; }
   ServiceMetrics& metrics() { return metrics_; }
-  const RequestLimits& limits() const { return limits_; }
+  bool asks_for_tokens() const { return !tokens_.empty(); }
 
  private:
   std::shared_ptr<Model> load();
@@ -126,8 +120,8 @@ class Service {
   const fs::path bundle_, backups_;
   Store& store_;
   const AccessTokens tokens_;
+  const HostNames hosts_;
   const Log& log_;
-  const RequestLimits limits_;
   ServiceMetrics metrics_;
 
   mutable std::mutex model_mutex_;  // guards model_ and reload_error_, for as long as a copy takes

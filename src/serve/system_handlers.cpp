@@ -22,7 +22,7 @@ Response metrics(Call& call) {
           .content_type = "text/plain; version=0.0.4; charset=utf-8"};
 }
 
-Response describe_api(Call& /*call*/) { return reply(openapi()); }
+Response describe_api(Call& call) { return reply(openapi(call.service.asks_for_tokens())); }
 
 Response describe_model(Call& call) {
   const Model& model = *call.model;

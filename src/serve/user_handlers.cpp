@@ -11,6 +11,27 @@ const std::string& user_of(const Call& call) {
   return user;
 }
 
+/// The key in the body or the header; "" if there is none.
+std::string_view key_of(const Call& call, const Body& body) {
+  const std::string_view header = call.request.idempotency_key;
+  const std::string_view key = body.id("idempotency_key").value_or(header);
+  if (!header.empty() && key != header) {
+    throw Refusal(400, "invalid_request",
+                  "'idempotency_key' and the header Idempotency-Key differ");
+  }
+  if (!key.empty()) check_id(key, "idempotency_key");
+  return key;
+}
+
+/// The first item that the model does not know; null if it knows them all.
+const std::string* first_unknown(const Model& model, std::span<const std::string> items) {
+  const auto numbers = model.numbers(items);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!numbers[i]) return &items[i];
+  }
+  return nullptr;
+}
+
 [[noreturn]] void refuse_unknown(const std::string& user) {
   throw Refusal(404, "unknown_user", fmt::format("no user '{}'", printable(user)));
 }
@@ -19,22 +40,26 @@ const std::string& user_of(const Call& call) {
 
 Response append_events(Call& call) {
   const std::string& user = user_of(call);
-  const Body body(call.scratch, call.request.body, {"items", "idempotency_key"});
-  const auto items = body.ids("items", call.service.limits().events);
-  if (!items || items->empty()) {
-    throw Refusal(400, "invalid_request", "'items' is missing: ids in time order");
+  const Body body = call.body();
+  const std::vector<std::string> items = body.ids("items").value();
+  if (items.empty()) throw Refusal(400, "invalid_request", "'items' is empty: ids in time order");
+  const std::string_view key = key_of(call, body);
+  const std::string* unknown = first_unknown(*call.model, items);
+  Append result = Append::kDone;
+  call.service.with_store([&](Store& store) {
+    // A batch that was accepted stays so, whatever became of its items.
+    result =
+        unknown ? store.foresee_append(user, items, key) : store.append_events(user, items, key);
+  });
+  if (result == Append::kConflict) {
+    throw Refusal(422, "idempotency_key_reused",
+                  fmt::format("the key '{}' came with other items before", printable(key)));
   }
-  const auto numbers = call.model->numbers(*items);
-  for (std::size_t i = 0; i < items->size(); ++i) {
-    if (!numbers[i]) {
-      throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable((*items)[i])));
-    }
+  if (result == Append::kDone && unknown) {
+    throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(*unknown)));
   }
-  const std::string_view key = body.text("idempotency_key").value_or(call.request.idempotency_key);
-  if (!key.empty()) check_id(key, "idempotency_key");
-  const bool appended =
-      call.service.with_store([&](Store& store) { return store.append_events(user, *items, key); });
-  return reply({{"appended", appended ? items->size() : 0}, {"repeated", !appended}});
+  const bool done = result == Append::kDone;
+  return reply({{"appended", done ? items.size() : 0}, {"repeated", !done}});
 }
 
 Response get_user(Call& call) {

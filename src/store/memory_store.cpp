@@ -1,10 +1,10 @@
 #include "store/memory_store.h"
 
-#include <algorithm>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <utility>
 
 #include "base/error.h"
 #include "store/records.h"
@@ -16,20 +16,31 @@ class MemoryStore final : public Store {
  public:
   explicit MemoryStore(const StoreOptions& options) : history_limit_(options.history_limit) {}
 
-  bool append_events(std::string_view user, std::span<const std::string> items,
-                     std::string_view idempotency_key) override {
+  Append append_events(std::string_view user, std::span<const std::string> items,
+                       std::string_view idempotency_key) override {
     check_append(user, items, idempotency_key);
-    if (items.empty()) return true;
+    if (items.empty()) return Append::kDone;
+    const std::string digest = batch_digest(items);
     const std::lock_guard lock(mutex_);
     User& known = users_[std::string(user)];
-    if (!idempotency_key.empty()) {
-      if (std::ranges::find(known.keys, idempotency_key) != known.keys.end()) return false;
-      known.keys.emplace_back(idempotency_key);
-      if (known.keys.size() > kIdempotencyKeys) known.keys.pop_front();
-    }
+    const Append verdict = known.verdict(idempotency_key, digest);
+    if (verdict != Append::kDone) return verdict;
     known.events.insert(known.events.end(), items.begin(), items.end());
     while (known.events.size() > history_limit_) known.events.pop_front();
-    return true;
+    if (!idempotency_key.empty()) {
+      known.batches.emplace_back(idempotency_key, digest);
+      if (known.batches.size() > kIdempotencyKeys) known.batches.pop_front();
+    }
+    return Append::kDone;
+  }
+
+  Append foresee_append(std::string_view user, std::span<const std::string> items,
+                        std::string_view idempotency_key) const override {
+    check_append(user, items, idempotency_key);
+    const std::shared_lock lock(mutex_);
+    const auto found = users_.find(user);
+    if (found == users_.end()) return Append::kDone;
+    return found->second.verdict(idempotency_key, batch_digest(items));
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
@@ -77,7 +88,15 @@ class MemoryStore final : public Store {
 
  private:
   struct User {
-    std::deque<std::string> events, keys;
+    std::deque<std::string> events;
+    std::deque<std::pair<std::string, std::string>> batches;  // key and digest
+
+    Append verdict(std::string_view key, std::string_view digest) const {
+      for (const auto& [known, of] : batches) {
+        if (known == key) return of == digest ? Append::kRepeated : Append::kConflict;
+      }
+      return Append::kDone;
+    }
   };
 
   std::size_t history_limit_;

@@ -1,5 +1,9 @@
 #include "store/records.h"
 
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "base/error.h"
@@ -86,9 +90,25 @@ void check_append(std::string_view user, std::span<const std::string> items,
   }
 }
 
+std::string batch_digest(std::span<const std::string> items) {
+  std::string bytes;
+  for (const std::string& item : items) append_string(bytes, item);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return {digest.begin(), digest.begin() + 16};
+}
+
+Append HistoryRecord::verdict(std::string_view key, std::string_view digest) const {
+  const auto at = std::ranges::find(keys, key);
+  if (key.empty() || at == keys.end()) return Append::kDone;
+  const std::string_view known = digests[static_cast<std::size_t>(at - keys.begin())];
+  return known.empty() || known == digest ? Append::kRepeated : Append::kConflict;
+}
+
 HistoryRecord joined(HistoryRecord before, const HistoryRecord& after, std::size_t history_limit) {
   join(before.events, after.events, history_limit);
   join(before.keys, after.keys, kIdempotencyKeys);
+  join(before.digests, after.digests, kIdempotencyKeys);
   return before;
 }
 
@@ -96,6 +116,7 @@ std::string encode_history(const HistoryRecord& record) {
   std::string bytes;
   append_strings(bytes, record.events);
   append_strings(bytes, record.keys);
+  append_strings(bytes, record.digests);
   return bytes;
 }
 
@@ -104,6 +125,12 @@ std::optional<HistoryRecord> decode_history(std::string_view bytes) {
   HistoryRecord record;
   record.events = reader.strings();
   record.keys = reader.strings();
+  if (reader.bytes.empty()) {
+    record.digests.resize(record.keys.size());  // of schema 1
+  } else {
+    record.digests = reader.strings();
+  }
+  if (record.digests.size() != record.keys.size()) return std::nullopt;
   if (!reader.good || !reader.bytes.empty()) return std::nullopt;
   return record;
 }

@@ -14,10 +14,17 @@ void check_id(std::string_view id);
 void check_append(std::string_view user, std::span<const std::string> items,
                   std::string_view idempotency_key);
 
-/// Events and idempotency keys of one user, oldest first: all of them or some that were added. The
+/// Tells batches of events apart, in 16 bytes.
+std::string batch_digest(std::span<const std::string> items);
+
+/// Events and idempotency keys of one user, oldest first: all of them or some that were added; and
+/// with each key the digest of its batch, or nothing where it was written before digests were. The
 /// views borrow.
 struct HistoryRecord {
-  std::vector<std::string_view> events, keys;
+  std::vector<std::string_view> events, keys, digests;
+
+  /// What is to be done with a batch that comes with this key.
+  Append verdict(std::string_view key, std::string_view digest) const;
 };
 
 /// `before` and then `after`, as far as the limits keep them. Associative.

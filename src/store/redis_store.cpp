@@ -12,21 +12,35 @@ namespace {
 
 constexpr int kRedisSchema = 1;
 
-// One script is one atomic step of the server; the other operations are one command each.
-// KEYS: the user's history, the user's idempotency keys.
-// ARGV: history limit, how many idempotency keys to keep, idempotency key or nothing, events …
+// One script is one atomic step of the server; the other operations are one command each. A script
+// is not rolled back: whatever can fail comes before what would then be left behind, the events
+// before their key.
+// KEYS: the user's history, the user's idempotency keys, the digests of their batches.
+// ARGV: history limit, how many idempotency keys to keep, idempotency key or nothing, digest of the
+// batch, events … (none: only tell)
+// Answers 0 done, 1 repeated, 2 conflict, as Append.
 constexpr std::string_view kAppend = R"lua(
-local key = ARGV[3]
+local key, digest = ARGV[3], ARGV[4]
 if key ~= '' then
-  if redis.call('LPOS', KEYS[2], key) then return 0 end
-  redis.call('RPUSH', KEYS[2], key)
-  redis.call('LTRIM', KEYS[2], -tonumber(ARGV[2]), -1)
+  local known = redis.call('HGET', KEYS[3], key)
+  if redis.call('LPOS', KEYS[2], key) then
+    if known and known ~= digest then return 2 end
+    return 1
+  end
 end
-for first = 4, #ARGV, 1000 do
+if #ARGV == 4 then return 0 end
+for first = 5, #ARGV, 1000 do
   redis.call('RPUSH', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
 redis.call('LTRIM', KEYS[1], -tonumber(ARGV[1]), -1)
-return 1
+if key ~= '' then
+  redis.call('RPUSH', KEYS[2], key)
+  redis.call('HSET', KEYS[3], key, digest)
+  while redis.call('LLEN', KEYS[2]) > tonumber(ARGV[2]) do
+    redis.call('HDEL', KEYS[3], redis.call('LPOP', KEYS[2]))
+  end
+end
+return 0
 )lua";
 
 std::string_view text_of(const redisReply& reply) { return {reply.str, reply.len}; }
@@ -41,28 +55,22 @@ class RedisStore final : public Store {
     append_ = text_of(*ask({"SCRIPT", "LOAD", kAppend}, REDIS_REPLY_STRING));
   }
 
-  bool append_events(std::string_view user, std::span<const std::string> items,
-                     std::string_view idempotency_key) override {
+  Append append_events(std::string_view user, std::span<const std::string> items,
+                       std::string_view idempotency_key) override {
     check_append(user, items, idempotency_key);
-    if (items.empty()) return true;
-    const auto kept = items.last(std::min(items.size(), options_.history_limit));
-    const std::string history = history_key(user), keys = keys_key(user);
-    const std::string limit = std::to_string(options_.history_limit);
-    const std::string key_limit = std::to_string(kIdempotencyKeys);
-    std::vector<std::string_view> command = {"EVALSHA", append_, "2",       history,
-                                             keys,      limit,   key_limit, idempotency_key};
-    command.insert(command.end(), kept.begin(), kept.end());
+    if (items.empty()) return Append::kDone;
     // Without a key nobody could tell whether the first attempt arrived. With one the second
-    // attempt changes nothing if it did, and says so: true or false, the events are there once.
-    const Repeat repeat = idempotency_key.empty() ? Repeat::kUnsafe : Repeat::kSafe;
-    RedisReply reply = redis_.ask(command, repeat);
-    if (reply->type == REDIS_REPLY_ERROR && text_of(*reply).starts_with("NOSCRIPT")) {
-      command[0] = "EVAL";  // a server that was restarted learns the script again
-      command[1] = kAppend;
-      reply = redis_.ask(command, repeat);
-    }
-    check(*reply, REDIS_REPLY_INTEGER);
-    return reply->integer == 1;
+    // attempt changes nothing if it did, and says so: done or repeated, the events are there once.
+    return run_append(user, items.last(std::min(items.size(), options_.history_limit)),
+                      idempotency_key, batch_digest(items),
+                      idempotency_key.empty() ? Repeat::kUnsafe : Repeat::kSafe);
+  }
+
+  Append foresee_append(std::string_view user, std::span<const std::string> items,
+                        std::string_view idempotency_key) const override {
+    check_append(user, items, idempotency_key);
+    if (items.empty() || idempotency_key.empty()) return Append::kDone;
+    return run_append(user, {}, idempotency_key, batch_digest(items), Repeat::kSafe);
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
@@ -76,7 +84,9 @@ class RedisStore final : public Store {
 
   bool erase_history(std::string_view user) override {
     check_id(user);
-    return ask({"DEL", history_key(user), keys_key(user)}, REDIS_REPLY_INTEGER)->integer != 0;
+    const RedisReply erased =
+        ask({"DEL", history_key(user), keys_key(user), digests_key(user)}, REDIS_REPLY_INTEGER);
+    return erased->integer != 0;
   }
 
   void put_item(const StoredItem& item) override {
@@ -112,6 +122,29 @@ class RedisStore final : public Store {
   }
 
  private:
+  Append run_append(std::string_view user, std::span<const std::string> events,
+                    std::string_view idempotency_key, std::string_view digest,
+                    Repeat repeat) const {
+    const std::string history = history_key(user), keys = keys_key(user);
+    const std::string digests = digests_key(user);
+    const std::string limit = std::to_string(options_.history_limit);
+    const std::string key_limit = std::to_string(kIdempotencyKeys);
+    std::vector<std::string_view> command = {
+        "EVALSHA", append_, "3", history, keys, digests, limit, key_limit, idempotency_key, digest};
+    command.insert(command.end(), events.begin(), events.end());
+    RedisReply reply = redis_.ask(command, repeat);
+    if (reply->type == REDIS_REPLY_ERROR && text_of(*reply).starts_with("NOSCRIPT")) {
+      command[0] = "EVAL";  // a server that was restarted learns the script again
+      command[1] = kAppend;
+      reply = redis_.ask(command, repeat);
+    }
+    check(*reply, REDIS_REPLY_INTEGER);
+    return static_cast<Append>(reply->integer);
+  }
+
+  std::string digests_key(std::string_view user) const {
+    return options_.redis_prefix + "d:" + std::string(user);
+  }
   std::string history_key(std::string_view user) const {
     return options_.redis_prefix + "h:" + std::string(user);
   }

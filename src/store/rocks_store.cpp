@@ -8,6 +8,7 @@
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/backup_engine.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,7 +31,8 @@ namespace {
 using rocksdb::Slice;
 using rocksdb::Status;
 
-constexpr int kRocksSchema = 1;
+// 1 had no digests of batches, and is read as it is.
+constexpr int kRocksSchema = 2;
 constexpr std::string_view kSchemaKey = "schema";
 // A key is one of these letters and the id, which needs no separator then.
 constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i';
@@ -99,13 +101,46 @@ rocksdb::Options rocks_options(std::size_t history_limit) {
   return options;
 }
 
+constexpr const char* kStateMarks[] = {"CURRENT", "LOCK"};
+constexpr const char* kBackupMarks[] = {"meta", "private", "shared_checksum"};
+
+/// Makes the directory for its owner alone, since it will hold others' histories; or takes one that
+/// is empty, or holds a file that marks its kind. Throws Error.
+void make_place(const fs::path& directory, std::span<const char* const> marks, const char* kind) {
+  if (::mkdir(directory.c_str(), 0700) == 0) return;
+  make_directory(directory);
+  std::error_code error;
+  const auto there = [&](const char* mark) { return fs::exists(directory / mark, error); };
+  if (std::ranges::any_of(marks, there)) return;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().filename() == "lost+found") continue;
+    fail("{}: is not empty and no {}; choose another directory", directory.string(), kind);
+  }
+}
+
+/// Takes from all but the owner what they may do with the directory and the files in it, which
+/// older versions left readable. Throws Error.
+void close_to_others(const fs::path& directory) {
+  constexpr fs::perms kOthers = fs::perms::group_all | fs::perms::others_all;
+  const auto close = [&](const fs::path& path) {
+    std::error_code error;
+    if ((fs::status(path, error).permissions() & kOthers) == fs::perms::none || error) return;
+    fs::permissions(path, kOthers, fs::perm_options::remove, error);
+    if (error) fail("{}: others can use it: chmod -R go= {}", path.string(), directory.string());
+  };
+  close(directory);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) close(entry.path());
+}
+
 class RocksStore final : public Store {
  public:
   RocksStore(const fs::path& directory, const StoreOptions& options)
       : name_(directory.string()), options_(options) {
-    make_directory(directory);
+    make_place(directory, kStateMarks, "state of Tessera");
     write_options_.sync = options.sync == Sync::kAlways;
     open();
+    close_to_others(directory);
     if (options.sync == Sync::kInterval) {
       syncer_ = std::jthread([this](const std::stop_token& stop) { sync_until(stop); });
     }
@@ -119,29 +154,37 @@ class RocksStore final : public Store {
     sync();
   }
 
-  bool append_events(std::string_view user, std::span<const std::string> items,
-                     std::string_view idempotency_key) override {
+  Append append_events(std::string_view user, std::span<const std::string> items,
+                       std::string_view idempotency_key) override {
     check_append(user, items, idempotency_key);
-    if (items.empty()) return true;
+    if (items.empty()) return Append::kDone;
+    const std::string digest = batch_digest(items);
     HistoryRecord added;
     added.events.assign(items.end() - std::min(std::ssize(items), limit()), items.end());
-    if (!idempotency_key.empty()) added.keys.push_back(idempotency_key);
+    if (!idempotency_key.empty()) {
+      added.keys.push_back(idempotency_key);
+      added.digests.emplace_back(digest);
+    }
 
     recover();
     const std::string key = prefixed(kHistoryPrefix, user);
     std::unique_lock<std::mutex> lock;
     if (!idempotency_key.empty()) {
       lock = std::unique_lock(stripe(user));
-      std::string bytes;
-      const auto known = read_history(key, bytes);
-      if (known && std::ranges::find(known->keys, idempotency_key) != known->keys.end()) {
-        return false;
-      }
+      const Append verdict = verdict_on(key, idempotency_key, digest);
+      if (verdict != Append::kDone) return verdict;
     }
     rocksdb::WriteBatch batch;
     batch.Merge(key, encode_history(added));
     write(batch);
-    return true;
+    return Append::kDone;
+  }
+
+  Append foresee_append(std::string_view user, std::span<const std::string> items,
+                        std::string_view idempotency_key) const override {
+    check_append(user, items, idempotency_key);
+    recover();
+    return verdict_on(prefixed(kHistoryPrefix, user), idempotency_key, batch_digest(items));
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
@@ -202,7 +245,8 @@ class RocksStore final : public Store {
     recover();
     const std::lock_guard lock(backup_);
     const Opened db(*this);
-    make_directory(directory);
+    make_place(directory, kBackupMarks, "backup of Tessera");
+    close_to_others(directory);
     rocksdb::BackupEngine* opened = nullptr;
     check(rocksdb::BackupEngine::Open(rocksdb::BackupEngineOptions(directory.string()),
                                       rocksdb::Env::Default(), &opened));
@@ -260,6 +304,13 @@ class RocksStore final : public Store {
     return record;
   }
 
+  Append verdict_on(const std::string& key, std::string_view idempotency_key,
+                    std::string_view digest) const {
+    std::string bytes;
+    const auto known = read_history(key, bytes);
+    return known ? known->verdict(idempotency_key, digest) : Append::kDone;
+  }
+
   void check_schema() const {
     std::string stored;
     const Status status = db_->Get({}, slice(kSchemaKey), &stored);
@@ -268,18 +319,19 @@ class RocksStore final : public Store {
       first->SeekToFirst();
       if (first->Valid()) fail("{}: is no state of Tessera; choose another directory", name_);
       check(first->status());
-      rocksdb::WriteOptions synced;
-      synced.sync = true;
-      check(db_->Put(synced, slice(kSchemaKey), std::to_string(kRocksSchema)));
-      return;
+    } else {
+      check(status);
     }
-    check(status);
     int version = 0;
     std::from_chars(stored.data(), stored.data() + stored.size(), version);
-    if (version != kRocksSchema) {
+    if (version == kRocksSchema) return;
+    if (version > kRocksSchema || (version < 1 && !status.IsNotFound())) {
       fail("{}: has schema version '{}', but this program knows {}; use a newer one", name_, stored,
            kRocksSchema);
     }
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
+    check(db_->Put(synced, slice(kSchemaKey), std::to_string(kRocksSchema)));
   }
 
   void open() const {
@@ -395,6 +447,7 @@ void restore_backup(const fs::path& backup, const fs::path& directory) {
   fs::path partial = directory;
   partial += ".restoring";
   fs::remove_all(partial);
+  make_place(partial, kStateMarks, "state of Tessera");
   const std::string at = partial.string();
   check(engine->RestoreDBFromBackup(latest.backup_id, at, at));
   fs::remove(directory, ignored);

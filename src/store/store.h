@@ -28,6 +28,13 @@ struct StoredItem {
   bool operator==(const StoredItem&) const = default;
 };
 
+/// What became of a batch of events.
+enum class Append {
+  kDone,      ///< it was appended
+  kRepeated,  ///< the same batch was appended before, with this key
+  kConflict,  ///< another batch was appended with this key: nothing happened
+};
+
 /// What the service must not lose: user histories and live items, by external ids. A write that
 /// returned is durable as docs/store.md states for the implementation; one that threw may or may
 /// not have happened, so repeat it with its idempotency key. Every function may be called from
@@ -41,11 +48,14 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  /// Appends events to the end of the user's history and bounds it, in one atomic step. Returns
-  /// false and does nothing if the key (not empty) is among the last kIdempotencyKeys of this user.
-  /// No events: nothing happens, the key is not remembered.
-  virtual bool append_events(std::string_view user, std::span<const std::string> items,
-                             std::string_view idempotency_key) = 0;
+  /// Appends events to the end of the user's history, bounds it and remembers the key, in one
+  /// atomic step; does nothing if the key (not empty) is among the last kIdempotencyKeys of this
+  /// user. No events: nothing happens, the key is not remembered.
+  virtual Append append_events(std::string_view user, std::span<const std::string> items,
+                               std::string_view idempotency_key) = 0;
+  /// What append_events would do with this batch, without doing it.
+  virtual Append foresee_append(std::string_view user, std::span<const std::string> items,
+                                std::string_view idempotency_key) const = 0;
   /// Oldest first; nothing for an unknown user.
   virtual std::optional<std::vector<std::string>> history(std::string_view user) const = 0;
   /// Forgets the user with the idempotency keys; false if there was nothing.
@@ -85,12 +95,14 @@ struct StoreOptions {
 /// minute). Throws UsageError.
 void set_sync(StoreOptions& options, std::string_view policy);
 
-/// Opens the store that `spec` names:
+/// Opens the store that `spec` names. A directory belongs to its owner alone (mode 0700), and an
+/// older one is made so:
 ///   ""                                              in memory, gone with the process
 ///   redis://[[user]:password@]host[:port][/number]  Redis or Valkey
 ///   unix:PATH                                       the same, by a socket file
 ///   anything else                                   RocksDB in that directory, made if need be
-/// Throws UsageError for a spec or option that makes no sense, Error if the store cannot be opened.
+/// Throws UsageError for a spec or option that makes no sense, Error if the store cannot be opened,
+/// or if the directory holds anything else.
 std::unique_ptr<Store> open_store(const std::string& spec, const StoreOptions& options = {});
 
 /// Makes the state directory (which must not exist or be empty) from the latest backup in `backup`,

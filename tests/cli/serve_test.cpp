@@ -59,6 +59,36 @@ TEST_F(Serve, AsksForTokens) {
   EXPECT_EQ(ask("POST", "/v1/recommend", R"({"history":["S000012"]})").status, 200);
 }
 
+TEST_F(Serve, KeepsItsStateFromOthers) {
+  start("--state " + path("state") + " --backups " + path("backups") + " --access-log " +
+        path("log"));
+  EXPECT_EQ(ask("POST", "/v1/users/anna/events", R"({"items":["S000012"]})").status, 200);
+  EXPECT_EQ(ask("POST", "/v1/admin/backup").status, 200);
+  EXPECT_EQ(end(SIGTERM).exit_code, 0);
+  constexpr fs::perms kOthers = fs::perms::group_all | fs::perms::others_all;
+  for (const std::string& place : {path("state"), path("backups")}) {
+    EXPECT_EQ(fs::status(place).permissions() & kOthers, fs::perms::none) << place;
+    for (const auto& entry : fs::recursive_directory_iterator(place)) {
+      EXPECT_EQ(entry.status().permissions() & kOthers, fs::perms::none) << entry;
+    }
+  }
+}
+
+TEST_F(Serve, AnswersToItsNamesAlone) {
+  start("--host shop.example --host 10.9.8.7");
+  const auto status = [&](const std::string& host) {
+    Connection connection(port_);
+    connection.send("GET /healthz HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    return connection.receive().status;
+  };
+  for (const char* own : {"localhost", "127.0.0.1", "shop.example:80", "10.9.8.7"}) {
+    EXPECT_EQ(status(own), 200) << own;
+  }
+  EXPECT_EQ(status("evil.example"), 421);
+  expect_refusal(tessera("serve --model " + shop().model + " --host http://shop.example"), 2,
+                 {"--host", "http://shop.example"});
+}
+
 TEST_F(Serve, RefusesWrongUsage) {
   const std::string serve = "serve --model " + shop().model + " ";
   for (const char* listen :

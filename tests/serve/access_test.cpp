@@ -62,5 +62,17 @@ TEST_F(TokenFile, IsRefusedWhereItIsWrong) {
   testing::expect_error([&] { AccessTokens(directory.path() / "none"); }, {"none"});
 }
 
+TEST_F(TokenFile, IsRefusedWhereOthersCouldChangeOrReplaceIt) {
+  for (const fs::perms open : {fs::perms::others_write, fs::perms::group_write}) {
+    testing::expect_error([&] { tokens("write " + kWrite, fs::perms::owner_all | open); },
+                          {file.string(), "change", "chmod 600"});
+  }
+  fs::permissions(directory.path(), fs::perms::others_write, fs::perm_options::add);
+  testing::expect_error([&] { tokens("write " + kWrite); },
+                        {file.string(), "replace", "chmod o-w"});
+  fs::permissions(directory.path(), fs::perms::sticky_bit, fs::perm_options::add);
+  EXPECT_EQ(tokens("write " + kWrite).granted("Bearer " + kWrite), Access::write);
+}
+
 }  // namespace
 }  // namespace tessera

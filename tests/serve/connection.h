@@ -73,7 +73,7 @@ class Connection {
   static std::string text(std::string_view method, std::string_view target,
                           std::string_view body = "", std::string_view headers = "") {
     std::string all =
-        std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: test\r\n";
+        std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n";
     if (!body.empty()) all += "Content-Length: " + std::to_string(body.size()) + "\r\n";
     return all + std::string(headers) + "\r\n" + std::string(body);
   }

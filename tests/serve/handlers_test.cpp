@@ -156,6 +156,8 @@ TEST_F(Api, RefusesAnItemItCannotRead) {
   refused(400, "invalid_request", "PUT", "/v1/items/new", "{}");
   refused(400, "invalid_request", "PUT", "/v1/items/new", R"({"title":["steel"]})");
   refused(400, "invalid_request", "PUT", "/v1/items/%FF", R"({"title":"steel"})");
+  refused(400, "invalid_request", "PUT", "/v1/items/new", R"({"title":"steel\u0000"})");
+  refused(400, "invalid_request", "PUT", "/v1/items/new", R"({"title":"\u001b[31msteel"})");
   refused(400, "invalid_request", "PUT", "/v1/items/new",
           "{\"text\":\"" + std::string(70'000, 'x') + "\"}");
   refused(404, "unknown_item", "GET", "/v1/items/new");
@@ -191,6 +193,47 @@ TEST_F(Api, AppendsABatchWithAKeyOnce) {
                                               scratch);
   EXPECT_EQ(Parsed::parse(by_header.body).at("repeated"), true);
   EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), Ids{"1"});
+}
+
+TEST_F(Api, RefusesAKeyThatCameWithOtherEvents) {
+  json("POST", "/v1/users/anna/events", R"({"items":["1","6"],"idempotency_key":"k"})");
+  for (const char* other : {R"(["6","1"])", R"(["1"])", R"(["1","6","6"])", R"(["16"])"}) {
+    refused(422, "idempotency_key_reused", "POST", "/v1/users/anna/events",
+            "{\"idempotency_key\":\"k\",\"items\":" + std::string(other) + "}");
+  }
+  // The same events, written differently.
+  EXPECT_EQ(json("POST", "/v1/users/anna/events", R"({"idempotency_key":"k", "items":[1, 6]})")
+                .at("repeated"),
+            true);
+  EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), (Ids{"1", "6"}));
+}
+
+TEST_F(Api, AnswersARetryWhateverBecameOfTheItem) {
+  const std::string body = R"({"items":["1"],"idempotency_key":"k"})";
+  json("POST", "/v1/users/anna/events", body);
+  const Parsed retried = json("POST", "/v1/users/anna/events", body);
+  json("DELETE", "/v1/items/1", "", 204);
+  EXPECT_EQ(json("POST", "/v1/users/anna/events", body), retried);
+  refused(422, "idempotency_key_reused", "POST", "/v1/users/anna/events",
+          R"({"items":["1","1"],"idempotency_key":"k"})");
+  refused(422, "unknown_item", "POST", "/v1/users/anna/events",
+          R"({"items":["1"],"idempotency_key":"new"})");
+  EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), Ids{"1"});
+}
+
+TEST_F(Api, RefusesTwoKeysForOneBatch) {
+  Scratch scratch;
+  const auto status = [&](const char* header) {
+    return service()
+        .answer({.method = "POST",
+                 .target = "/v1/users/anna/events",
+                 .body = R"({"items":["1"],"idempotency_key":"k"})",
+                 .idempotency_key = header},
+                scratch)
+        .status;
+  };
+  EXPECT_EQ(status("other"), 400);
+  EXPECT_EQ(status("k"), 200);
 }
 
 TEST_F(Api, RefusesEventsThatMakeNoSense) {

@@ -37,6 +37,34 @@ def call(port, method, path, body=None):
         return json.loads(text) if text else None
 
 
+HOST = "Host: shop.example\r\n"
+CHUNK = "5\r\n{    \r\n0\r\n\r\n"
+# Header fields after which two programs may see a request's end in two places, and bodies in chunks that do.
+DOUBTFUL_FIELDS = [
+    "Transfer-Encoding: xchunked", "Transfer-Encoding: identity", "Transfer-Encoding: chunked, identity",
+    "Transfer-Encoding: gzip, chunked", "Transfer-Encoding:\r\n chunked", "Transfer-Encoding : chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", "Transfer-Encoding: chunked\r\nContent-Length: 4",
+    "Content-Length: 4\r\nTransfer-Encoding: chunked", "X: y\nTransfer-Encoding: chunked",
+    "Content-Length: 4\r\nContent-Length: 5", "Content-Length: 4, 4", "Content-Length: +4", "Content-Length: 0x4",
+    "Transfer-Encoding: \x0bchunked"]
+DOUBTFUL_BODIES = ["5;\n{    \r\n0\r\n\r\n", "5\n{    \r\n0\r\n\r\n", "0x5\r\n{    \r\n0\r\n\r\n", "zz\r\n",
+                   '5;a="\n"\r\n{    \r\n0\r\n\r\n',
+                   "5\r\n{    \n0\r\n\r\n", "5\r\n{    \r\n0\r\nX: y\r\n\r\n"]
+
+
+def answers_to(port, text):
+    """The status of each answer on one connection to this request and what follows it."""
+    with socket.create_connection(("127.0.0.1", port), timeout=0.3) as connection:
+        connection.sendall(text.encode("latin-1"))
+        received = b""
+        try:
+            while part := connection.recv(65536):
+                received += part
+        except OSError:
+            pass
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+)", received)]
+
+
 def eventually(holds):
     for _ in range(600):
         try:
@@ -74,7 +102,7 @@ class ReplicasTest(unittest.TestCase):
 
     def replica(self, port):
         process = self.start([PROGRAM, "--threads", "1", "serve", "--model", self.model, "--state", self.redis,
-                              "--listen", f"127.0.0.1:{port}", "--access-log", f"{self.folder}/{port}.log"])
+                              "--listen", f"127.0.0.1:{port}", "--host", "shop.example", "--access-log", f"{self.folder}/{port}.log"])
         eventually(lambda: call(port, "GET", "/readyz"))
         return process
 
@@ -99,6 +127,26 @@ class ReplicasTest(unittest.TestCase):
     def recommend(self, user="anna"):
         return [item["id"] for item in call(self.front, "POST", "/v1/recommend", {"user": user, "k": 5})["items"]]
 
+    def no_request_hides_in_another(self):
+        # Asked directly, a replica answers a doubtful request once and reads nothing after it.
+        post = "POST /v1/recommend HTTP/1.1\r\n" + HOST
+        requests = [post + fields + "\r\n\r\n" + CHUNK for fields in DOUBTFUL_FIELDS]
+        requests += [post + "Transfer-Encoding: chunked\r\n\r\n" + body for body in DOUBTFUL_BODIES]
+        for request in requests:
+            with self.subTest(request=request):
+                statuses = answers_to(self.ports[0], request + "DELETE /v1/users/anna HTTP/1.1\r\n" + HOST + "\r\n")
+                self.assertEqual(statuses, [400])
+        self.assertEqual(call(self.front, "GET", "/v1/users/anna")["items"], EVENTS)
+        # The proxy passes some of them on in its own words. What it does not pass on itself must not get through
+        # inside of another request, and the next client on the same link must get its own answer.
+        for request in requests:
+            with self.subTest(request=request):
+                answers_to(self.front, request + "POST /v1/admin/purge HTTP/1.1\r\n" + HOST + "\r\n")
+                self.assertEqual(call(self.front, "GET", "/healthz"), {"status": "ok"})
+        for port in self.ports:
+            with open(f"{self.folder}/{port}.log") as log:
+                self.assertNotIn("/v1/admin/purge", log.read())
+
     def test_replicas(self):
         # What one replica was told, all know.
         call(self.front, "POST", "/v1/users/anna/events", {"items": EVENTS})
@@ -107,6 +155,12 @@ class ReplicasTest(unittest.TestCase):
         for _ in range(30):
             self.assertEqual(self.recommend(), alone)
         eventually(lambda: all(self.requests_of(port) >= 5 for port in self.ports))
+
+        # Clients ask by a name that the replicas were given, and by no other.
+        ask = "GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"
+        self.assertEqual(answers_to(self.front, ask.format("shop.example")), [200])
+        self.assertEqual(answers_to(self.front, ask.format("evil.example")), [421])
+        self.no_request_hides_in_another()
 
         # A new item is in the store at once, and known to the other replicas when they have read it.
         call(self.ports[0], "PUT", "/v1/items/new-1", {"title": "Steel teapot", "text": "Steel teapot; Kitchen"})

@@ -103,7 +103,7 @@ TEST(MatchRoute, RefusesWhatIsNotThere) {
     small.refused(404, "unknown_path", "GET", path);
   }
   for (const char* path : {"/v1/items/%", "/v1/items/%4", "/v1/items/%zz", "/v1/items?limit=%",
-                           "/v1/items?unknown=1", "/healthz?x"}) {
+                           "/v1/items?unknown=1", "/healthz?x", "/v1/items?prefix=a&prefix=b"}) {
     small.refused(400, "invalid_request", "GET", path);
   }
   const Response wrong = small.call("PATCH", "/v1/items/1");

@@ -1,14 +1,10 @@
 // The server behind real sockets.
 #include "serve/server.h"
 
-#include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
-#include <thread>
-
 #include "serve/certificate.h"
-#include "serve/connection.h"
-#include "serve/small_service.h"
+#include "serve/running_server.h"
 #include "testing/errors.h"
 
 namespace tessera {
@@ -18,40 +14,9 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using testing::Answer;
 using testing::Connection;
+using testing::kBody;
 using testing::Parsed;
-
-constexpr const char* kBody = R"({"history":["1","6"],"k":3})";
-
-/// A server at work in threads of its own, over a small bundle.
-class RunningServer : public ::testing::Test {
- protected:
-  void start(ServerOptions options = {}) {
-    options.port = 0;
-    options.slow_threads = 2;
-    server = std::make_unique<Server>(options, small.service(), log);
-    running = std::thread([this] { server->run(); });
-  }
-  void stop() {
-    if (!running.joinable()) return;
-    server->stop();
-    running.join();
-  }
-  ~RunningServer() override { stop(); }
-  std::uint16_t port() const { return server->port(); }
-  void expect_served() const {
-    Connection connection(port());
-    EXPECT_EQ(connection.request("POST", "/v1/recommend", kBody).status, 200);
-  }
-  std::string code_of(const Answer& answer) const {
-    return Parsed::parse(answer.body).at("error").at("code").get<std::string>();
-  }
-
-  testing::SmallService small;
-  const fs::path log_file = small.directory() / "access.log";
-  const Log log{log_file};
-  std::unique_ptr<Server> server;
-  std::thread running;
-};
+using testing::RunningServer;
 
 TEST_F(RunningServer, AnswersManyRequestsOnOneConnection) {
   start();
@@ -97,11 +62,11 @@ TEST_F(RunningServer, FollowsHttp) {
   EXPECT_EQ(wrong.status, 405);
   EXPECT_NE(wrong.header.find("Allow: POST"), std::string::npos);
   connection.send(
-      "POST /v1/recommend HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
       "10\r\n{\"history\":[\"1\"]\r\n1\r\n}\r\n0\r\n\r\n");
   EXPECT_EQ(connection.receive().status, 200);
   connection.send(
-      "POST /v1/recommend HTTP/1.1\r\nHost: test\r\nContent-Length: 17\r\n"
+      "POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n"
       "Expect: 100-continue\r\n\r\n");
   EXPECT_EQ(connection.receive().status, 100);
   connection.send(R"({"history":["1"]})");
@@ -156,8 +121,10 @@ TEST_F(RunningServer, LimitsHeaderAndBody) {
   EXPECT_EQ(large_body.status, 413);
   EXPECT_EQ(code_of(large_body), "body_too_large");
   Connection chunked(port());
-  chunked.send("POST /v1/recommend HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" +
-               std::string(2 << 20, ' '));
+  chunked.send(
+      "POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n200000\r\n" +
+      std::string(2 << 20, ' '));
   EXPECT_EQ(chunked.receive().status, 413);
   Connection fits(port());
   const std::string spaces(std::size_t{1} << 19, ' ');
@@ -182,7 +149,7 @@ TEST_F(RunningServer, EndsConnectionsThatTakeTooLong) {
   Connection idle(port()), after_one(port()), half_header(port()), half_body(port());
   EXPECT_EQ(after_one.request("GET", "/healthz").status, 200);
   half_header.send("GET /healthz HTTP/1.1\r\nHost: te");
-  half_body.send("POST /v1/recommend HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+  half_body.send("POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
   for (Connection* connection : {&idle, &after_one, &half_header, &half_body}) {
     EXPECT_TRUE(connection->closed());
   }
@@ -204,7 +171,8 @@ TEST_F(RunningServer, ServesOthersWhileManyIdleAndDribble) {
   std::vector<std::unique_ptr<Connection>> slow;
   for (int i = 0; i < 400; ++i) {
     slow.push_back(std::make_unique<Connection>(port()));
-    if (i % 2 == 0) slow.back()->send("POST /v1/recommend HTTP/1.1\r\nContent-Le");
+    if (i % 2 == 0)
+      slow.back()->send("POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Le");
   }
   for (int i = 0; i < 50; ++i) expect_served();
   // The dribbling ones are answered, too, once they are done.
@@ -234,7 +202,7 @@ TEST_F(RunningServer, AnswersWhatIsUnderWayWhenItStops) {
 TEST_F(RunningServer, StopsWithoutThoseThatNeverEnd) {
   start({.drain_timeout = 50ms});
   Connection half(port());
-  half.send("POST /v1/recommend HTTP/1.1\r\nContent-Length: 100\r\n\r\n{");
+  half.send("POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
   expect_served();
   stop();  // returns
 }

@@ -16,18 +16,18 @@ INSTANTIATE_TEST_SUITE_P(Stores, EveryStore, ::testing::Values("memory", "rocksd
 
 TEST_P(EveryStore, AppendsEventsInOrder) {
   EXPECT_EQ(store().history("anna"), std::nullopt);
-  EXPECT_TRUE(store().append_events("anna", Ids{"12", "7"}, ""));
-  EXPECT_TRUE(store().append_events("ben", Ids{"1"}, ""));
-  EXPECT_TRUE(store().append_events("anna", Ids{"12"}, ""));
+  EXPECT_EQ(store().append_events("anna", Ids{"12", "7"}, ""), Append::kDone);
+  EXPECT_EQ(store().append_events("ben", Ids{"1"}, ""), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", Ids{"12"}, ""), Append::kDone);
   EXPECT_EQ(store().history("anna"), (Ids{"12", "7", "12"}));
   EXPECT_EQ(store().history("ben"), Ids{"1"});
   EXPECT_EQ(store().history("ann"), std::nullopt);
 }
 
 TEST_P(EveryStore, NoEventsLeaveNothingBehind) {
-  EXPECT_TRUE(store().append_events("anna", {}, "key"));
+  EXPECT_EQ(store().append_events("anna", {}, "key"), Append::kDone);
   EXPECT_EQ(store().history("anna"), std::nullopt);
-  EXPECT_TRUE(store().append_events("anna", Ids{"1"}, "key"));
+  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "key"), Append::kDone);
 }
 
 TEST_P(EveryStore, KeepsTheLatestEvents) {
@@ -49,24 +49,44 @@ TEST_P(EveryStore, TakesLongBatches) {
 }
 
 TEST_P(EveryStore, AKeyAppendsOnce) {
-  EXPECT_TRUE(store().append_events("anna", Ids{"1"}, "a"));
-  EXPECT_FALSE(store().append_events("anna", Ids{"1"}, "a"));
-  EXPECT_FALSE(store().append_events("anna", Ids{"2"}, "a"));
-  EXPECT_TRUE(store().append_events("ben", Ids{"1"}, "a")) << "keys are each user's own";
-  EXPECT_TRUE(store().append_events("anna", Ids{"3"}, "b"));
-  EXPECT_FALSE(store().append_events("anna", Ids{"1"}, "a"));
+  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "a"), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "a"), Append::kRepeated);
+  EXPECT_EQ(store().append_events("ben", Ids{"1"}, "a"), Append::kDone)
+      << "keys are each user's own";
+  EXPECT_EQ(store().append_events("anna", Ids{"3"}, "b"), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "a"), Append::kRepeated);
   EXPECT_EQ(store().history("anna"), (Ids{"1", "3"}));
+}
+
+TEST_P(EveryStore, AKeyIsOneBatchs) {
+  const auto both = [&](const Ids& items, const std::string& key) {
+    const Append foreseen = store().foresee_append("anna", items, key);
+    const Append done = store().append_events("anna", items, key);
+    EXPECT_EQ(foreseen, done);
+    return done;
+  };
+  EXPECT_EQ(both(Ids{"1", "2"}, "a"), Append::kDone);
+  EXPECT_EQ(both(Ids{"1", "2"}, "a"), Append::kRepeated);
+  for (const Ids& other : {Ids{"1"}, Ids{"2", "1"}, Ids{"12"}, Ids{"1", "2", "3"}, Ids{"1,2"}}) {
+    EXPECT_EQ(both(other, "a"), Append::kConflict);
+  }
+  EXPECT_EQ(store().foresee_append("anna", Ids{"1"}, ""), Append::kDone);
+  EXPECT_EQ(store().foresee_append("ben", Ids{"1"}, "a"), Append::kDone);
+  EXPECT_EQ(store().history("ben"), std::nullopt) << "foreseeing changes nothing";
+  EXPECT_EQ(store().history("anna"), (Ids{"1", "2"}));
+  store().erase_history("anna");
+  EXPECT_EQ(both(Ids{"3"}, "a"), Append::kDone);
 }
 
 TEST_P(EveryStore, RemembersTheLatestKeys) {
   const auto append = [&](std::size_t i) {
     return store().append_events("anna", Ids{fmt::format("{}", i)}, fmt::format("key {}", i));
   };
-  for (std::size_t i = 0; i < kIdempotencyKeys; ++i) EXPECT_TRUE(append(i));
-  for (std::size_t i = 0; i < kIdempotencyKeys; ++i) EXPECT_FALSE(append(i)) << i;
-  EXPECT_TRUE(append(kIdempotencyKeys));
-  EXPECT_FALSE(append(1));
-  EXPECT_TRUE(append(0)) << "the oldest key is forgotten";
+  for (std::size_t i = 0; i < kIdempotencyKeys; ++i) EXPECT_EQ(append(i), Append::kDone);
+  for (std::size_t i = 0; i < kIdempotencyKeys; ++i) EXPECT_EQ(append(i), Append::kRepeated) << i;
+  EXPECT_EQ(append(kIdempotencyKeys), Append::kDone);
+  EXPECT_EQ(append(1), Append::kRepeated);
+  EXPECT_EQ(append(0), Append::kDone) << "the oldest key is forgotten";
 }
 
 TEST_P(EveryStore, ErasesAUserWithTheKeys) {
@@ -77,7 +97,7 @@ TEST_P(EveryStore, ErasesAUserWithTheKeys) {
   store().purge_erased();
   EXPECT_EQ(store().history("anna"), std::nullopt);
   EXPECT_EQ(store().history("anna2"), Ids{"2"});
-  EXPECT_TRUE(store().append_events("anna", Ids{"3"}, "a"));
+  EXPECT_EQ(store().append_events("anna", Ids{"3"}, "a"), Append::kDone);
   EXPECT_EQ(store().history("anna"), Ids{"3"});
 }
 
@@ -107,8 +127,9 @@ TEST_P(EveryStore, IdsMayHoldAnything) {
   ids.push_back(std::string(kMaxIdBytes, '\xff'));
   for (const std::string& id : ids) {
     const std::string key = id.substr(0, kMaxIdempotencyKeyBytes);
-    EXPECT_TRUE(store().append_events(id, Ids{id, "1", id}, key));
-    EXPECT_FALSE(store().append_events(id, Ids{id}, key));
+    EXPECT_EQ(store().append_events(id, Ids{id, "1", id}, key), Append::kDone);
+    EXPECT_EQ(store().append_events(id, Ids{id, "1", id}, key), Append::kRepeated);
+    EXPECT_EQ(store().append_events(id, Ids{id}, key), Append::kConflict);
     store().put_item({id, id, id});
   }
   for (const std::string& id : ids) EXPECT_EQ(store().history(id), (Ids{id, "1", id}));
@@ -149,7 +170,8 @@ TEST_P(EveryStore, ThreadsDoNotDisturbEachOther) {
       for (int i = 0; i < kBatches; ++i) {
         const std::string user = fmt::format("user {}", i % kUsers);
         const std::string shared = fmt::format("shared {}", i), own = fmt::format("{}", thread);
-        appended += store().append_events(user, Ids{shared, shared + "'"}, shared) ? 1 : 0;
+        const Append result = store().append_events(user, Ids{shared, shared + "'"}, shared);
+        appended += result == Append::kDone ? 1 : 0;
         store().append_events(user, Ids{fmt::format("own {} {:03}", own, i)}, "");
         store().put_item({fmt::format("{} {}", own, i), shared, ""});
         store().erase_item(shared);

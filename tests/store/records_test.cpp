@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "testing/errors.h"
 
 namespace tessera::testing {
@@ -11,17 +13,39 @@ using Views = std::vector<std::string_view>;
 
 TEST(HistoryRecords, SurviveTheirBytes) {
   const std::string long_id(300, 'x'), longest(kMaxIdBytes, '\0');
-  const HistoryRecord record{{"", "1", long_id, longest, "\xff"}, {"key", ""}};
+  const HistoryRecord record{{"", "1", long_id, longest, "\xff"}, {"key", ""}, {"d", ""}};
   const std::string bytes = encode_history(record);
   const auto again = decode_history(bytes);
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->events, record.events);
   EXPECT_EQ(again->keys, record.keys);
+  EXPECT_EQ(again->digests, record.digests);
+}
+
+TEST(HistoryRecords, AreReadWithoutDigestsAsTheyWereWrittenBefore) {
+  const std::string before(
+      "\x01\x01"
+      "7"
+      "\x01\x03"
+      "key",
+      8);
+  const auto record = decode_history(before);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->events, Views{"7"});
+  EXPECT_EQ(record->verdict("key", "any"), Append::kRepeated);
+  const HistoryRecord later{{"8"}, {"next"}, {"d"}};
+  const HistoryRecord both = joined(*record, later, 10);
+  EXPECT_EQ(both.verdict("key", "any"), Append::kRepeated);
+  EXPECT_EQ(both.verdict("next", "d"), Append::kRepeated);
+  EXPECT_EQ(both.verdict("next", "other"), Append::kConflict);
+  EXPECT_EQ(both.verdict("new", "d"), Append::kDone);
 }
 
 TEST(HistoryRecords, AreRefusedWhenBroken) {
-  const std::string bytes = encode_history({{"12", "7"}, {"key"}});
+  const std::string bytes = encode_history({{"12", "7"}, {"key"}, {"digest"}});
   for (std::size_t size = 0; size < bytes.size(); ++size) {
+    if (size == bytes.size() - std::strlen(".digest") - 1)
+      continue;  // as before there were digests
     EXPECT_FALSE(decode_history(bytes.substr(0, size))) << size;
   }
   EXPECT_FALSE(decode_history(bytes + "x"));
@@ -30,7 +54,7 @@ TEST(HistoryRecords, AreRefusedWhenBroken) {
 }
 
 TEST(HistoryRecords, AreJoinedInAnyGrouping) {
-  const HistoryRecord a{{"1", "2"}, {"a"}}, b{{"3"}, {}}, c{{"4", "5"}, {"c"}};
+  const HistoryRecord a{{"1", "2"}, {"a"}, {"x"}}, b{{"3"}, {}, {}}, c{{"4", "5"}, {"c"}, {"y"}};
   for (std::size_t limit = 1; limit < 7; ++limit) {
     const HistoryRecord left = joined(joined(a, b, limit), c, limit);
     const HistoryRecord right = joined(a, joined(b, c, limit), limit);
@@ -38,6 +62,7 @@ TEST(HistoryRecords, AreJoinedInAnyGrouping) {
     EXPECT_EQ(left.events.back(), "5");
     EXPECT_EQ(left.events.size(), std::min<std::size_t>(limit, 5));
     EXPECT_EQ(left.keys, (Views{"a", "c"}));
+    EXPECT_EQ(left.digests, (Views{"x", "y"}));
   }
 }
 

@@ -38,8 +38,8 @@ TEST_F(RocksStore, IsThereAgainWhenReopened) {
     const std::string user = fmt::format("user {}", policy);
     open_store(state(), options)->append_events(user, Ids{"1"}, "a");
     const auto store = open_store(state(), options);
-    EXPECT_FALSE(store->append_events(user, Ids{"1"}, "a"));
-    EXPECT_TRUE(store->append_events(user, Ids{"2"}, "b"));
+    EXPECT_EQ(store->append_events(user, Ids{"1"}, "a"), Append::kRepeated);
+    EXPECT_EQ(store->append_events(user, Ids{"2"}, "b"), Append::kDone);
     EXPECT_EQ(store->history(user), (Ids{"1", "2"}));
     store->put_item({"9", policy, ""});
   }
@@ -90,11 +90,63 @@ TEST_F(RocksStore, RefusesWhatItDoesNotKnow) {
   expect_error([&] { open_store(path("other")); }, {path("other"), "no state of Tessera"});
 
   open_store(state());
-  put(state(), "schema", "2");
-  expect_error([&] { open_store(state()); }, {state(), "schema version '2'", "use a newer one"});
+  put(state(), "schema", "3");
+  expect_error([&] { open_store(state()); }, {state(), "schema version '3'", "use a newer one"});
 
   std::ofstream(path("file")) << "x";
   expect_error([&] { open_store(path("file")); }, {path("file")});
+}
+
+TEST_F(RocksStore, ReadsAStateOfTheFirstSchema) {
+  open_store(state());
+  {
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, state(), &db).ok());
+    EXPECT_TRUE(db->Put({}, "schema", "1").ok());
+    EXPECT_TRUE(db->Put({}, "hanna",
+                        std::string("\x01\x01"
+                                    "7"
+                                    "\x01\x03"
+                                    "key",
+                                    8))
+                    .ok());
+    delete db;
+  }
+  const auto store = open_store(state());
+  EXPECT_EQ(store->append_events("anna", Ids{"7"}, "key"), Append::kRepeated);
+  EXPECT_EQ(store->append_events("anna", Ids{"8"}, "next"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", Ids{"9"}, "next"), Append::kConflict);
+  EXPECT_EQ(store->history("anna"), (Ids{"7", "8"}));
+}
+
+/// Whether the owner alone can use the directory.
+bool is_private(const fs::path& directory) {
+  constexpr fs::perms kOthers = fs::perms::group_all | fs::perms::others_all;
+  return (fs::status(directory).permissions() & kOthers) == fs::perms::none;
+}
+
+TEST_F(RocksStore, BelongsToItsOwnerAlone) {
+  open_store(state())->backup(path("backup"));
+  EXPECT_TRUE(is_private(state()));
+  EXPECT_TRUE(is_private(path("backup")));
+  restore_backup(path("backup"), path("again"));
+  EXPECT_TRUE(is_private(path("again")));
+  // As older versions left it.
+  fs::permissions(state(), fs::perms::group_read | fs::perms::others_all, fs::perm_options::add);
+  fs::permissions(path("backup"), fs::perms::others_read, fs::perm_options::add);
+  open_store(state())->backup(path("backup"));
+  EXPECT_TRUE(is_private(path("backup")));
+  for (const auto& entry : fs::directory_iterator(state())) EXPECT_TRUE(is_private(entry)) << entry;
+  EXPECT_TRUE(is_private(state()));
+}
+
+TEST_F(RocksStore, TakesNobodyElsesDirectory) {
+  fs::create_directory(path("photos"));
+  fs::permissions(path("photos"), fs::perms::others_read, fs::perm_options::add);
+  std::ofstream(path("photos") + "/sea.jpg") << "x";
+  expect_error([&] { open_store(path("photos")); }, {path("photos"), "not empty"});
+  expect_error([&] { open_store(state())->backup(path("photos")); }, {path("photos"), "not empty"});
+  EXPECT_FALSE(is_private(path("photos")));
 }
 
 TEST_F(RocksStore, SaysWhichRecordIsBroken) {
@@ -111,7 +163,7 @@ TEST_F(RocksStore, SaysWhichRecordIsBroken) {
   expect_error([&] { store->for_each_item([](const auto&) {}, [](auto) {}); }, {"item '9'"});
   store->put_item({"9", "", ""});
   store->for_each_item([](const auto&) {}, [](auto) {});
-  EXPECT_TRUE(store->append_events("ben", Ids{"1"}, "a"));
+  EXPECT_EQ(store->append_events("ben", Ids{"1"}, "a"), Append::kDone);
 }
 
 TEST_F(RocksStore, IsRestoredFromItsLatestBackup) {
@@ -126,7 +178,7 @@ TEST_F(RocksStore, IsRestoredFromItsLatestBackup) {
   restore_backup(backup, path("again"));
   const auto again = open_store(path("again"));
   EXPECT_EQ(again->history("anna"), (Ids{"0", "1", "2", "3", "4", "5"}));
-  EXPECT_FALSE(again->append_events("anna", Ids{"5"}, "key 5"));
+  EXPECT_EQ(again->append_events("anna", Ids{"5"}, "key 5"), Append::kRepeated);
 
   expect_error([&] { restore_backup(backup, state()); }, {state(), "not empty"});
   expect_error([&] { restore_backup(path("none"), path("new")); }, {path("none"), "no backup"});
@@ -159,7 +211,7 @@ TEST_F(RocksStore, GoesOnByItselfWhenTheDiskHasRoomAgain) {
     Ids acknowledged;
     const auto append = [&](Store& store) {
       const std::string number = fmt::format("{}", acknowledged.size());
-      EXPECT_TRUE(store.append_events("anna", Ids{number}, number));
+      EXPECT_EQ(store.append_events("anna", Ids{number}, number), Append::kDone);
       acknowledged.push_back(number);
     };
     {

@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "serve/access.h"
+
+namespace tessera {
+
+/// A field of a route's body, or a parameter of its query: what it may hold, and what right it
+/// needs beyond the route's own. Reading, refusing and the OpenAPI document all go by it.
+struct Field {
+  enum class Kind {
+    flag,    ///< true or false
+    number,  ///< a whole number from 1
+    id,      ///< of a user or an item
+    ids,     ///< a list of ids
+    line,    ///< text without control characters
+    text,    ///< text of several lines
+  };
+  std::string_view name;
+  Kind kind = Kind::text;
+  std::int64_t most = 0;  ///< the largest number, ids in a list, bytes of a line or a text
+  std::string_view description = {};
+  std::int64_t standard = 0;  ///< of a flag or number that is left out
+  Access access = Access::open;
+  bool required = false;
+};
+
+/// Their names, for messages.
+inline std::string names_of(std::span<const Field> fields) {
+  std::string names;
+  for (const Field& field : fields) names += (names.empty() ? "" : ", ") + std::string(field.name);
+  return names;
+}
+
+}  // namespace tessera
