@@ -9,8 +9,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "engine/model.h"
+#include "base/progress.h"
 #include "formats/fields.h"
+#include "tessera/model.h"
 
 int main(int argc, char** argv) {
   using namespace tessera;  // NOLINT: a program of one function
@@ -27,15 +28,11 @@ int main(int argc, char** argv) {
       histories.emplace_back();
       for (const std::string_view id : ids) histories.back().push_back(model.number(id).value());
     });
-    StepArena arena;
     const int rounds = std::atoi(argv[3]);
     for (int round = 0; round <= rounds; ++round) {
       for (const std::vector<std::int32_t>& history : histories) {
-        arena.reset();
-        SearchFilter filter;
-        filter.excluded = history;
         const Stopwatch watch;
-        const auto best = model.recommend(history, 10, filter, arena);
+        const auto best = model.recommend(history, {.k = 10});
         const double seconds = watch.seconds();
         if (best.empty()) fail("nothing was recommended");
         if (round > 0) fmt::print("{:.3f}\n", 1e6 * seconds);

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
 
     const tessera::Model model(directory / "model");
     const std::vector<std::string> history = {"S000001", "S000002"};
-    for (const tessera::Recommendation& item : model.recommend(history, 3)) {
+    for (const tessera::Recommendation& item : model.recommend(history, {.k = 3})) {
       std::cout << item.id << "  " << item.title << "  " << item.score << '\n';
     }
   } catch (const tessera::Error& error) {

@@ -105,7 +105,7 @@ print("tokens of", titles[found[0]], model.tokens([found[0]])[0])
 # ## A new item, without training
 
 # %%
-model.add_items(["new"], ["A brand-new " + titles[found[0]]])
+model.put_items(["new"], ["A brand-new " + titles[found[0]]])
 print("like the new item:", *(titles[item] for item in model.similar("new", k=3).items), sep="\n  ")
 
 # %% [markdown]

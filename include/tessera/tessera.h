@@ -4,16 +4,16 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "tessera/error.h"
+#include "tessera/model.h"
 
-/// Tessera as a library: the whole way from interaction files to recommendations. Everything that
-/// is written are the same directories that the command line reads and writes. All functions throw
-/// tessera::Error with one line that names the file and says what to do.
+/// Tessera as a library: the whole way from interaction files to a model, which model.h then asks
+/// for recommendations. Everything that is written are the same directories that the command line
+/// reads and writes. All functions throw tessera::Error with one line that names the file and says
+/// what to do.
 namespace tessera {
 
 /// Threads that all functions use from now on; 0: every CPU allowed.
@@ -53,33 +53,5 @@ MetricValues train_model(const Training& training);
 MetricValues evaluate_model(const std::filesystem::path& bundle,
                             const std::filesystem::path& dataset,
                             const std::string& split = "test");
-
-struct Recommendation {
-  std::string id;
-  std::string title;
-  float score = 0;
-};
-
-/// A trained model in memory. Its functions may be called from several threads at once.
-class Model {
- public:
-  explicit Model(const std::filesystem::path& bundle);
-  Model(Model&&) noexcept;
-  Model& operator=(Model&&) noexcept;
-  ~Model();
-
-  /// Ids of the catalogue.
-  std::vector<std::string> items() const;
-  /// The k best items after a history of item ids, oldest first, items of the history excluded.
-  /// Throws Error naming an unknown item; UsageError for an empty history.
-  std::vector<Recommendation> recommend(std::span<const std::string> history,
-                                        std::size_t k = 10) const;
-  /// The semantic tokens of an item, one code a level; empty for a model of ID tokens alone.
-  std::vector<std::int32_t> codes(const std::string& item) const;
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace tessera

@@ -40,6 +40,16 @@ nb::ndarray<nb::numpy, T, nb::ndim<sizeof...(Extents)>> array_of(std::unique_ptr
   return {data, {static_cast<std::size_t>(extents)...}, owner};
 }
 
+/// The same of a vector.
+template <class T, class... Extents>
+nb::ndarray<nb::numpy, T, nb::ndim<sizeof...(Extents)>> array_of(std::vector<T> values,
+                                                                 Extents... extents) {
+  auto* kept = new std::vector<T>(std::move(values));
+  kept->reserve(1);  // an empty array has an address too
+  const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return {kept->data(), {static_cast<std::size_t>(extents)...}, owner};
+}
+
 /// Bytes as str; those that are not UTF-8 become surrogate escapes, as in Python's own file names.
 nb::str text_of(std::string_view bytes);
 /// The bytes of a str, the other way round.

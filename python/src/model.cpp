@@ -1,51 +1,17 @@
 #include <unistd.h>
 
 #include <limits>
-#include <mutex>
 
 #include "base/error.h"
 #include "data/item_texts.h"
 #include "engine.h"
-#include "engine/model.h"
 #include "eval/code_statistics.h"
+#include "tessera/model.h"
 
 namespace tessera::python {
 namespace {
 
 using Numbers = std::vector<std::int32_t>;
-
-// Scratch memory of calls that go on at once; it is kept for the next ones.
-class Arenas {
- public:
-  class Lease {
-   public:
-    explicit Lease(Arenas& arenas) : arenas_(arenas) {
-      const std::lock_guard lock(arenas_.mutex_);
-      if (arenas_.free_.empty()) {
-        arena_ = std::make_unique<StepArena>();
-      } else {
-        arena_ = std::move(arenas_.free_.back());
-        arenas_.free_.pop_back();
-      }
-      arena_->reset();
-    }
-    ~Lease() {
-      const std::lock_guard lock(arenas_.mutex_);
-      arenas_.free_.push_back(std::move(arena_));
-    }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    operator StepArena&() { return *arena_; }  // NOLINT: is one
-
-   private:
-    Arenas& arenas_;
-    std::unique_ptr<StepArena> arena_;
-  };
-
- private:
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<StepArena>> free_;
-};
 
 // A model as one process opened it. After a fork the child has neither the index's thread nor the
 // holders of its locks: there the model refuses to work, and is left alone at the end.
@@ -66,11 +32,9 @@ class OpenModel {
     return *model_;
   }
   Model* operator->() const { return &**this; }
-  Arenas& arenas() { return arenas_; }
 
  private:
   std::unique_ptr<Model> model_;
-  Arenas arenas_;
   const pid_t opened_in_ = getpid();
 };
 
@@ -82,20 +46,8 @@ std::vector<std::string> ids_of(nb::handle ids, const char* what) {
   return all;
 }
 
-Numbers numbers_of(const Model& model, const std::vector<std::string>& ids) {
-  const auto found = model.numbers(ids);
-  Numbers numbers;
-  numbers.reserve(found.size());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (!found[i])
-      fail("item '{}' is not in the model's catalogue; item_ids lists the ids", ids[i]);
-    numbers.push_back(*found[i]);
-  }
-  return numbers;
-}
-
 Numbers history_of(const Model& model, nb::handle ids, const char* what) {
-  Numbers numbers = numbers_of(model, ids_of(ids, what));
+  Numbers numbers = model.known(ids_of(ids, what));
   if (numbers.empty()) fail_usage("{} is empty, which says nothing: give at least one item", what);
   return numbers;
 }
@@ -112,29 +64,28 @@ nb::list ids_list(const Model& model, const Numbers& numbers) {
 }
 
 // (ids, scores [n]) of one list.
-nb::tuple pair_of(const Model& model, const std::vector<ScoredItem>& best) {
+template <class Scored>
+nb::tuple pair_of(const Model& model, const std::vector<Scored>& best, std::int32_t Scored::* item,
+                  auto Scored::* score) {
   Numbers numbers;
   auto scores = std::make_unique<float[]>(best.size());
   for (std::size_t i = 0; i < best.size(); ++i) {
-    numbers.push_back(best[i].item);
-    scores[i] = best[i].score;
+    numbers.push_back(best[i].*item);
+    scores[i] = static_cast<float>(best[i].*score);
   }
   return nb::make_tuple(ids_list(model, numbers), array_of(std::move(scores), best.size()));
 }
 
 nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats) {
   const Model& model = *self;
-  const std::size_t count = checked_k(k);
+  const RecommendOptions options = {.k = checked_k(k), .repeats = repeats};
   const Numbers history = history_of(model, ids, "history");
   std::vector<ScoredItem> best;
   {
     const nb::gil_scoped_release release;
-    SearchFilter filter;
-    if (!repeats) filter.excluded = history;
-    Arenas::Lease arena(self.arenas());
-    best = model.recommend(history, count, filter, arena);
+    best = model.recommend(history, options);
   }
-  return pair_of(model, best);
+  return pair_of(model, best, &ScoredItem::item, &ScoredItem::score);
 }
 
 std::vector<Numbers> histories_of(const Model& model, nb::handle ids) {
@@ -160,7 +111,7 @@ nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool r
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     const std::vector<History> views(histories.begin(), histories.end());
-    lists = model.recommend_many(views, {.k = count, .exclude_history = !repeats});
+    lists = model.recommend_many(views, {.k = count, .repeats = repeats});
   }
   auto scores = std::make_unique<float[]>(lists.size() * count);
   std::fill_n(scores.get(), lists.size() * count, std::numeric_limits<float>::quiet_NaN());
@@ -180,65 +131,72 @@ nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool r
 auto states(OpenModel& self, nb::handle ids, int threads) {
   const Model& model = *self;
   const std::vector<Numbers> histories = histories_of(model, ids);
-  const std::size_t width = model.settings().width();
-  auto rows = std::make_unique<float[]>(histories.size() * width);
+  std::vector<float> rows;
   {
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     const std::vector<History> views(histories.begin(), histories.end());
-    model.states(views, {rows.get(), histories.size(), width});
+    rows = model.states(views);
   }
-  return array_of(std::move(rows), histories.size(), width);
+  return array_of(std::move(rows), histories.size(), model.width());
 }
 
 Numbers items_or_all(const Model& model, nb::handle items) {
-  return items.is_none() ? model.known_items() : numbers_of(model, ids_of(items, "items"));
+  return items.is_none() ? model.items() : model.known(ids_of(items, "items"));
 }
 
-// The codes [n, levels] of cards or tokens.
-template <class Coded>
-auto codes_of(const std::vector<Coded>& all, std::size_t levels) {
-  auto codes = std::make_unique<std::int32_t[]>(all.size() * levels);
-  std::int32_t* next = codes.get();
-  for (const Coded& item : all) next = std::ranges::copy(item.codes, next).out;
-  return array_of(std::move(codes), all.size(), levels);
+TokenKind kind_of(const std::string& kind) {
+  if (kind == "semantic") return TokenKind::semantic;
+  if (kind == "collaborative") return TokenKind::collaborative;
+  fail_usage("kind = '{}': it must be semantic or collaborative", kind);
 }
 
-auto tokens(OpenModel& self, nb::handle items) {
+// The codes [n, codebooks] of one kind.
+auto codes_of(const Model& model, const std::vector<ItemCard>& cards, TokenKind kind) {
+  const std::size_t codebooks = model.codebooks(kind);
+  std::vector<std::int32_t> codes;
+  codes.reserve(cards.size() * codebooks);
+  for (const ItemCard& card : cards) {
+    const auto& own =
+        kind == TokenKind::semantic ? card.tokens.semantic : card.tokens.collaborative;
+    codes.insert(codes.end(), own.begin(), own.end());
+  }
+  return array_of(std::move(codes), cards.size(), codebooks);
+}
+
+auto tokens(OpenModel& self, nb::handle items, const std::string& kind) {
   const Model& model = *self;
-  return codes_of(model.cards(items_or_all(model, items)), model.levels());
+  const TokenKind wanted = kind_of(kind);
+  return codes_of(model, model.cards(items_or_all(model, items)), wanted);
 }
 
 auto vectors(OpenModel& self, nb::handle items) {
   const Model& model = *self;
   const Numbers numbers = items_or_all(model, items);
-  const std::size_t width = model.settings().width();
-  auto rows = std::make_unique<float[]>(numbers.size() * width);
-  model.copy_vectors(numbers, {rows.get(), numbers.size(), width});
-  return array_of(std::move(rows), numbers.size(), width);
+  return array_of(model.vectors(numbers), numbers.size(), model.width());
 }
 
 nb::tuple similar(OpenModel& self, nb::handle item, std::int64_t k) {
   const Model& model = *self;
   const std::size_t count = checked_k(k);
-  const std::int32_t number = numbers_of(model, {id_of(item, "item")}).front();
-  std::vector<ScoredItem> best;
+  const std::int32_t number = model.known(std::vector{id_of(item, "item")}).front();
+  std::vector<Neighbour> best;
   {
     const nb::gil_scoped_release release;
     best = model.similar(number, count);
   }
-  return pair_of(model, best);
+  return pair_of(model, best, &Neighbour::number, &Neighbour::cosine);
 }
 
 std::string explain(OpenModel& self, nb::handle ids, nb::handle item) {
   const Model& model = *self;
   const Numbers history = history_of(model, ids, "history");
-  const std::int32_t number = numbers_of(model, {id_of(item, "item")}).front();
+  const std::int32_t number = model.known(std::vector{id_of(item, "item")}).front();
   const nb::gil_scoped_release release;
-  Arenas::Lease arena(self.arenas());
-  const Explanation why = model.explain(history, number, arena);
+  const Explanation why = model.explain(history, number);
   return nlohmann::json{{"score", why.score},
-                        {"tokens", why.tokens},
+                        {"tokens", why.semantic},
+                        {"collaborative", why.collaborative},
                         {"id_token", why.id_token},
                         {"history", why.history}}
       .dump();
@@ -246,14 +204,13 @@ std::string explain(OpenModel& self, nb::handle ids, nb::handle item) {
 
 // (ids, places [n, 2], codes of the first level [n])
 nb::tuple map(OpenModel& self) {
-  const std::vector<Model::Point> points = self->map();
-  Numbers numbers;
-  auto places = std::make_unique<float[]>(2 * points.size());
-  auto codes = std::make_unique<std::int32_t[]>(points.size());
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    numbers.push_back(points[i].item);
-    std::ranges::copy(points[i].place, places.get() + 2 * i);
-    codes[i] = points[i].code;
+  const std::vector<MapPoint> points = self->map();
+  Numbers numbers, codes;
+  std::vector<float> places;
+  for (const MapPoint& point : points) {
+    numbers.push_back(point.item);
+    places.insert(places.end(), point.place.begin(), point.place.end());
+    codes.push_back(point.code);
   }
   return nb::make_tuple(ids_list(*self, numbers), array_of(std::move(places), points.size(), 2),
                         array_of(std::move(codes), points.size()));
@@ -261,57 +218,50 @@ nb::tuple map(OpenModel& self) {
 
 // Puts items by their texts, or by their embeddings where these are given. All tokens are found
 // before the first item is put: an error leaves the model as it was.
-void put_all(OpenModel& self, const std::vector<std::string>& names,
-             const std::vector<std::string>& titles, const std::vector<std::string>& texts,
-             const std::optional<Floats>& embeddings, std::vector<ItemTokens>& found) {
-  Model& model = *self;
+std::vector<ItemCard> put_all(Model& model, const std::vector<std::string>& names,
+                              const std::vector<std::string>& titles,
+                              const std::vector<std::string>& texts,
+                              const std::optional<Floats>& embeddings) {
+  std::vector<ItemTokens> found;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
       check_id({names[i], Value::Kind::word}, IdOf::item);
-      Arenas::Lease arena(self.arenas());
       found.push_back(embeddings
                           ? model.tokens_of(std::span(embeddings->data() + i * embeddings->shape(1),
-                                                      embeddings->shape(1)),
-                                            arena)
-                          : model.tokens_of(texts[i], arena));
+                                                      embeddings->shape(1)))
+                          : model.tokens_of(texts[i]));
     } catch (const Error& error) {
       fail("item '{}': {}", names[i], error.what());
     }
   }
-  for (std::size_t i = 0; i < names.size(); ++i) model.put(names[i], titles[i], found[i]);
-}
-
-// Returns the tokens [n, levels].
-auto add_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& titles,
-               const std::vector<std::string>& texts, const std::optional<Floats>& embeddings) {
-  const std::vector<std::string> names = ids_of(ids, "ids");
-  std::vector<ItemTokens> found;
-  {
-    const nb::gil_scoped_release release;
-    put_all(self, names, titles, texts, embeddings, found);
+  std::vector<ItemCard> stored;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    stored.push_back(model.put(names[i], titles[i], found[i]));
   }
-  return codes_of(found, self->levels());
+  return stored;
 }
 
-void remove_items(OpenModel& self, nb::handle ids) {
+// Returns the semantic tokens [n, levels] as they were stored.
+auto put_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& titles,
+               const std::vector<std::string>& texts, const std::optional<Floats>& embeddings) {
   Model& model = *self;
   const std::vector<std::string> names = ids_of(ids, "ids");
-  numbers_of(model, names);
+  std::vector<ItemCard> stored;
+  {
+    const nb::gil_scoped_release release;
+    stored = put_all(model, names, titles, texts, embeddings);
+  }
+  return codes_of(model, stored, TokenKind::semantic);
+}
+
+void erase_items(OpenModel& self, nb::handle ids) {
+  Model& model = *self;
+  const std::vector<std::string> names = ids_of(ids, "ids");
+  model.known(names);
   for (const std::string& name : names) model.erase(name);
 }
 
-std::string statistics(OpenModel& self) {
-  const Model& model = *self;
-  const Settings& settings = model.settings();
-  Numbers codes;
-  const Numbers all = model.known_items();
-  for (const ItemCard& card : model.cards(all)) {
-    codes.insert(codes.end(), card.codes.begin(), card.codes.end());
-  }
-  return to_json(code_statistics(codes, model.levels(), settings.codebook_size),
-                 token_account(settings, all.size()))
-      .dump();
-}
+std::string statistics(OpenModel& self) { return to_json(self->statistics()).dump(); }
 
 }  // namespace
 
@@ -319,38 +269,39 @@ void bind_model(nb::module_& module) {
   nb::class_<OpenModel>(module, "Model", "A model in memory.")
       .def(nb::init<const fs::path&>(), "bundle"_a, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("levels", [](const OpenModel& self) { return self->levels(); })
-      .def_prop_ro("width", [](const OpenModel& self) { return self->settings().width(); })
+      .def_prop_ro("collaborative_tokens",
+                   [](const OpenModel& self) { return self->collaborative_tokens(); })
+      .def_prop_ro("width", [](const OpenModel& self) { return self->width(); })
       .def_prop_ro("live_items", [](const OpenModel& self) { return self->live_items(); })
       .def_prop_ro("reads_text", [](const OpenModel& self) { return self->reads_text(); })
-      .def_prop_ro("config", [](const OpenModel& self) { return dump_json(self->config()); })
-      .def_prop_ro("item_ids",
-                   [](const OpenModel& self) { return ids_list(*self, self->known_items()); })
+      .def_prop_ro("config", [](const OpenModel& self) { return self->config(); })
+      .def_prop_ro("item_ids", [](const OpenModel& self) { return ids_list(*self, self->items()); })
       .def_prop_ro("titles",
                    [](const OpenModel& self) {
                      nb::list titles;
-                     for (const ItemCard& card : self->cards(self->known_items())) {
+                     for (const ItemCard& card : self->cards(self->items())) {
                        titles.append(text_of(card.title));
                      }
                      return titles;
                    })
       .def("codebook",
-           [](nb::handle self, std::size_t level) {
+           [](nb::handle self, const std::string& kind, std::size_t number) {
              const Model& model = *nb::cast<OpenModel&>(self);
-             const MatrixView<const float> book = model.codebook(level);
-             return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.data,
-                                                                     {book.rows, book.cols}, self);
+             const Codebook book = model.codebook(kind_of(kind), number);
+             return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.values.data(),
+                                                                     {book.codes, book.dims}, self);
            })
       .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a)
       .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "threads"_a)
       .def("states", &states, "histories"_a, "threads"_a)
-      .def("tokens", &tokens, "items"_a.none())
+      .def("tokens", &tokens, "items"_a.none(), "kind"_a)
       .def("vectors", &vectors, "items"_a.none())
       .def("similar", &similar, "item"_a, "k"_a)
       .def("explain", &explain, "history"_a, "item"_a)
       .def("map", &map)
       .def("statistics", &statistics)
-      .def("add_items", &add_items, "ids"_a, "titles"_a, "texts"_a, "embeddings"_a.none())
-      .def("remove_items", &remove_items, "ids"_a);
+      .def("put_items", &put_items, "ids"_a, "titles"_a, "texts"_a, "embeddings"_a.none())
+      .def("erase_items", &erase_items, "ids"_a);
 }
 
 }  // namespace tessera::python

@@ -6,7 +6,7 @@ import json
 import os
 import pickle
 from functools import cached_property
-from typing import Any, NamedTuple, Sequence, Union
+from typing import Any, Literal, NamedTuple, Sequence, Union
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ._dataset import Path
 from ._errors import UsageError
 
 Ids = Union[Sequence[Union[str, int]], np.ndarray]
+Kind = Literal["semantic", "collaborative"]
 
 
 class Recommendations(NamedTuple):
@@ -59,14 +60,14 @@ class Model:
     def __reduce__(self):
         if self._model.live_items:
             raise pickle.PicklingError(
-                f"{self._model.live_items} items were added to this model in memory, which the path "
-                "of its bundle does not carry: pickle the path and add them again"
+                f"{self._model.live_items} items were put into this model in memory, which the path "
+                "of its bundle does not carry: pickle the path and put them again"
             )
         return Model, (os.path.abspath(self.path),)
 
     def __repr__(self) -> str:
         live = self._model.live_items
-        more = f", {live} of them added" if live else ""
+        more = f", {live} of them put" if live else ""
         return f"Model({self.path!r}: {len(self.item_ids)} items{more})"
 
     @cached_property
@@ -122,13 +123,23 @@ class Model:
 
     @property
     def levels(self) -> int:
-        """Semantic tokens of an item; 0 for a model of ID tokens alone.
+        """Semantic tokens of an item, one a level; 0 for a model of ID tokens alone.
 
         Example:
             >>> model.levels
             3
         """
         return self._model.levels
+
+    @property
+    def collaborative_tokens(self) -> int:
+        """Collaborative tokens of an item; 0 where the recipe has none.
+
+        Example:
+            >>> model.collaborative_tokens
+            0
+        """
+        return self._model.collaborative_tokens
 
     @property
     def width(self) -> int:
@@ -190,20 +201,21 @@ class Model:
         """
         return self._model.states(_lists(histories), threads)
 
-    def tokens(self, items: Ids | None = None) -> np.ndarray:
+    def tokens(self, items: Ids | None = None, *, kind: Kind = "semantic") -> np.ndarray:
         """int32 [n, levels]: the semantic tokens of items, one code a level. A copy.
 
         Args:
             items: Item ids; None: all of `item_ids`.
+            kind: "semantic", or "collaborative": then [n, collaborative_tokens].
 
         Example:
-            >>> model.tokens().shape
-            (150, 3)
+            >>> model.tokens().shape, model.tokens(kind="collaborative").shape
+            ((150, 3), (150, 0))
         """
-        return self._model.tokens(None if items is None else _tables.ids(items, "items"))
+        return self._model.tokens(None if items is None else _tables.ids(items, "items"), kind)
 
     def vectors(self, items: Ids | None = None) -> np.ndarray:
-        """float32 [n, width]: item vectors, [semantic ‖ ID token]. A copy.
+        """float32 [n, width]: item vectors, [semantic ‖ collaborative ‖ ID token]. A copy.
 
         Args:
             items: Item ids; None: all of `item_ids`.
@@ -222,7 +234,22 @@ class Model:
             >>> [book.shape for book in model.codebooks]
             [(16, 16), (16, 16), (16, 16)]
         """
-        return [self._model.codebook(level) for level in range(self.levels)]
+        return [self._model.codebook("semantic", level) for level in range(self.levels)]
+
+    @property
+    def collaborative_codebooks(self) -> list[np.ndarray]:
+        """float32 [codebook_size, dims] for each collaborative token: views of the model's memory.
+
+        Side by side, the vectors of an item's collaborative tokens stand in its item vector behind
+        the semantic part.
+
+        Example:
+            >>> model.collaborative_codebooks
+            []
+        """
+        return [
+            self._model.codebook("collaborative", part) for part in range(self.collaborative_tokens)
+        ]
 
     def statistics(self) -> dict[str, Any]:
         """How well the codebooks are used, and what the catalogue costs: `tessera tokens --json`.
@@ -248,12 +275,14 @@ class Model:
         """Why an item scores as it does: parts of the score by token and by event.
 
         Returns:
-            `score`; `tokens` (one a level) and `id_token`, which add up to it; and `history`, for
-            each event that counts how far the score would fall without it.
+            `score`; `tokens` (one a level), `collaborative` (one a collaborative token) and
+            `id_token`, which add up to it; and `history`, for each event that counts how far the
+            score would fall without it.
 
         Example:
             >>> why = model.explain(["S000012", "S000100"], "S000001")
-            >>> bool(np.isclose(sum(why["tokens"]) + why["id_token"], why["score"], atol=1e-5))
+            >>> parts = sum(why["tokens"]) + sum(why["collaborative"]) + why["id_token"]
+            >>> bool(np.isclose(parts, why["score"], atol=1e-5))
             True
         """
         return json.loads(self._model.explain(_tables.ids(history, "history"), item))
@@ -272,7 +301,7 @@ class Model:
         """
         return self._model.map()
 
-    def add_items(
+    def put_items(
         self,
         ids: Ids,
         texts: Sequence[str] | None = None,
@@ -280,11 +309,12 @@ class Model:
         embeddings: Any = None,
         titles: Sequence[str] | None = None,
     ) -> np.ndarray:
-        """Adds new items by their texts, without training: they are recommendable at once.
+        """Puts items by their texts, without training: they are recommendable at once.
 
-        As with `tessera serve`, an item's semantic tokens come from its text and its ID token is
-        zero; an item that is there already keeps its ID token. All are added, or none. They live in
-        this object: the bundle on disk stays as it is.
+        As with `tessera serve`, a new item's semantic and collaborative tokens come from its text
+        and its ID token is zero; an item of the catalogue gets the semantic tokens of its new text
+        and keeps what it learned. All are put, or none. They live in this object: the bundle on
+        disk stays as it is.
 
         Args:
             ids: n item ids.
@@ -293,11 +323,11 @@ class Model:
             titles: n titles (default: the texts, or the ids).
 
         Returns:
-            int32 [n, levels]: their tokens.
+            int32 [n, levels]: their semantic tokens, as `tokens` gives them from now on.
 
         Example:
             >>> model = tessera.Model("model")
-            >>> model.add_items(["new"], [data.texts[0]]).shape
+            >>> model.put_items(["new"], [data.texts[0]]).shape
             (1, 3)
             >>> "new" in model.item_ids
             True
@@ -313,18 +343,39 @@ class Model:
         ):  # fmt: skip
             if count != len(names):
                 raise UsageError(f"{count} {what} for {len(names)} ids: give one each")
-        return self._model.add_items(names, called, words, rows)
+        return self._model.put_items(names, called, words, rows)
+
+    def erase_items(self, ids: Ids) -> None:
+        """Erases items: they are no longer recommended, nor known in histories.
+
+        Example:
+            >>> model = tessera.Model("model")
+            >>> model.erase_items(["S000012"])
+            >>> "S000012" in model.item_ids
+            False
+        """
+        self._model.erase_items(_tables.ids(ids, "ids"))
+
+    def add_items(self, ids: Ids, texts: Sequence[str] | None = None, **more: Any) -> np.ndarray:
+        """`put_items`, as it was called once.
+
+        Example:
+            >>> model = tessera.Model("model")
+            >>> bool((model.add_items(["new"], [data.texts[0]]) == model.tokens(["new"])).all())
+            True
+        """
+        return self.put_items(ids, texts, **more)
 
     def remove_items(self, ids: Ids) -> None:
-        """Takes items out: they are no longer recommended, nor known in histories.
+        """`erase_items`, as it was called once.
 
         Example:
             >>> model = tessera.Model("model")
             >>> model.remove_items(["S000012"])
-            >>> "S000012" in model.item_ids
-            False
+            >>> len(model.item_ids)
+            149
         """
-        self._model.remove_items(_tables.ids(ids, "ids"))
+        self.erase_items(ids)
 
     def evaluate(self, data: Any, **options: Any) -> dict[str, Any]:
         """`tessera.evaluate(model, data, …)`.

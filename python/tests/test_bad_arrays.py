@@ -190,7 +190,7 @@ def test_new_items(model, shop):
     ]
     for arguments, error, message in cases:
         with pytest.raises(error, match=message):
-            model.add_items(**arguments)
+            model.put_items(**arguments)
         assert model.item_ids == before
 
 

@@ -46,7 +46,7 @@ def test_a_token_index_names_every_code(model, here):
 
 
 def test_a_unique_token_index_tells_all_items_apart(shop, model):
-    model.add_items(["twin"], [shop.texts[0]])
+    model.put_items(["twin"], [shop.texts[0]])
     plain = tessera.interchange.token_index(model)
     assert plain["twin"] == plain[shop.item_ids[0]]
     unique = tessera.interchange.token_index(model, unique=True)

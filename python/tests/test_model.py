@@ -82,7 +82,7 @@ def test_whole_numbers_are_ids(tmp_path):
         assert model.recommend(history).items.tolist() == expected
     assert model.levels == 0 and model.tokens().shape == (13, 0) and model.codebooks == []
     with pytest.raises(tessera.Error, match="ID tokens alone"):
-        model.add_items(["new"], ["a text"])
+        model.put_items(["new"], ["a text"])
 
 
 def test_tokens_are_the_bundles(here, model):
@@ -130,7 +130,7 @@ def test_the_map_shows_every_item(model):
 
 
 def test_a_new_item_has_its_texts_tokens_and_no_id_token(shop, model):
-    tokens = model.add_items(["new", "newer"], [shop.texts[0], shop.texts[1]], titles=["New", "Newer"])
+    tokens = model.put_items(["new", "newer"], [shop.texts[0], shop.texts[1]], titles=["New", "Newer"])
     assert np.array_equal(tokens, model.tokens(shop.item_ids[:2]))
     assert model.item_ids[-2:] == ["new", "newer"] and model.titles[-2:] == ["New", "Newer"]
     ids = model.settings["id_dims"]
@@ -141,12 +141,12 @@ def test_a_new_item_has_its_texts_tokens_and_no_id_token(shop, model):
     items, _ = model.recommend(["S000012"], k=10000)
     assert {"new", "newer"} <= set(items)
     assert "new" not in model.recommend(["new"], k=10000).items  # it may stand in a history
-    assert repr(model) == "Model('model': 152 items, 2 of them added)"
+    assert repr(model) == "Model('model': 152 items, 2 of them put)"
 
 
 def test_embeddings_add_what_texts_add(shop, model):
-    by_text = model.add_items(["by text"], [shop.texts[7]])
-    by_vector = model.add_items(["by vector"], embeddings=shop.embeddings[7:8])
+    by_text = model.put_items(["by text"], [shop.texts[7]])
+    by_vector = model.put_items(["by vector"], embeddings=shop.embeddings[7:8])
     assert np.array_equal(by_text, by_vector)
     assert np.array_equal(model.vectors(["by text"]), model.vectors(["by vector"]))
 
@@ -154,20 +154,27 @@ def test_embeddings_add_what_texts_add(shop, model):
 def test_an_item_put_again_keeps_its_id_token(shop, model):
     item = shop.item_ids[4]
     before = model.vectors([item])
-    model.add_items([item], [shop.texts[4]])
+    model.put_items([item], [shop.texts[4]])
     assert np.array_equal(model.vectors([item]), before)
     assert len(model.item_ids) == 150
 
 
 def test_removed_items_are_gone(model):
-    model.remove_items(["S000012", "S000013"])
+    model.erase_items(["S000012", "S000013"])
     assert len(model.item_ids) == 148
     assert "S000012" not in model.recommend(["S000100"], k=10000).items
     with pytest.raises(tessera.Error, match="'S000012' is not in"):
         model.recommend(["S000012"])
     with pytest.raises(tessera.Error, match="'S000012' is not in"):
-        model.remove_items(["S000100", "S000012"])
+        model.erase_items(["S000100", "S000012"])
     assert "S000100" in model.item_ids
+
+
+def test_items_are_put_and_erased_by_their_old_names_too(shop, model):
+    tokens = model.add_items(["new"], [shop.texts[0]], titles=["New"])
+    assert np.array_equal(tokens, model.tokens(["new"])) and model.titles[-1] == "New"
+    model.remove_items(["new"])
+    assert "new" not in model.item_ids
 
 
 def test_pickling_goes_by_path(shop, model, monkeypatch, here):
@@ -178,16 +185,16 @@ def test_pickling_goes_by_path(shop, model, monkeypatch, here):
     assert data.fingerprint == shop.fingerprint
     expected = model.recommend(["S000012"])
     assert again.recommend(["S000012"]).items.tolist() == expected.items.tolist()
-    model.add_items(["new"], [shop.texts[0]])
-    with pytest.raises(pickle.PicklingError, match="1 items were added"):
+    model.put_items(["new"], [shop.texts[0]])
+    with pytest.raises(pickle.PicklingError, match="1 items were put"):
         pickle.dumps(model)
 
 
 def test_two_models_in_one_process_do_not_know_each_other(shop, model):
     other = tessera.fit(shop, "other", progress=False, **dict(TINY, tokens="semantic", seed=8))
     alone = [model.recommend(["S000012"]).scores, other.recommend(["S000012"]).scores]
-    other.add_items(["new"], [shop.texts[0]])
-    other.remove_items(["S000013"])
+    other.put_items(["new"], [shop.texts[0]])
+    other.erase_items(["S000013"])
     assert "new" not in model.item_ids and "S000013" in model.item_ids
     assert not np.array_equal(alone[0], alone[1])
     assert np.array_equal(model.recommend(["S000012"]).scores, alone[0])
@@ -199,8 +206,8 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
     histories = [shop.history(user) for user in shop.user_ids]
     expected = [model.recommend(history, k=5) for history in histories]
     wrong, start = [], threading.Barrier(5)
-    tokens = [model.add_items(["alone"], [text]) for text in shop.texts[:50]]
-    model.remove_items(["alone"])
+    tokens = [model.put_items(["alone"], [text]) for text in shop.texts[:50]]
+    model.erase_items(["alone"])
 
     def ask():
         start.wait()
@@ -212,9 +219,9 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
     def change(name):
         start.wait()
         for i in range(50):
-            if not np.array_equal(model.add_items([f"{name} {i}"], [shop.texts[i]]), tokens[i]):
+            if not np.array_equal(model.put_items([f"{name} {i}"], [shop.texts[i]]), tokens[i]):
                 wrong.append(i)
-            model.remove_items([f"{name} {i}"])
+            model.erase_items([f"{name} {i}"])
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -230,3 +237,49 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
     for thread in threads:
         thread.join()
     assert not wrong and len(model.item_ids) == 150
+
+
+@pytest.fixture(scope="module")
+def default_model(shop_directory, tmp_path_factory):
+    """The default recipe, small: three semantic codes an item and 32 collaborative ones."""
+    settings = dict(TINY, encoder_hidden="32", collaborative_epochs=1, negatives=64)
+    out = tmp_path_factory.mktemp("default") / "model"
+    tessera.fit(shop_directory / "shop", out, recipe="default", progress=False, **settings)
+    return tessera.Model(out)
+
+
+def test_the_kinds_of_codes_stay_apart(default_model):
+    model = default_model
+    assert (model.levels, model.collaborative_tokens) == (3, 32)
+    semantic, collaborative = model.tokens(), model.tokens(kind="collaborative")
+    assert semantic.shape == (150, 3) and collaborative.shape == (150, 32)
+    with pytest.raises(tessera.UsageError, match="semantic or collaborative"):
+        model.tokens(kind="all")
+    assert [book.shape for book in model.codebooks] == [(16, 16)] * 3
+    books = model.collaborative_codebooks
+    assert [book.shape for book in books] == [(16, 2)] * 32 and not books[0].flags.writeable
+    vectors = model.vectors()
+    sums = sum(book[codes] for book, codes in zip(model.codebooks, semantic.T))
+    np.testing.assert_allclose(vectors[:, :16], sums, rtol=1e-5, atol=1e-6)
+    parts = [book[codes] for book, codes in zip(books, collaborative.T)]
+    assert np.array_equal(vectors[:, 16:80], np.concatenate(parts, axis=1))
+    assert vectors.shape[1] == model.width == 84  # and four dims of ID token
+    statistics = model.statistics()
+    assert len(statistics["activation"]) == 3
+    assert len(statistics["collaborative"]["activation"]) == 32
+    assert len(tessera.interchange.token_index(model)["S000012"]) == 3
+
+
+def test_an_explanation_of_all_kinds_adds_up(default_model):
+    why = default_model.explain(["S000012", "S000100"], "S000050")
+    assert len(why["tokens"]) == 3 and len(why["collaborative"]) == 32
+    total = sum(why["tokens"]) + sum(why["collaborative"]) + why["id_token"]
+    assert total == pytest.approx(why["score"], abs=1e-4)
+
+
+def test_putting_answers_with_what_is_stored(default_model, shop):
+    model = tessera.Model(default_model.path)
+    learned = model.tokens(["S000012"], kind="collaborative")
+    put = model.put_items(["S000012", "new"], [shop.texts[3], shop.texts[4]])
+    assert np.array_equal(put, model.tokens(["S000012", "new"]))
+    assert np.array_equal(model.tokens(["S000012"], kind="collaborative"), learned)

@@ -1,4 +1,5 @@
-// The library's face: each function of include/tessera/tessera.h is a call into the rooms below.
+// The way from files to a model: each function of include/tessera/tessera.h is a call into the
+// rooms below. The model itself is the engine's.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -9,8 +10,6 @@
 #include "data/prepare.h"
 #include "data/simulate.h"
 #include "eval/model_scorer.h"
-#include "index/index_file.h"
-#include "index/top_items.h"
 #include "model/bundle.h"
 #include "tessera/tessera.h"
 #include "train/trainer.h"
@@ -71,51 +70,6 @@ MetricValues evaluate_model(const fs::path& bundle, const fs::path& dataset,
   const Bundle model = read_bundle_of(bundle, data);
   return values_of(metrics_of(rank_full(data, split == "test" ? Split::test : Split::validation,
                                         model_scorer(model.model, model.catalogue, data))));
-}
-
-struct Model::State {
-  Bundle bundle;
-  std::unordered_map<std::string_view, std::int32_t> numbers;
-  std::unique_ptr<ItemIndex> index;
-};
-
-Model::Model(const fs::path& bundle) : state_(new State{read_bundle(bundle), {}, nullptr}) {
-  state_->index = open_index(bundle, state_->bundle.model, state_->bundle.catalogue);
-  state_->numbers = number_by_id(state_->bundle.items);
-}
-Model::Model(Model&&) noexcept = default;
-Model& Model::operator=(Model&&) noexcept = default;
-Model::~Model() = default;
-
-std::vector<std::string> Model::items() const {
-  std::vector<std::string> ids;
-  for (const CatalogueItem& item : state_->bundle.items) ids.push_back(item.id);
-  return ids;
-}
-
-std::vector<Recommendation> Model::recommend(std::span<const std::string> history,
-                                             std::size_t k) const {
-  if (history.empty()) fail_usage("an empty history says nothing: give at least one item");
-  std::vector<std::int32_t> numbers;
-  for (const std::string& id : history) numbers.push_back(item_number(state_->numbers, id));
-  const History histories[] = {numbers};
-  const Bundle& bundle = state_->bundle;
-  const auto lists =
-      top_items(bundle.model, copy_from(bundle.catalogue), *state_->index, histories, {.k = k});
-  std::vector<Recommendation> result;
-  for (const ScoredItem& best : lists.front()) {
-    const CatalogueItem& item = bundle.items[static_cast<std::size_t>(best.item)];
-    result.push_back({item.id, item.title, best.score});
-  }
-  return result;
-}
-
-std::vector<std::int32_t> Model::codes(const std::string& item) const {
-  const Catalogue& catalogue = state_->bundle.catalogue;
-  const auto first = static_cast<std::ptrdiff_t>(
-      static_cast<std::size_t>(item_number(state_->numbers, item)) * catalogue.levels);
-  const auto begin = catalogue.codes.begin() + first;
-  return {begin, begin + static_cast<std::ptrdiff_t>(catalogue.levels)};
 }
 
 }  // namespace tessera

@@ -20,6 +20,7 @@ struct EvaluateArguments {
   EvaluateOptions options;
   std::string baselines = "none";
   std::string json;
+  bool all = false;
 };
 
 void evaluate(const EvaluateArguments& arguments) {
@@ -34,9 +35,11 @@ void evaluate(const EvaluateArguments& arguments) {
              report.simulated ? " (simulated)" : "",
              grouped(report.json.at("users").get<std::size_t>()), options.split, options.protocol,
              grouped(report.candidates));
-  print_tables(report);
+  print_tables(report, arguments.all);
   fmt::print("\n");
-  print_tokens(report.statistics, report.account);
+  print_account(report.tokens.account);
+  if (arguments.all) return print_codes(report.tokens, true);
+  fmt::print("--all shows slices, measures of the lists and codebooks; --json FILE keeps it all\n");
 }
 
 }  // namespace
@@ -78,6 +81,8 @@ void add_evaluate(CLI::App& app) {
       "--compare", options.compare,
       "Another bundle: both models and the paired bootstrap of their difference, by "
       "slice");
+  command->add_flag("--all", arguments->all,
+                    "Also slices with their intervals, measures of the lists, every codebook");
   command->add_option("--json", arguments->json, "Write the report to a file ('-': print it)");
   command->footer(
       "Examples:\n  tessera evaluate --model model --data dataset --baselines tuned\n"

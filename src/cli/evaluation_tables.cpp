@@ -35,6 +35,12 @@ void print_interval(const std::string& name, const Figures& figures) {
              ndcg10.high, figures.metrics.hr10 / figures.chance.hr10);
 }
 
+void print_interval_line(const Figures& figures) {
+  const auto& [hr10, ndcg10] = figures.interval;
+  fmt::print("{}: 95 % intervals HR@10 [{:.4f}, {:.4f}], NDCG@10 [{:.4f}, {:.4f}]\n",
+             printable(figures.name), hr10.low, hr10.high, ndcg10.low, ndcg10.high);
+}
+
 // All systems on the same users; the figures of the first tell which.
 template <class FiguresOf>
 void print_intervals(const std::vector<SystemFigures>& systems, const FiguresOf& figures_of) {
@@ -115,12 +121,16 @@ void print_choices(const std::vector<SystemFigures>& systems) {
 
 }  // namespace
 
-void print_tables(const EvaluationReport& report) {
+void print_tables(const EvaluationReport& report, bool all) {
   print_accuracy(report.systems);
   print_choices(report.systems);
-  print_slices(report.systems);
+  if (all) {
+    print_slices(report.systems);
+  } else {
+    print_interval_line(report.systems[0].whole);
+  }
   print_differences(report.systems, report.differences);
-  print_beyond_accuracy(report);
+  if (all) print_beyond_accuracy(report);
 }
 
 }  // namespace tessera

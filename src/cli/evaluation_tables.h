@@ -4,7 +4,7 @@
 namespace tessera {
 
 /// The report of `evaluate` for people: metrics of every system, the model's on cold and warm
-/// targets below it; intervals by slice; differences; beyond accuracy.
-void print_tables(const EvaluationReport& report);
+/// targets below it, and differences; `all`: intervals by slice and what is beyond accuracy too.
+void print_tables(const EvaluationReport& report, bool all);
 
 }  // namespace tessera

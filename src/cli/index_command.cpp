@@ -10,8 +10,8 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "index/index_file.h"
-#include "kernels/rows.h"
 #include "model/bundle.h"
+#include "tessera/model.h"
 
 namespace tessera {
 namespace {
@@ -28,33 +28,38 @@ void index(const std::string& model) {
 
 struct ExportArguments {
   std::string model, what, out;
+  bool all = false;
 };
 
-void export_vectors(const Bundle& bundle, const fs::path& out) {
-  Matrix vectors(bundle.items.size(), bundle.model.settings.width());
-  gather_rows(bundle.catalogue.vectors, bundle.catalogue.rows, vectors);
-  write_npy(out, vectors);
+void export_vectors(const Model& model, const fs::path& out) {
+  std::vector<float> vectors = model.vectors(model.items());
+  write_npy(out, MatrixView<const float>(vectors.data(), model.size(), model.width()));
   fmt::print("{}: {} item vectors of {} floats, in the order of items.jsonl\n", out.string(),
-             grouped(vectors.rows()), vectors.cols());
+             grouped(model.size()), model.width());
 }
 
-void export_tokens(const Bundle& bundle, const fs::path& out) {
-  const Catalogue& catalogue = bundle.catalogue;
-  if (catalogue.levels == 0) fail("the model has ID tokens alone: there are no codes to export");
+void export_tokens(const Model& model, const fs::path& out, bool all) {
+  if (model.levels() == 0) fail("the model has ID tokens alone: there are no codes to export");
   nlohmann::json tokens = nlohmann::json::object();
-  for (std::size_t i = 0; i < bundle.items.size(); ++i) {
-    const auto codes = std::span(catalogue.codes).subspan(i * catalogue.levels, catalogue.levels);
-    tokens[bundle.items[i].id] = codes;
+  for (const ItemCard& item : model.cards(model.items())) {
+    if (all) {
+      tokens[item.id] = {{"codes", item.tokens.semantic},
+                         {"collaborative_codes", item.tokens.collaborative}};
+    } else {
+      tokens[item.id] = item.tokens.semantic;
+    }
   }
   write_file(out, dump_json(tokens) + "\n");
-  fmt::print("{}: the {} codes of {} items\n", out.string(), catalogue.levels,
-             grouped(bundle.items.size()));
+  fmt::print("{}: the {} semantic{} codes of {} items\n", out.string(), model.levels(),
+             all ? fmt::format(" and {} collaborative", model.collaborative_tokens()) : "",
+             grouped(model.size()));
 }
 
 void export_model(const ExportArguments& arguments) {
-  const Bundle bundle = read_bundle(arguments.model);
-  if (arguments.what == "vectors") return export_vectors(bundle, arguments.out);
-  export_tokens(bundle, arguments.out);
+  if (arguments.all && arguments.what != "tokens") fail_usage("--all belongs to --what tokens");
+  const Model model(arguments.model);
+  if (arguments.what == "vectors") return export_vectors(model, arguments.out);
+  export_tokens(model, arguments.out, arguments.all);
 }
 
 }  // namespace
@@ -78,13 +83,16 @@ void add_export(CLI::App& app) {
   command
       ->add_option("--what", arguments->what,
                    "vectors: .npy, one row an item in the order of items.jsonl, to be ranked by\n"
-                   "inner product; tokens: JSON, item id to codes")
+                   "inner product; tokens: JSON, item id to semantic codes")
       ->required()
       ->check(CLI::IsMember({"vectors", "tokens"}));
   command->add_option("--out", arguments->out, "File to write")->required()->check(kNotEmpty);
+  command->add_flag("--all", arguments->all,
+                    "With tokens: of each item an object with its codes and collaborative_codes");
   command->footer(
       "Examples:\n  tessera export --model shop-model --what vectors --out vectors.npy\n"
-      "  tessera export --model shop-model --what tokens --out tokens.json");
+      "  tessera export --model shop-model --what tokens --out tokens.json\n"
+      "  tessera export --model shop-model --what tokens --all --out all-tokens.json");
   command->callback([arguments] { export_model(*arguments); });
 }
 

@@ -4,12 +4,23 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/numbers.h"
 
 namespace tessera {
+namespace {
+
+void print_codebooks(const char* name, const CodeStatistics& statistics) {
+  for (std::size_t c = 0; c < statistics.activation.size(); ++c) {
+    fmt::print("  {} {}: {:.2f} % of codes used, perplexity {:.1f}\n", name, c + 1,
+               100 * statistics.activation[c], statistics.perplexity[c]);
+  }
+}
+
+}  // namespace
 
 void print_json(const nlohmann::json& json) { fmt::print("{}\n", dump_json(json)); }
 
@@ -28,19 +39,30 @@ std::string printable(std::string_view text, std::size_t width) {
   return result;
 }
 
-void print_tokens(const CodeStatistics& statistics, const TokenAccount& account) {
+void print_account(const TokenAccount& account) {
   fmt::print("tokens: {} catalogue parameters, {:.2f} % below a table of 64 dims; {} bytes\n",
              grouped(account.catalogue_parameters), 100 * account.reduction,
              grouped(account.catalogue_bytes));
-  if (statistics.activation.empty()) return;
-  for (std::size_t l = 0; l < statistics.activation.size(); ++l) {
-    fmt::print("  level {}: {:.2f} % of codes used, perplexity {:.1f}\n", l + 1,
-               100 * statistics.activation[l], statistics.perplexity[l]);
-  }
+}
+
+void print_codes(const TokenStatistics& statistics, bool all) {
+  const CodeStatistics& semantic = statistics.semantic;
+  const CodeStatistics& collaborative = statistics.collaborative;
+  if (semantic.activation.empty()) return;
+  print_codebooks("level", semantic);
   fmt::print(
       "  {:.2f} % of items have a code tuple of their own, {:.2f} % distinct tuples; the "
       "largest collision has {} items\n",
-      100 * statistics.unique_share, 100 * statistics.distinct_share, statistics.largest_collision);
+      100 * semantic.unique_share, 100 * semantic.distinct_share, semantic.largest_collision);
+  if (collaborative.activation.empty()) return;
+  if (all) return print_codebooks("collaborative part", collaborative);
+  const auto mean = [](const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  };
+  fmt::print(
+      "  and {} collaborative codebooks (--all): {:.2f} % of codes used, perplexity {:.1f}\n",
+      collaborative.activation.size(), 100 * mean(collaborative.activation),
+      mean(collaborative.perplexity));
 }
 
 }  // namespace tessera

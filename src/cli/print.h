@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "eval/code_statistics.h"
+#include "tessera/token_statistics.h"
 
 namespace tessera {
 
@@ -14,7 +14,9 @@ void print_json(const nlohmann::json& json);
 /// something was cut: item titles come from anywhere.
 std::string printable(std::string_view text, std::size_t width);
 
-/// The size account and codebook health, in words.
-void print_tokens(const CodeStatistics& statistics, const TokenAccount& account);
+/// What the catalogue costs, in words.
+void print_account(const TokenAccount& account);
+/// How well the codebooks are used, in words; `all`: each collaborative one too.
+void print_codes(const TokenStatistics& statistics, bool all);
 
 }  // namespace tessera

@@ -5,12 +5,12 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
-#include "index/index_file.h"
-#include "index/top_items.h"
 #include "model/bundle.h"
+#include "tessera/model.h"
 
 namespace tessera {
 namespace {
@@ -19,8 +19,7 @@ using Json = nlohmann::json;
 
 struct RecommendArguments {
   std::string model, data, user, history, users;
-  std::size_t k = 10;
-  bool repeats = false;
+  RecommendOptions options;
   bool json = false;
 };
 
@@ -30,23 +29,23 @@ struct RecommendRequest {
   std::vector<std::int32_t> history;
 };
 
-std::vector<std::int32_t> parse_history(const std::string& text, const Bundle& bundle) {
-  const auto numbers = number_by_id(bundle.items);
-  std::vector<std::int32_t> history;
+std::vector<std::int32_t> parse_history(const std::string& text, const Model& model) {
+  std::vector<std::string> ids;
   std::size_t begin = 0;
   while (begin <= text.size()) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string_view id = std::string_view(text).substr(begin, end - begin);
-    if (id.empty()) fail_usage("--history '{}': give item ids with commas between them", text);
-    history.push_back(item_number(numbers, id));
+    ids.push_back(text.substr(begin, end - begin));
+    if (ids.back().empty()) {
+      fail_usage("--history '{}': give item ids with commas between them", text);
+    }
     begin = end + 1;
   }
-  return history;
+  return model.known(ids);
 }
 
 std::vector<RecommendRequest> requests_of_users(const RecommendArguments& arguments,
-                                                const Bundle& bundle) {
-  const Dataset data = read_dataset_of(bundle, arguments.data);
+                                                const Model& model) {
+  const Dataset data = read_dataset_of(Json::parse(model.config()), arguments.data);
   std::unordered_map<std::string_view, std::size_t> numbers;
   for (std::size_t u = 0; u < data.users(); ++u) numbers.emplace(data.user_ids[u], u);
   std::vector<RecommendRequest> requests;
@@ -69,64 +68,55 @@ std::vector<RecommendRequest> requests_of_users(const RecommendArguments& argume
   return requests;
 }
 
-std::vector<RecommendRequest> request_of_history(const RecommendArguments& arguments,
-                                                 const Bundle& bundle) {
-  std::vector<RecommendRequest> requests(1);
-  requests[0].history = parse_history(arguments.history, bundle);
-  return requests;
+void print_json_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
+                     const Model& model) {
+  Json list = Json::array();
+  for (const ScoredItem& scored : best) {
+    const ItemCard item = model.card(scored.item);
+    list.push_back({{"id", item.id}, {"title", item.title}, {"score", scored.score}});
+  }
+  const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
+  print_json({{"user", user}, {"items", list}});
 }
 
-void print_recommendations(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                           const Bundle& bundle, bool json) {
-  const auto item = [&](std::int32_t number) -> const CatalogueItem& {
-    return bundle.items[static_cast<std::size_t>(number)];
-  };
-  if (json) {
-    Json list = Json::array();
-    for (const ScoredItem& scored : best) {
-      list.push_back({{"id", item(scored.item).id},
-                      {"title", item(scored.item).title},
-                      {"score", scored.score}});
-    }
-    const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
-    return print_json({{"user", user}, {"items", list}});
-  }
+void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
+                const Model& model) {
   constexpr std::size_t kShown = 5;
   constexpr std::size_t kTitle = 70;
   fmt::print("{}, latest of {} events:\n",
              request.user.empty() ? "Given history" : "User " + printable(request.user),
              grouped(request.history.size()));
   const std::size_t first = request.history.size() - std::min(kShown, request.history.size());
-  for (std::size_t i = first; i < request.history.size(); ++i) {
-    const CatalogueItem& seen = item(request.history[i]);
+  for (const ItemCard& seen : model.cards(History(request.history).subspan(first))) {
     fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
   }
   fmt::print("Recommended:\n");
   for (std::size_t i = 0; i < best.size(); ++i) {
-    const CatalogueItem& found = item(best[i].item);
+    const ItemCard found = model.card(best[i].item);
     fmt::print("  {:2}. {:12} {}  ({:.3f})\n", i + 1, printable(found.id, 12),
                printable(found.title, kTitle), best[i].score);
   }
 }
 
 void recommend(const RecommendArguments& arguments) {
-  const Bundle bundle = read_bundle(arguments.model);
-  const std::vector<RecommendRequest> requests = arguments.history.empty()
-                                                     ? requests_of_users(arguments, bundle)
-                                                     : request_of_history(arguments, bundle);
+  const Model model(arguments.model);
+  std::vector<RecommendRequest> requests;
+  if (arguments.history.empty()) {
+    requests = requests_of_users(arguments, model);
+  } else {
+    requests.push_back({"", parse_history(arguments.history, model)});
+    if (const std::size_t events = requests[0].history.size(); events > model.max_length()) {
+      fmt::print(stderr, "note: the model reads the last {} of {} events\n", model.max_length(),
+                 events);
+    }
+  }
   std::vector<History> histories;
   for (const RecommendRequest& request : requests) histories.emplace_back(request.history);
-  const std::size_t longest = bundle.model.settings.max_length;
-  if (arguments.user.empty() && requests[0].history.size() > longest && requests.size() == 1) {
-    fmt::print(stderr, "note: the model reads the last {} of {} events\n", longest,
-               requests[0].history.size());
-  }
-  const auto index = open_index(arguments.model, bundle.model, bundle.catalogue);
-  const auto best = top_items(bundle.model, copy_from(bundle.catalogue), *index, histories,
-                              {arguments.k, !arguments.repeats, shown_progress("recommending")});
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    print_recommendations(requests[i], best[i], bundle, arguments.json);
-  }
+  RecommendOptions options = arguments.options;
+  options.progress = shown_progress("recommending");
+  const auto lists = model.recommend_many(histories, options);
+  const auto print = arguments.json ? print_json_list : print_list;
+  for (std::size_t i = 0; i < requests.size(); ++i) print(requests[i], lists[i], model);
 }
 
 }  // namespace
@@ -143,10 +133,10 @@ void add_recommend(CLI::App& app) {
   who->require_option(1);
   command->add_option("--data", arguments->data,
                       "Dataset with the users' histories (default: the one trained on)");
-  command->add_option("-k", arguments->k, "How many items")
+  command->add_option("-k", arguments->options.k, "How many items")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
-  command->add_flag("--repeats", arguments->repeats, "Items of the history may come again");
+  command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
   command->add_flag("--json", arguments->json, "One JSON object a user and line");
   command->footer(
       "Examples:\n  tessera recommend --model shop-model --user U000001\n"

@@ -8,16 +8,16 @@
 
 namespace tessera {
 
-CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t levels,
+CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t codebooks,
                                std::size_t codebook_size) {
   CodeStatistics result;
-  if (levels == 0 || codes.empty()) return result;
-  const std::size_t items = codes.size() / levels;
+  if (codebooks == 0 || codes.empty()) return result;
+  const std::size_t items = codes.size() / codebooks;
   const auto total = static_cast<double>(items);
-  for (std::size_t l = 0; l < levels; ++l) {
+  for (std::size_t c = 0; c < codebooks; ++c) {
     std::vector<std::size_t> counts(codebook_size);
     for (std::size_t i = 0; i < items; ++i) {
-      ++counts[static_cast<std::size_t>(codes[i * levels + l])];
+      ++counts[static_cast<std::size_t>(codes[i * codebooks + c])];
     }
     double entropy = 0.0;
     std::size_t used = 0;
@@ -32,7 +32,7 @@ CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t 
   }
   std::vector<std::size_t> order(items);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  const auto tuple = [&](std::size_t i) { return codes.subspan(i * levels, levels); };
+  const auto tuple = [&](std::size_t i) { return codes.subspan(i * codebooks, codebooks); };
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
     return std::ranges::lexicographical_compare(tuple(a), tuple(b));
   });
@@ -65,15 +65,41 @@ TokenAccount token_account(const Settings& settings, std::size_t items) {
   return account;
 }
 
-nlohmann::json to_json(const CodeStatistics& statistics, const TokenAccount& account) {
-  return {{"catalogue_parameters", account.catalogue_parameters},
-          {"catalogue_bytes", account.catalogue_bytes},
-          {"reduction", account.reduction},
-          {"activation", statistics.activation},
-          {"perplexity", statistics.perplexity},
-          {"unique_share", statistics.unique_share},
-          {"distinct_share", statistics.distinct_share},
-          {"largest_collision", statistics.largest_collision}};
+TokenStatistics token_statistics(const Settings& settings, std::span<const std::int32_t> codes,
+                                 std::size_t items) {
+  const std::size_t count = settings.codes();
+  const auto of_codebooks = [&](std::size_t first, std::size_t codebooks) {
+    std::vector<std::int32_t> own;
+    own.reserve(items * codebooks);
+    for (std::size_t i = 0; i < items; ++i) {
+      const auto kind = codes.subspan(i * count + first, codebooks);
+      own.insert(own.end(), kind.begin(), kind.end());
+    }
+    return code_statistics(own, codebooks, settings.codebook_size);
+  };
+  const std::size_t levels = settings.has_semantics() ? settings.levels : 0;
+  return {token_account(settings, items), of_codebooks(0, levels),
+          of_codebooks(levels, count - levels)};
+}
+
+nlohmann::json to_json(const TokenStatistics& statistics) {
+  const auto with = [](nlohmann::json json, const CodeStatistics& codes) {
+    json["activation"] = codes.activation;
+    json["perplexity"] = codes.perplexity;
+    json["unique_share"] = codes.unique_share;
+    json["distinct_share"] = codes.distinct_share;
+    json["largest_collision"] = codes.largest_collision;
+    return json;
+  };
+  const TokenAccount& account = statistics.account;
+  nlohmann::json json = with({{"catalogue_parameters", account.catalogue_parameters},
+                              {"catalogue_bytes", account.catalogue_bytes},
+                              {"reduction", account.reduction}},
+                             statistics.semantic);
+  if (!statistics.collaborative.activation.empty()) {
+    json["collaborative"] = with(nlohmann::json::object(), statistics.collaborative);
+  }
+  return json;
 }
 
 }  // namespace tessera

@@ -227,15 +227,13 @@ Baselines baselines_of(const std::string& word) {
 EvaluationReport evaluate(const EvaluateOptions& options) {
   Evaluation evaluation = open_evaluation(options);
   const Bundle bundle = read_bundle_of(options.model, evaluation.data);
-  const Settings& settings = bundle.model.settings;
   EvaluationReport report;
   report.data_name = evaluation.data.name;
   report.simulated = evaluation.data.simulated;
   report.candidates =
       evaluation.sampled ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
-  report.statistics =
-      code_statistics(bundle.catalogue.codes, bundle.catalogue.levels, settings.codebook_size);
-  report.account = token_account(settings, bundle.items.size());
+  report.tokens =
+      token_statistics(bundle.model.settings, bundle.catalogue.codes, bundle.items.size());
   auto& systems = report.systems;
   Measured model = measure(evaluation, options.model, bundle);
   systems.push_back(std::move(model.figures));
@@ -247,7 +245,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
           {"metrics", to_json(whole.metrics)},
           {"interval", to_json(whole.interval)},
           {"chance", to_json(whole).at("chance")},
-          {"tokens", to_json(report.statistics, report.account)},
+          {"tokens", to_json(report.tokens)},
           {"slices", to_json(systems[0].slices)},
           {"simulated", evaluation.data.simulated}};
   json["negatives"] = !evaluation.sampled ? Json(nullptr)

@@ -39,8 +39,7 @@ struct EvaluationReport {
   std::vector<SystemFigures> systems;
   std::vector<SliceDifference> differences;  ///< of all users first; empty without comparison
   std::optional<BeyondAccuracy> targets;     ///< of the targets as lists; full protocol
-  CodeStatistics statistics;
-  TokenAccount account;
+  TokenStatistics tokens;
   std::string data_name;
   bool simulated = false;
   std::size_t candidates = 0;

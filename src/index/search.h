@@ -4,12 +4,9 @@
 #include <span>
 #include <vector>
 
-namespace tessera {
+#include "tessera/items.h"
 
-struct ScoredItem {
-  std::int32_t item;
-  float score;
-};
+namespace tessera {
 
 /// A set of item numbers, one bit each.
 class ItemSet {

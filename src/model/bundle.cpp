@@ -55,9 +55,9 @@ std::vector<CatalogueItem> read_items(const fs::path& file) {
 }
 
 // What config.json says about the data; "" if nothing.
-std::string fact(const Bundle& bundle, const char* name) {
-  const auto data = bundle.config.find("data");
-  if (data == bundle.config.end() || !data->is_object()) return "";
+std::string fact(const Json& config, const char* name) {
+  const auto data = config.find("data");
+  if (data == config.end() || !data->is_object()) return "";
   const auto found = data->find(name);
   return found != data->end() && found->is_string() ? found->get<std::string>() : "";
 }
@@ -126,17 +126,17 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const Json& facts) {
   const auto tensors = SafeTensors::mapped(directory / kWeightsFile);
-  const std::size_t levels = model.settings.codes();
-  const auto codes = tensors.values<std::int32_t>(kCodes, "I32", items.size() * levels);
+  const std::size_t count = model.settings.codes();
+  const std::size_t levels = model.settings.has_semantics() ? model.settings.levels : 0;
+  const auto codes = tensors.values<std::int32_t>(kCodes, "I32", items.size() * count);
   constexpr std::size_t kPart = 1U << 20;
   FileWriter file(directory / "items.jsonl");
   std::string lines;
   for (std::size_t i = 0; i < items.size(); ++i) {
-    const auto own = codes.subspan(i * levels, levels);
-    lines += dump_json({{"id", items[i].id},
-                        {"title", items[i].title},
-                        {"codes", std::vector(own.begin(), own.end())}});
-    lines += '\n';
+    const auto own = codes.subspan(i * count, count);
+    Json line = {{"id", items[i].id}, {"title", items[i].title}, {"codes", own.first(levels)}};
+    if (count > levels) line["collaborative_codes"] = own.subspan(levels);
+    lines += dump_json(line) + '\n';
     if (lines.size() < kPart && i + 1 < items.size()) continue;
     file.write(std::as_bytes(std::span(lines)));
     lines.clear();
@@ -194,17 +194,17 @@ Bundle read_bundle(const fs::path& directory) {
 
 Bundle read_bundle_of(const fs::path& directory, const Dataset& data) {
   Bundle bundle = read_bundle(directory);
-  if (fact(bundle, "fingerprint") != fingerprint(data)) {
+  if (fact(bundle.config, "fingerprint") != fingerprint(data)) {
     fail("{}: was trained on other data: give the dataset it was trained on", directory.string());
   }
   return bundle;
 }
 
-Dataset read_dataset_of(const Bundle& bundle, const fs::path& directory) {
-  const fs::path from = directory.empty() ? fs::path(fact(bundle, "directory")) : directory;
+Dataset read_dataset_of(const Json& config, const fs::path& directory) {
+  const fs::path from = directory.empty() ? fs::path(fact(config, "directory")) : directory;
   if (from.empty()) fail("the bundle does not say which dataset it belongs to: give --data");
   Dataset data = read_dataset(from);
-  if (fact(bundle, "fingerprint") != fingerprint(data)) {
+  if (fact(config, "fingerprint") != fingerprint(data)) {
     fail("{}: the model was trained on other data: give the dataset it was trained on",
          from.string());
   }

@@ -32,9 +32,12 @@ Bundle read_bundle(const fs::path& directory);
 /// As read_bundle; throws Error as well if the model was trained on another dataset than `data`.
 Bundle read_bundle_of(const fs::path& directory, const Dataset& data);
 
-/// The dataset that the model was trained on, from `directory`, or if that is empty from where it
-/// was. Throws Error if it is another one now.
-Dataset read_dataset_of(const Bundle& bundle, const fs::path& directory = {});
+/// The dataset that the model of this config.json was trained on, from `directory`, or if that is
+/// empty from where it was. Throws Error if it is another one now.
+Dataset read_dataset_of(const nlohmann::json& config, const fs::path& directory = {});
+inline Dataset read_dataset_of(const Bundle& bundle, const fs::path& directory = {}) {
+  return read_dataset_of(bundle.config, directory);
+}
 
 /// Parameters and codebooks by name, to write or to read back; `read_model` checks every shape. A
 /// model may hold the rows of some items alone: `own` are theirs.

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include "model/recommender.h"
+#include "tessera/items.h"
 
 namespace tessera {
 
@@ -37,9 +38,6 @@ std::vector<float> item_vector(const Recommender& model, std::span<const std::in
 /// Scratch comes from the arena, which the caller resets.
 void sequence_states(const Recommender& model, MatrixView<const float> vectors,
                      SequenceOffsets offsets, StepArena& arena, MatrixView<float> states);
-
-/// A history of item numbers, oldest first.
-using History = std::span<const std::int32_t>;
 
 /// Copies the vectors of items to rows [items, width].
 using CopyVectors = std::function<void(History items, MatrixView<float> rows)>;

@@ -8,8 +8,13 @@ Response reply(const Json& json, int status) {
   return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
 
-Json card_json(const ItemCard& card) {
-  return {{"id", card.id}, {"title", card.title}, {"codes", card.codes}, {"live", card.live}};
+Json card_json(const ItemCard& card, bool whole) {
+  Json json = {{"id", card.id}, {"title", card.title}, {"codes", card.tokens.semantic}};
+  if (whole && !card.tokens.collaborative.empty()) {
+    json["collaborative_codes"] = card.tokens.collaborative;
+  }
+  json["live"] = card.live;
+  return json;
 }
 
 std::int32_t item_of_path(const Call& call) {

@@ -7,8 +7,9 @@ namespace tessera {
 /// `json` as a response.
 Response reply(const Json& json, int status = 200);
 
-/// {"id", "title", "codes", "live"}.
-Json card_json(const ItemCard& card);
+/// {"id", "title", "codes", "live"}, the codes semantic ones; `whole`: with "collaborative_codes"
+/// where the model has them.
+Json card_json(const ItemCard& card, bool whole = false);
 /// The item whose id the path's first segment is; throws Refusal 404.
 std::int32_t item_of_path(const Call& call);
 

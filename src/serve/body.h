@@ -7,14 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "base/arena.h"
 #include "serve/fields.h"
 
 namespace tessera {
 
 /// What one thread reuses from request to request.
 struct Scratch {
-  StepArena arena;
   simdjson::dom::parser parser;
 };
 
@@ -27,6 +25,8 @@ class Body {
   /// more than the caller was `granted`. An empty text counts as {}.
   Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted);
 
+  /// Whether the field is there.
+  bool has(std::string_view field) const { return find(field).has_value(); }
   // The field must be of that kind; null counts as left out, which gives nothing or the standard.
   std::optional<std::string_view> text(std::string_view field) const;  ///< a line or a text
   std::optional<std::string_view> id(std::string_view field) const;

@@ -15,8 +15,8 @@ Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
   return items;
 }
 
-/// A number of the path below `end`; throws Refusal 404.
-std::size_t path_number(const std::string& text, std::size_t first, std::size_t end,
+/// A number of the path within [first, end); throws Refusal 404.
+std::size_t path_number(std::string_view text, std::size_t first, std::size_t end,
                         const char* what) {
   std::size_t value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -28,6 +28,30 @@ std::size_t path_number(const std::string& text, std::size_t first, std::size_t 
   return value;
 }
 
+/// LEVEL/CODE or cPART/CODE. A level beyond the last means a collaborative part: so they were
+/// counted once.
+Token token_of_path(const Call& call) {
+  const Model& model = *call.model;
+  if (model.levels() == 0) {
+    throw Refusal(404, "unknown_token", "a model of ID tokens alone has no codes");
+  }
+  std::string_view place = call.match.segments[0];
+  Token token;
+  const std::size_t parts = model.collaborative_tokens();
+  if (place.starts_with('c')) {
+    place.remove_prefix(1);
+    token = {TokenKind::collaborative, path_number(place, 1, parts + 1, "collaborative part") - 1};
+  } else {
+    token.codebook = path_number(place, 1, model.levels() + parts + 1, "level") - 1;
+    if (token.codebook >= model.levels()) {
+      token = {TokenKind::collaborative, token.codebook - model.levels()};
+    }
+  }
+  token.code = static_cast<std::int32_t>(
+      path_number(call.match.segments[1], 0, model.codebook_size(), "code"));
+  return token;
+}
+
 }  // namespace
 
 Response find_items(Call& call) {
@@ -37,10 +61,9 @@ Response find_items(Call& call) {
 }
 
 Response get_item(Call& call) {
-  const std::int32_t item[] = {item_of_path(call)};
-  const Model::Point point = call.model->point(item[0]);
-  Json json = card_json(call.model->cards(item).front());
-  json["place"] = point.place;
+  const std::int32_t item = item_of_path(call);
+  Json json = card_json(call.model->card(item), true);
+  json["place"] = call.model->point(item).place;
   return reply(json);
 }
 
@@ -53,7 +76,7 @@ Response put_item(Call& call) {
   if (text.empty()) {
     throw Refusal(400, "invalid_request", "give a 'title', a 'text', or both");
   }
-  return reply(card_json(call.service.put_item({id, title, text}, call.scratch)));
+  return reply(card_json(call.service.put_item({id, title, text}), true));
 }
 
 Response delete_item(Call& call) {
@@ -63,29 +86,24 @@ Response delete_item(Call& call) {
 
 Response get_token(Call& call) {
   const Model& model = *call.model;
-  if (model.levels() == 0) {
-    throw Refusal(404, "unknown_token", "this model has ID tokens alone");
-  }
-  const std::size_t level = path_number(call.match.segments[0], 1, model.levels() + 1, "level") - 1;
-  const auto code = static_cast<std::int32_t>(
-      path_number(call.match.segments[1], 0, model.settings().codebook_size, "code"));
+  const Token token = token_of_path(call);
   const std::size_t limit = call.number("limit");
-  std::vector<std::int32_t> items = model.items_of_code(level, code);
+  std::vector<std::int32_t> items = model.items_with(token);
   const std::size_t count = items.size();
   items.resize(std::min(count, limit));
   Json nearest = Json::array();
-  for (const auto& [other, cosine] : model.nearest_codes(level, code, kNearestCodes)) {
-    nearest.push_back({{"code", other}, {"cosine", cosine}});
+  for (const Neighbour& other : model.nearest_codes(token, kNearestCodes)) {
+    nearest.push_back({{"code", other.number}, {"cosine", other.cosine}});
   }
-  return reply({{"level", level + 1},
-                {"code", code},
+  return reply({{token.kind == TokenKind::semantic ? "level" : "part", token.codebook + 1},
+                {"code", token.code},
                 {"count", count},
                 {"items", cards_json(call, items)},
                 {"nearest", nearest}});
 }
 
 Response get_map(Call& call) {
-  std::vector<Model::Point> points = call.model->map();
+  std::vector<MapPoint> points = call.model->map();
   const std::size_t limit = call.number("limit");
   // Evenly thinned by number, which is random.
   const std::size_t step = (points.size() + limit - 1) / std::max<std::size_t>(limit, 1);

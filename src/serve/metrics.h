@@ -4,8 +4,6 @@
 
 namespace tessera {
 
-class Model;
-
 /// What the service counts, for Prometheus. Every function may be called from several threads at
 /// once.
 class ServiceMetrics {

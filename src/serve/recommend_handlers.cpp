@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "base/error.h"
 #include "serve/answers.h"
 #include "serve/handlers.h"
@@ -5,18 +7,20 @@
 namespace tessera {
 namespace {
 
-Json scored_items(const Call& call, std::span<const ScoredItem> best, const char* score_name,
-                  bool titles, bool scores) {
+/// A list of items, with their titles and codes and with what they were chosen for, as asked.
+template <class Scored>
+Json list_json(const Call& call, const std::vector<Scored>& best, std::int32_t Scored::* item,
+               bool titles, const char* score_name, auto Scored::* score) {
   std::vector<std::int32_t> numbers;
-  for (const ScoredItem& scored : best) numbers.push_back(scored.item);
+  for (const Scored& scored : best) numbers.push_back(scored.*item);
   const std::vector<ItemCard> cards = call.model->cards(numbers);
   Json items = Json::array();
   for (std::size_t i = 0; i < best.size(); ++i) {
-    Json item = {{"id", cards[i].id}};
-    if (titles) item["title"] = cards[i].title;
-    if (scores) item[score_name] = best[i].score;
-    if (titles) item["codes"] = cards[i].codes;
-    items.push_back(std::move(item));
+    Json json = {{"id", cards[i].id}};
+    if (titles) json["title"] = cards[i].title;
+    if (score_name != nullptr) json[score_name] = best[i].*score;
+    if (titles) json["codes"] = cards[i].tokens.semantic;
+    items.push_back(std::move(json));
   }
   return items;
 }
@@ -31,36 +35,52 @@ std::vector<std::int32_t> known_of(const Call& call, const std::vector<std::stri
   return known;
 }
 
+/// "repeats", or as it was called once the other way round, "exclude_seen".
+bool repeats_of(const Body& body) {
+  if (!body.has("exclude_seen")) return body.flag("repeats");
+  const bool repeats = !body.flag("exclude_seen");
+  if (body.has("repeats") && body.flag("repeats") != repeats) {
+    throw Refusal(400, "invalid_request",
+                  "'repeats' and 'exclude_seen' contradict each other: give 'repeats' alone");
+  }
+  return repeats;
+}
+
+/// What each token of a kind adds to a score; `place` is what its codebooks are called, from 1.
+Json parts_json(const char* place, const std::vector<std::int32_t>& codes,
+                const std::vector<float>& parts) {
+  Json json = Json::array();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    json.push_back({{place, i + 1}, {"code", codes[i]}, {"contribution", parts[i]}});
+  }
+  return json;
+}
+
 }  // namespace
 
 Response recommend(Call& call) {
   const Body body = call.body();
   const std::vector<std::int32_t> history = history_of(call, body);
-  const auto k = body.number("k");
-  SearchFilter filter;
-  std::vector<std::int32_t> excluded;
-  if (body.flag("exclude_seen")) excluded = history;
-  if (const auto deny = body.ids("deny")) {
-    const std::vector<std::int32_t> known = known_of(call, *deny);
-    excluded.insert(excluded.end(), known.begin(), known.end());
-  }
-  filter.excluded = excluded;
-  ItemSet allowed;
+  RecommendOptions options;
+  options.k = static_cast<std::size_t>(body.number("k"));
+  options.repeats = repeats_of(body);
+  std::vector<std::int32_t> denied, allowed;
+  if (const auto deny = body.ids("deny")) denied = known_of(call, *deny);
+  options.deny = denied;
   if (const auto allow = body.ids("allow")) {
-    for (const std::int32_t item : known_of(call, *allow)) allowed.insert(item);
-    filter.allowed = &allowed;
+    allowed = known_of(call, *allow);
+    options.allow = allowed;
   }
-  const std::vector<ScoredItem> best =
-      call.model->recommend(history, static_cast<std::size_t>(k), filter, call.scratch.arena);
+  const char* score = body.flag("scores") ? "score" : nullptr;
   return reply(
-      {{"items", scored_items(call, best, "score", body.flag("titles"), body.flag("scores"))}});
+      {{"items", list_json(call, call.model->recommend(history, options), &ScoredItem::item,
+                           body.flag("titles"), score, &ScoredItem::score)}});
 }
 
 Response similar_items(Call& call) {
   const std::size_t k = call.number("k");
-  const std::int32_t item = item_of_path(call);
-  const std::vector<ScoredItem> best = call.model->similar(item, k);
-  return reply({{"items", scored_items(call, best, "cosine", true, true)}});
+  return reply({{"items", list_json(call, call.model->similar(item_of_path(call), k),
+                                    &Neighbour::number, true, "cosine", &Neighbour::cosine)}});
 }
 
 Response explain(Call& call) {
@@ -69,26 +89,25 @@ Response explain(Call& call) {
   const auto item = call.model->number(id);
   if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));
   const std::vector<std::int32_t> history = history_of(call, body);
-  const Explanation why = call.model->explain(history, *item, call.scratch.arena);
-
-  const std::int32_t items[] = {*item};
-  const ItemCard card = call.model->cards(items).front();
-  Json tokens = Json::array();
-  for (std::size_t l = 0; l < why.tokens.size(); ++l) {
-    tokens.push_back({{"level", l + 1}, {"code", card.codes[l]}, {"contribution", why.tokens[l]}});
+  const Explanation why = call.model->explain(history, *item);
+  const ItemCard card = call.model->card(*item);
+  Json json = {{"item", card_json(card, true)}, {"score", why.score}};
+  json["tokens"] = parts_json("level", card.tokens.semantic, why.semantic);
+  if (!why.collaborative.empty()) {
+    const double sum = std::accumulate(why.collaborative.begin(), why.collaborative.end(), 0.0);
+    json["collaborative"] = {
+        {"contribution", sum},
+        {"tokens", parts_json("part", card.tokens.collaborative, why.collaborative)}};
   }
+  json["id_token"] = {{"contribution", why.id_token}};
+  json["history"] = Json::array();
   const auto read = History(history).last(why.history.size());
   const std::vector<ItemCard> events = call.model->cards(read);
-  Json contributions = Json::array();
   for (std::size_t i = 0; i < events.size(); ++i) {
-    contributions.push_back(
+    json["history"].push_back(
         {{"id", events[i].id}, {"title", events[i].title}, {"contribution", why.history[i]}});
   }
-  return reply({{"item", card_json(card)},
-                {"score", why.score},
-                {"tokens", tokens},
-                {"id_token", {{"contribution", why.id_token}}},
-                {"history", contributions}});
+  return reply(json);
 }
 
 }  // namespace tessera

@@ -26,9 +26,14 @@ constexpr const char* kExplanation =
         "properties": {
         "item": {"$ref": "#/components/schemas/Item"},
         "score": {"type": "number"},
-        "tokens": {"type": "array", "description": "parts of the score; with the ID token's they add up to it",
+        "tokens": {"type": "array", "description": "semantic tokens' parts of the score; with those of the collaborative tokens and the ID token they add up to it",
           "items": {"type": "object", "properties": {"level": {"type": "integer"},
             "code": {"type": "integer"}, "contribution": {"type": "number"}}}},
+        "collaborative": {"type": "object", "description": "of models that have such tokens",
+          "properties": {"contribution": {"type": "number", "description": "of all of them"},
+            "tokens": {"type": "array", "items": {"type": "object", "properties": {
+              "part": {"type": "integer"}, "code": {"type": "integer"},
+              "contribution": {"type": "number"}}}}}},
         "id_token": {"type": "object", "properties": {"contribution": {"type": "number"}}},
         "history": {"type": "array", "description": "by how much the score would fall without this event",
           "items": {"type": "object", "properties": {"id": {"type": "string"},
@@ -40,8 +45,10 @@ constexpr const char* kUser =
     R"({"type": "object", "properties": {"user": {"type": "string"},
         "items": {"$ref": "#/components/schemas/Ids"}}})";
 constexpr const char* kToken =
-    R"({"type": "object", "properties": {"level": {"type": "integer"}, "code": {"type": "integer"},
-        "count": {"type": "integer"},
+    R"({"type": "object", "properties": {
+        "level": {"type": "integer", "description": "of a semantic token"},
+        "part": {"type": "integer", "description": "of a collaborative token"},
+        "code": {"type": "integer"}, "count": {"type": "integer"},
         "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
         "nearest": {"type": "array", "items": {"type": "object", "properties": {
           "code": {"type": "integer"}, "cosine": {"type": "number"}}}}}})";
@@ -60,7 +67,9 @@ constexpr const char* kSchemas = R"({
   "Ids": {"type": "array", "items": {"$ref": "#/components/schemas/Id"}},
   "Item": {"type": "object", "required": ["id", "title", "codes", "live"], "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
-    "codes": {"type": "array", "items": {"type": "integer"}},
+    "codes": {"type": "array", "items": {"type": "integer"}, "description": "semantic, one a level"},
+    "collaborative_codes": {"type": "array", "items": {"type": "integer"},
+      "description": "of models that have them, where one item is asked for"},
     "live": {"type": "boolean", "description": "put over the API"},
     "place": {"type": "array", "items": {"type": "number"},
       "description": "in the map, where one item is asked for"}}},
@@ -100,13 +109,14 @@ constexpr Field kRecommendBody[] = {
     kHistoryField,
     kSkipUnknownField,
     {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
+    {.name = "repeats", .kind = Kind::flag, .description = "items of the history may come again"},
     {.name = "exclude_seen",
      .kind = Kind::flag,
-     .description = "false: items of the history may be recommended again",
+     .description = "the opposite of 'repeats', as it was called once",
      .standard = 1},
     {.name = "allow", .kind = Kind::ids, .most = kMaxList, .description = "only these"},
     {.name = "deny", .kind = Kind::ids, .most = kMaxList, .description = "none of these"},
-    {.name = "titles", .kind = Kind::flag, .description = "titles and codes as well"},
+    {.name = "titles", .kind = Kind::flag, .description = "titles and semantic codes as well"},
     {.name = "scores", .kind = Kind::flag},
 };
 constexpr Field kExplainBody[] = {
@@ -180,11 +190,11 @@ const Route kRoutes[] = {
      Access::write,
      Pace::slow,
      put_item,
-     "Adds or replaces an item by its text; it is recommendable at once",
+     "Puts an item by its text, new or in place of another; it is recommendable at once",
      {},
      kPutBody,
      kItem},
-    {"DELETE", "/v1/items/{id}", Access::write, Pace::slow, delete_item, "Takes an item out"},
+    {"DELETE", "/v1/items/{id}", Access::write, Pace::slow, delete_item, "Erases an item"},
     {"GET",
      "/v1/items/{id}/similar",
      Access::read,
@@ -218,7 +228,8 @@ const Route kRoutes[] = {
      Access::read,
      Pace::slow,
      get_token,
-     "A semantic token (levels from 1): its items and the codes nearest to it",
+     "A token, by its level (from 1) or its collaborative part (c1, c2 …): its items and the "
+     "codes nearest to it",
      kLimitQuery,
      {},
      kToken},
@@ -227,7 +238,7 @@ const Route kRoutes[] = {
      Access::read,
      Pace::slow,
      get_map,
-     "Items in the principal plane of the catalogue, with their first code",
+     "Items in the principal plane of the catalogue, with their first semantic code",
      kMapQuery,
      {},
      kMap},

@@ -103,7 +103,6 @@ Plan Service::plan(const Request& request) const noexcept {
 Response Service::respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept {
   if (plan.answer) return *plan.answer;
   try {
-    scratch.arena.reset();
     Call call{*this, request, plan.match, plan.granted, model(), scratch};
     return plan.match.route->handle(call);
   } catch (const Refusal& refusal) {
@@ -127,10 +126,9 @@ std::string Service::reload_error() const {
   return reload_error_;
 }
 
-void Service::apply(Model& model, const StoredItem& item, StepArena& arena) const {
+void Service::apply(Model& model, const StoredItem& item) const {
   try {
-    arena.reset();
-    model.put(item.id, item.title, model.tokens_of(item.text, arena));
+    model.put(item.id, item.title, model.tokens_of(item.text));
   } catch (const Error& error) {  // of this item alone: the others serve
     log_.event("item_skipped", fmt::format("stored item '{}': {}", item.id, error.what()));
   }
@@ -138,9 +136,9 @@ void Service::apply(Model& model, const StoredItem& item, StepArena& arena) cons
 
 std::shared_ptr<Model> Service::load() {
   auto model = std::make_shared<Model>(bundle_);
-  StepArena arena;
-  store_.for_each_item([&](const StoredItem& item) { apply(*model, item, arena); },
+  store_.for_each_item([&](const StoredItem& item) { apply(*model, item); },
                        [&](std::string_view id) { model->erase(id); });
+  model->prepare_look_ups();
   return model;
 }
 
@@ -166,13 +164,12 @@ void Service::reload() {
       noted_.clear();
     }
     std::shared_ptr<Model> next = load();
-    StepArena arena;
     const std::lock_guard changes(changes_);
     for (const Change& change : noted_) {
       if (change.erased) {
         next->erase(change.item.id);
       } else {
-        apply(*next, change.item, arena);
+        apply(*next, change.item);
       }
     }
     const std::lock_guard lock(model_mutex_);
@@ -191,25 +188,24 @@ void Service::reload() {
              failure.empty() ? bundle_.string() : failure);
 }
 
-ItemCard Service::put_item(const StoredItem& item, Scratch& scratch) {
+ItemCard Service::put_item(const StoredItem& item) {
   ItemCard card;
   {
     const std::lock_guard lock(changes_);
     const std::shared_ptr<Model> model = this->model();
     ItemTokens tokens;
     try {
-      tokens = model->tokens_of(item.text, scratch.arena);
+      tokens = model->tokens_of(item.text);
     } catch (const Error& error) {
       throw Refusal(422, "unreadable_text", error.what());
     }
     with_store([&](Store& store) { store.put_item(item); });
     if (reloading_) noted_.push_back({item, false});
     try {
-      model->put(item.id, item.title, tokens);
+      card = model->put(item.id, item.title, tokens);
     } catch (const Error& error) {
       throw Refusal(503, "too_many_items", error.what());
     }
-    card = {item.id, item.title, tokens.codes, true};
   }
   count_items();
   return card;
@@ -237,7 +233,7 @@ void Service::refuse_for_store(const Error& error) {
 
 void Service::count_items() {
   const std::shared_ptr<Model> model = this->model();
-  metrics_.set_items(model->items(), model->live_items());
+  metrics_.set_items(model->size(), model->live_items());
 }
 
 }  // namespace tessera

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "engine/model.h"
 #include "serve/access.h"
 #include "serve/body.h"
 #include "serve/exchange.h"
@@ -15,6 +14,7 @@
 #include "serve/metrics.h"
 #include "serve/routes.h"
 #include "store/store.h"
+#include "tessera/model.h"
 
 namespace tessera {
 
@@ -94,7 +94,8 @@ class Service {
   bool draining() const { return draining_; }
 
   /// Each changes the store, then the model in use. Throw Refusal.
-  ItemCard put_item(const StoredItem& item, Scratch& scratch);
+  /// Returns the item as the model stored it.
+  ItemCard put_item(const StoredItem& item);
   void erase_item(std::string_view id);
   /// work(store); a failure is counted, logged and thrown as Refusal 503.
   template <class Work>
@@ -113,7 +114,7 @@ class Service {
  private:
   std::shared_ptr<Model> load();
   void reload();
-  void apply(Model& model, const StoredItem& item, StepArena& arena) const;
+  void apply(Model& model, const StoredItem& item) const;
   [[noreturn]] void refuse_for_store(const Error& error);
   void count_items();
 

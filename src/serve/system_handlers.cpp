@@ -27,13 +27,14 @@ Response describe_api(Call& call) { return reply(openapi(call.service.asks_for_t
 Response describe_model(Call& call) {
   const Model& model = *call.model;
   return reply({{"generation", call.service.generation()},
-                {"items", model.items()},
+                {"items", model.size()},
                 {"live_items", model.live_items()},
                 {"reads_text", model.reads_text()},
                 {"levels", model.levels()},
-                {"codebook_size", model.levels() > 0 ? model.settings().codebook_size : 0},
-                {"max_length", model.settings().max_length},
-                {"settings", model.config().at("settings")}});
+                {"collaborative_tokens", model.collaborative_tokens()},
+                {"codebook_size", model.codebook_size()},
+                {"max_length", model.max_length()},
+                {"settings", Json::parse(model.config()).at("settings")}});
 }
 
 Response reload_model(Call& call) {

@@ -146,7 +146,7 @@ Json to_json(const RunResult& result) {
       {"seconds", {{"train", result.train_seconds}, {"evaluate", result.evaluate_seconds}}},
       {"validation", metrics_json(result.validation)},
       {"test", {{"sampled", metrics_json(result.sampled)}, {"full", metrics_json(result.full)}}},
-      {"tokens", to_json(result.codes, result.account)},
+      {"tokens", to_json(TokenStatistics{result.account, result.codes, {}})},
       {"curve", curve},
       {"baselines", baselines}};
 }

@@ -198,8 +198,8 @@ class Runner {
     RunResult result;
     result.full = full.systems.at(0).whole.metrics;
     result.sampled = sampled.systems.at(0).whole.metrics;
-    result.codes = full.statistics;
-    result.account = full.account;
+    result.codes = full.tokens.semantic;
+    result.account = full.tokens.account;
     for (std::size_t i = 1; i < full.systems.size(); ++i) {
       result.baselines[full.systems[i].whole.name] = {sampled.systems.at(i).whole.metrics,
                                                       full.systems[i].whole.metrics};

@@ -8,10 +8,10 @@ namespace tessera::testing {
 class Serve : public CommandTest {
  protected:
   /// Starts `tessera serve` on a free port and waits until it listens.
-  void start(const std::string& more = "") {
+  void start(const std::string& more = "", const std::string& model = shop().model) {
     out_ = path("out" + std::to_string(++starts_));
     process_ = std::make_unique<Process>(
-        tessera_command("serve --listen 127.0.0.1:0 --model " + shop().model + " " + more), out_);
+        tessera_command("serve --listen 127.0.0.1:0 --model " + model + " " + more), out_);
     ASSERT_TRUE(eventually([&] { return content_of(out_).ends_with('\n'); }));
     const std::string line = content_of(out_);
     ASSERT_TRUE(line.starts_with("listening on http://127.0.0.1:")) << line;

@@ -111,6 +111,22 @@ inline const Shop& shop() {
   return made;
 }
 
+/// The default recipe on the same shop, as small: 3 semantic codes an item and 32 collaborative
+/// ones.
+inline const std::string kTinyDefault =
+    " --recipe default" + kTinySettings +
+    "--set encoder_hidden=32 --set collaborative_epochs=1 --set negatives=64 ";
+
+inline const std::string& default_model() {
+  static const TempDirectory directory;
+  static const std::string model = [] {
+    const std::string made = (directory.path() / "model").string();
+    output_of("train --data " + shop().data + " --out " + made + kTinyDefault);
+    return made;
+  }();
+  return model;
+}
+
 /// A test with a directory of its own.
 class CommandTest : public ::testing::Test {
  protected:

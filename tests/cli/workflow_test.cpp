@@ -180,7 +180,7 @@ TEST_F(Workflow, EverySliceHasItsIntervalAndChance) {
   EXPECT_EQ(users, 300);
   const Json sampled = json_of(line + " --json - --protocol sampled");
   EXPECT_NEAR(sampled.at("chance").at("HR@10").get<double>(), 0.1, 1e-12);
-  const std::string table = output_of(line);
+  const std::string table = output_of(line + " --all");
   for (const char* words : {"head: ", "tail: ", "hits by chance", "coverage", "Gini"}) {
     EXPECT_NE(table.find(words), std::string::npos) << words;
   }

@@ -1,8 +1,8 @@
 #pragma once
-#include "engine/model.h"
 #include "testing/bundles.h"
 #include "testing/small_model.h"
 #include "testing/temp_directory.h"
+#include "text/text_encoder.h"
 
 namespace tessera::testing {
 

@@ -99,7 +99,7 @@ TEST(TokenAccount, CountsCollaborativeTokensWithTheOthers) {
 TEST(TokensJson, HoldsWhatProgramsRead) {
   const std::vector<std::int32_t> codes = {0, 1, 1, 1};
   const nlohmann::json json =
-      to_json(code_statistics(codes, 2, 2), token_account(settings_of("unified", 2, 2, 4, 1), 2));
+      to_json(token_statistics(settings_of("unified", 2, 2, 4, 1), codes, 2));
   EXPECT_EQ(json.at("catalogue_parameters"), 2 + 2 * 2 * 4);
   EXPECT_EQ(json.at("catalogue_bytes"), 4 * 18 + 1);
   EXPECT_DOUBLE_EQ(json.at("reduction"), 1.0 - 18.0 / 128.0);
@@ -107,6 +107,27 @@ TEST(TokensJson, HoldsWhatProgramsRead) {
   EXPECT_EQ(json.at("perplexity").size(), 2U);
   EXPECT_EQ(json.at("unique_share"), 1.0);
   EXPECT_EQ(json.at("distinct_share"), 1.0);
+}
+
+TEST(TokenStatistics, KeepTheKindsOfCodesApart) {
+  Settings settings = settings_of("unified", 2, 4, 8, 2);
+  settings.collaborative_tokens = 1;
+  settings.collaborative_dims = 4;
+  const std::int32_t codes[] = {0, 1, 3, 0, 1, 2, 2, 1, 3};  // of three items
+  const TokenStatistics statistics = token_statistics(settings, codes, 3);
+  EXPECT_EQ(statistics.semantic.activation, (std::vector<double>{0.5, 0.25}));
+  EXPECT_EQ(statistics.semantic.largest_collision, 2U);
+  EXPECT_NEAR(statistics.semantic.distinct_share, 2.0 / 3, 1e-12);
+  EXPECT_EQ(statistics.collaborative.activation, (std::vector<double>{0.5}));
+  EXPECT_EQ(statistics.collaborative.largest_collision, 2U);
+  const nlohmann::json json = to_json(statistics);
+  EXPECT_EQ(json.at("activation").size(), 2U);
+  EXPECT_EQ(json.at("collaborative").at("activation").size(), 1U);
+  settings.collaborative_tokens = 0;
+  const std::int32_t semantic[] = {0, 1, 0, 1, 2, 1};
+  const nlohmann::json plain = to_json(token_statistics(settings, semantic, 3));
+  EXPECT_EQ(plain.at("activation"), json.at("activation"));
+  EXPECT_FALSE(plain.contains("collaborative"));
 }
 
 }  // namespace

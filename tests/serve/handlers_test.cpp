@@ -32,9 +32,25 @@ TEST_F(Api, ExcludesWhatWasSeenUnlessRepeatsAreAllowed) {
   const Ids without = ids_of(json("POST", "/v1/recommend", R"({"history":["1","6"],"k":100})"));
   EXPECT_EQ(without.size(), 14U);
   EXPECT_EQ(std::ranges::count(without, "1") + std::ranges::count(without, "6"), 0);
-  const Ids with = ids_of(
-      json("POST", "/v1/recommend", R"({"history":["1","6"],"k":100,"exclude_seen":false})"));
+  const Ids with =
+      ids_of(json("POST", "/v1/recommend", R"({"history":["1","6"],"k":100,"repeats":true})"));
   EXPECT_EQ(with.size(), 16U);
+}
+
+TEST_F(Api, UnderstandsWhatRepeatsWereCalledOnce) {
+  const auto size_with = [&](const char* words) {
+    const std::string body = R"({"history":["1","6"],"k":100,)" + std::string(words) + "}";
+    return ids_of(json("POST", "/v1/recommend", body)).size();
+  };
+  EXPECT_EQ(size_with(R"("exclude_seen":false)"), 16U);
+  EXPECT_EQ(size_with(R"("exclude_seen":true)"), 14U);
+  EXPECT_EQ(size_with(R"("exclude_seen":false,"repeats":true)"), 16U);
+  EXPECT_EQ(size_with(R"("exclude_seen":true,"repeats":false)"), 14U);
+  for (const char* both :
+       {R"("exclude_seen":true,"repeats":true)", R"("exclude_seen":false,"repeats":false)"}) {
+    refused(400, "invalid_request", "POST", "/v1/recommend",
+            R"({"history":["1"],)" + std::string(both) + "}");
+  }
 }
 
 TEST_F(Api, KeepsToAllowAndDenyLists) {
@@ -103,6 +119,83 @@ TEST_F(Api, ExplainsARecommendation) {
   refused(400, "invalid_request", "POST", "/v1/explain", R"({"history":["1"]})");
   refused(422, "unknown_item", "POST", "/v1/explain", R"({"history":["1"],"item":"99"})");
   refused(400, "invalid_request", "POST", "/v1/explain", R"({"item":"1"})");
+}
+
+/// A model with collaborative tokens, as the default recipe makes them: 3 levels and 2 parts.
+class CollaborativeApi : public ::testing::Test, public testing::SmallService {
+ protected:
+  CollaborativeApi() : SmallService("collaborative") {}
+};
+
+TEST_F(CollaborativeApi, KeepsTheKindsOfCodesApart) {
+  const Parsed item = json("GET", "/v1/items/1");
+  EXPECT_EQ(item.at("codes").size(), 3U);
+  EXPECT_EQ(item.at("collaborative_codes").size(), 2U);
+  const Parsed model = json("GET", "/v1/model");
+  EXPECT_EQ(model.at("levels"), 3);
+  EXPECT_EQ(model.at("collaborative_tokens"), 2);
+  EXPECT_EQ(model.at("codebook_size"), 5);
+  const std::vector<Parsed> lists = {
+      json("POST", "/v1/recommend", R"({"history":["1"],"titles":true})"),
+      json("GET", "/v1/items/1/similar"), json("GET", "/v1/items?prefix=steel"),
+      json("GET", "/v1/tokens/1/" + item.at("codes")[0].dump())};
+  for (const Parsed& list : lists) {
+    ASSERT_FALSE(list.at("items").empty());
+    for (const Parsed& listed : list.at("items")) {
+      EXPECT_EQ(listed.at("codes").size(), 3U);
+      EXPECT_FALSE(listed.contains("collaborative_codes"));
+    }
+  }
+}
+
+TEST_F(CollaborativeApi, ExplainsByKindOfToken) {
+  const Parsed why = json("POST", "/v1/explain", R"({"history":["1","6"],"item":"4"})");
+  const Parsed item = json("GET", "/v1/items/4");
+  EXPECT_EQ(why.at("item").at("collaborative_codes"), item.at("collaborative_codes"));
+  ASSERT_EQ(why.at("tokens").size(), 3U);
+  const Parsed& collaborative = why.at("collaborative");
+  ASSERT_EQ(collaborative.at("tokens").size(), 2U);
+  double parts = 0;
+  for (std::size_t p = 0; p < 2; ++p) {
+    EXPECT_EQ(collaborative.at("tokens")[p].at("part"), p + 1);
+    EXPECT_EQ(collaborative.at("tokens")[p].at("code"), item.at("collaborative_codes")[p]);
+    parts += collaborative.at("tokens")[p].at("contribution").get<double>();
+  }
+  EXPECT_NEAR(collaborative.at("contribution").get<double>(), parts, 1e-5);
+  double sum = parts + why.at("id_token").at("contribution").get<double>();
+  for (const Parsed& token : why.at("tokens")) sum += token.at("contribution").get<double>();
+  EXPECT_NEAR(sum, why.at("score").get<double>(), 1e-4);
+}
+
+TEST_F(CollaborativeApi, AnswersAPutWithWhatItStored) {
+  const auto stored = [&](const std::string& id) {
+    Parsed item = json("GET", "/v1/items/" + id);
+    item.erase("place");
+    return item;
+  };
+  const Parsed before = stored("1");
+  const Parsed put = json("PUT", "/v1/items/1", R"({"title":"wool blanket"})");
+  EXPECT_EQ(put, stored("1"));
+  EXPECT_EQ(put.at("collaborative_codes"), before.at("collaborative_codes")) << "learned ones stay";
+  EXPECT_EQ(put.at("codes"), stored("11").at("codes"));
+  const Parsed fresh = json("PUT", "/v1/items/new", R"({"title":"oak lamp"})");
+  EXPECT_EQ(fresh, stored("new"));
+}
+
+TEST_F(CollaborativeApi, ShowsTokensOfBothKinds) {
+  const Parsed item = json("GET", "/v1/items/1");
+  const std::string code = item.at("collaborative_codes")[1].dump();
+  const Parsed token = json("GET", "/v1/tokens/c2/" + code);
+  EXPECT_EQ(token.at("part"), 2);
+  EXPECT_FALSE(token.contains("level"));
+  const Ids ids = ids_of(token);
+  EXPECT_EQ(std::ranges::count(ids, "1"), 1);
+  EXPECT_EQ(json("GET", "/v1/tokens/5/" + code), token) << "as it was counted once";
+  EXPECT_EQ(json("GET", "/v1/tokens/3/0").at("level"), 3);
+  for (const char* path : {"/v1/tokens/0/0", "/v1/tokens/6/0", "/v1/tokens/c0/0", "/v1/tokens/c3/0",
+                           "/v1/tokens/c/0", "/v1/tokens/c1/5"}) {
+    refused(404, "unknown_token", "GET", path);
+  }
 }
 
 TEST_F(Api, LooksItemsUp) {

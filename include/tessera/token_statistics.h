@@ -1,0 +1,32 @@
+#pragma once
+#include <cstddef>
+#include <vector>
+
+namespace tessera {
+
+/// How well the codes of one kind, semantic or collaborative, use their codebooks and tell items
+/// apart. Shares are fractions.
+struct CodeStatistics {
+  std::vector<double> activation;     ///< per codebook: rows that at least one item uses
+  std::vector<double> perplexity;     ///< per codebook: exp of the entropy of the codes
+  double unique_share = 0;            ///< items whose tuple no other item has
+  double distinct_share = 0;          ///< distinct tuples / items
+  std::size_t largest_collision = 0;  ///< items that share the commonest tuple
+};
+
+/// What a catalogue costs: every learned float that is per item or sits in an item-token table, and
+/// their bytes with the codes at ⌈log2 K⌉ bits. `reduction` is against a table of 64 dims.
+struct TokenAccount {
+  std::size_t catalogue_parameters = 0;
+  std::size_t catalogue_bytes = 0;
+  double reduction = 0;
+};
+
+/// A catalogue's tokens in figures. Codes of a kind that the model does not have are empty.
+struct TokenStatistics {
+  TokenAccount account;
+  CodeStatistics semantic;       ///< a codebook a level
+  CodeStatistics collaborative;  ///< a codebook a part
+};
+
+}  // namespace tessera

@@ -1,0 +1,138 @@
+// Items put into a model and erased from it.
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "engine/state.h"
+
+namespace tessera {
+namespace {
+
+/// Numbers that put items may use up in the life of a model.
+constexpr std::size_t kMaxPutNumbers = 1'000'000;
+
+bool is_zero(std::span<const float> embedding) {
+  return std::ranges::all_of(embedding, [](float x) { return x == 0.0F; });
+}
+
+}  // namespace
+
+bool Model::reads_text() const {
+  return state_->encoder.has_value() && state_->settings().has_semantics();
+}
+
+ItemTokens Model::tokens_of(std::string_view text) const {
+  if (!state_->settings().has_semantics()) {
+    fail("this model has ID tokens alone: it reads no text");
+  }
+  if (!state_->encoder) fail("this model's bundle has no text encoder: items cannot be put");
+  const std::string_view texts[] = {text};
+  const Matrix embedding = state_->encoder->encode(texts);
+  if (is_zero(embedding.span())) fail("the text holds no word that the model knows");
+  return tokens_of(embedding.view().row(0));
+}
+
+ItemTokens Model::tokens_of(std::span<const float> embedding) const {
+  if (!std::ranges::all_of(embedding, [](float x) { return std::isfinite(x); })) {
+    fail("the embedding holds NaN or Inf; correct it");
+  }
+  if (is_zero(embedding)) fail("the embedding is zero, which says nothing of the item");
+  const Arenas::Lease arena(state_->arenas);
+  const std::vector<std::int32_t> codes = encode_item(state_->bundle.model, embedding, *arena);
+  const auto split = codes.begin() + static_cast<std::ptrdiff_t>(levels());
+  return {{codes.begin(), split}, {split, codes.end()}};
+}
+
+std::vector<std::int32_t> Model::State::codes_to_put(const ItemTokens& tokens,
+                                                     std::optional<std::int32_t> number) const {
+  if (!settings().has_semantics()) fail("this model has ID tokens alone: items cannot be put");
+  std::vector<std::int32_t> codes = tokens.semantic;
+  const CollaborativeTokens& learned = bundle.model.item_encoder.collaborative;
+  if (number && static_cast<std::size_t>(*number) < bundle.catalogue.items()) {
+    const auto own = std::span(learned.codes)
+                         .subspan(static_cast<std::size_t>(*number) * learned.parts, learned.parts);
+    codes.insert(codes.end(), own.begin(), own.end());
+  } else {
+    codes.insert(codes.end(), tokens.collaborative.begin(), tokens.collaborative.end());
+  }
+  const auto exists = [&](std::int32_t code) {
+    return code >= 0 && static_cast<std::size_t>(code) < settings().codebook_size;
+  };
+  if (tokens.semantic.size() != levels() || codes.size() != settings().codes() ||
+      !std::ranges::all_of(codes, exists)) {
+    fail("an item of this model has {} semantic and {} collaborative codes from 0 to {}", levels(),
+         collaborative(), settings().codebook_size - 1);
+  }
+  return codes;
+}
+
+std::vector<float> Model::State::id_token(std::optional<std::int32_t> number) const {
+  const std::size_t dims = settings().id_width();
+  if (dims == 0 || !number || static_cast<std::size_t>(*number) >= bundle.catalogue.items()) {
+    return std::vector<float>(dims);
+  }
+  const auto learned =
+      bundle.model.item_encoder.ids.value.view().row(static_cast<std::size_t>(*number));
+  return {learned.begin(), learned.end()};
+}
+
+Model::State::Item& Model::State::item_to_put(const std::string& id,
+                                              std::optional<std::int32_t> number) {
+  if (!number) {
+    items.push_back({.id = id, .title = "", .known = false});
+    number_of.emplace(id, static_cast<std::int32_t>(items.size() - 1));
+    return items.back();
+  }
+  Item& item = items[static_cast<std::size_t>(*number)];
+  if (item.known) forget(item);
+  return item;
+}
+
+void Model::State::forget(Item& item) {
+  item.known = false;
+  if (item.put >= 0) --live_items;
+  if (lookup) lookup->erase(static_cast<std::int32_t>(&item - items.data()), item.id, item.title);
+}
+
+ItemCard Model::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
+  State& state = *state_;
+  const std::unique_lock lock(state.mutex);
+  const auto found = state.number_of.find(id);
+  const auto known = found == state.number_of.end() ? std::nullopt : std::optional(found->second);
+  if (!known && state.items.size() >= catalogue_items() + kMaxPutNumbers) {
+    fail("{} items were put since the model was opened: open it anew to make room", kMaxPutNumbers);
+  }
+  const std::vector<std::int32_t> codes = state.codes_to_put(tokens, known);
+  const std::vector<float> id_token = state.id_token(known);
+  const std::vector<float> vector = item_vector(state.bundle.model, codes, id_token);
+  const auto number = known.value_or(static_cast<std::int32_t>(state.items.size()));
+  state.index->put(number, codes, id_token);
+  State::Item& item = state.item_to_put(id, known);
+  if (item.put < 0) {
+    item.put = static_cast<std::int32_t>(state.put_vectors.size() / width());
+    state.put_codes.resize(state.put_codes.size() + codes.size());
+    state.put_vectors.resize(state.put_vectors.size() + vector.size());
+  }
+  const auto row = static_cast<std::ptrdiff_t>(item.put);
+  std::ranges::copy(codes, state.put_codes.begin() + row * std::ssize(codes));
+  std::ranges::copy(vector, state.put_vectors.begin() + row * std::ssize(vector));
+  item.title = title;
+  item.known = true;
+  ++state.live_items;
+  if (state.lookup) state.lookup->insert(number, id, title);
+  return state.card(item);
+}
+
+bool Model::erase(std::string_view id) {
+  State& state = *state_;
+  const std::unique_lock lock(state.mutex);
+  const auto found = state.number_of.find(id);
+  if (found == state.number_of.end()) return false;
+  State::Item& item = state.items[static_cast<std::size_t>(found->second)];
+  if (!item.known) return false;
+  state.forget(item);
+  state.index->remove(found->second);
+  return true;
+}
+
+}  // namespace tessera

@@ -1,0 +1,96 @@
+// What a Model holds; its functions are in model.cpp, answers.cpp, tokens.cpp and changes.cpp.
+#pragma once
+#include <algorithm>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_map>
+
+#include "engine/arenas.h"
+#include "engine/item_lookup.h"
+#include "engine/plane.h"
+#include "index/index_file.h"
+#include "model/bundle.h"
+#include "tessera/model.h"
+#include "text/text_encoder.h"
+
+namespace tessera {
+
+struct Model::State {
+  explicit State(const fs::path& directory);
+
+  struct Item {
+    std::string id, title;
+    std::int32_t put = -1;  ///< its row of put_codes and put_vectors; -1: as in the bundle
+    bool known = true;      ///< false once it was erased
+  };
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
+  const Settings& settings() const { return bundle.model.settings; }
+  std::size_t levels() const { return settings().has_semantics() ? settings().levels : 0; }
+  std::size_t collaborative() const {
+    return settings().has_collaborative() ? settings().collaborative_tokens : 0;
+  }
+  /// Where a token stands among an item's codes; throws UsageError if there is no such token.
+  std::size_t place_of(const Token& token) const;
+  /// The plane of the bundle's vectors, found by the first call.
+  const Plane& plane();
+
+  // The following take the lock.
+  /// Throws Error if one of them is no item's number.
+  void check(History numbers) const;
+  void check(const RecommendOptions& options) const;
+  void copy_vectors(History numbers, MatrixView<float> rows) const;
+  CopyVectors copier() const;
+  /// Makes `lookup` unless it is there.
+  void prepare_lookup();
+
+  // These want it to be held.
+  /// Throws Error if no item has the number.
+  const Item& item(std::int32_t number) const;
+  /// The number of an item that is known.
+  std::optional<std::int32_t> known(std::string_view id) const;
+  /// Semantic ones, then collaborative ones.
+  std::span<const std::int32_t> codes(const Item& item) const;
+  std::span<const float> vector(const Item& item) const;
+  ItemCard card(const Item& item) const;
+  MapPoint point(std::int32_t number, const Plane& shown) const;
+  /// What an item is stored with: an item of the bundle keeps what it learned. `number`: of an item
+  /// that is there already. Throws Error for tokens that the model cannot have.
+  std::vector<std::int32_t> codes_to_put(const ItemTokens& tokens,
+                                         std::optional<std::int32_t> number) const;
+  std::vector<float> id_token(std::optional<std::int32_t> number) const;
+  /// The item to be filled in: a new one, or that of the number, forgotten.
+  Item& item_to_put(const std::string& id, std::optional<std::int32_t> number);
+  void forget(Item& item);
+
+  Bundle bundle;  ///< without the items' names, which are in `items`
+  std::string config;
+  std::optional<TextEncoder> encoder;
+  std::unique_ptr<ItemIndex> index;
+  Arenas arenas;
+  std::once_flag plane_once;
+  Plane plane_of_vectors;
+
+  mutable std::shared_mutex mutex;      // guards what follows
+  std::vector<Item> items;              // by number; first those of the bundle
+  std::vector<std::int32_t> put_codes;  // [rows, codes]
+  std::vector<float> put_vectors;       // [rows, width]
+  std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> number_of;
+  std::optional<ItemLookup> lookup;  // made by the first `find`
+  std::size_t live_items = 0;
+};
+
+/// The best `count`, best first by ascending `value`.
+template <class Scored, class Value>
+void keep_best(std::vector<Scored>& all, std::size_t count, const Value& value) {
+  count = std::min(count, all.size());
+  const auto end = all.begin() + static_cast<std::ptrdiff_t>(count);
+  std::partial_sort(all.begin(), end, all.end(),
+                    [&](const Scored& a, const Scored& b) { return value(a) < value(b); });
+  all.resize(count);
+}
+
+}  // namespace tessera
