@@ -19,7 +19,9 @@ sys.dont_write_bytecode = True
 from browser import Browser, eventually, programs  # noqa: E402
 
 HOSTILE = "<img src=x onerror=document.title='hurt'> & \"so on\""
-TINY = ("codebook_size=16 epochs=4 semantic_dims=16 hidden=16 feed_forward=32 max_length=8 batch_users=64").split()
+# The default recipe, small: with as many collaborative tokens as it has.
+TINY = ("codebook_size=16 epochs=4 semantic_dims=16 hidden=16 feed_forward=32 max_length=8 batch_users=64 "
+        "collaborative_epochs=4 encoder_hidden=32 negatives=64").split()
 
 
 class Server:
@@ -58,7 +60,7 @@ class ConsoleTest(unittest.TestCase):
         tessera = [PROGRAM, "--threads", "1"]
         for command in (["simulate", "--users", "400", "--items", "600", "--seed", "3", "--out", f"{path}/shop"],
                         ["embed", "--dims", "32", "--data", f"{path}/shop"],
-                        ["train", "--data", f"{path}/shop", "--out", cls.model,
+                        ["train", "--recipe", "default", "--data", f"{path}/shop", "--out", cls.model,
                          *(word for setting in TINY for word in ("--set", setting))]):
             subprocess.run(tessera + command, check=True, stdout=subprocess.DEVNULL)
         cls.server = Server(PROGRAM, cls.model)
@@ -215,6 +217,29 @@ class ConsoleTest(unittest.TestCase):
         eventually(lambda: self.picture() != before)
         self.shot("token")
 
+    def test_shows_collaborative_tokens_where_they_are_asked_for(self):
+        browser = self.browser
+        self.make_history()
+        self.assertIn("3 tokens each of 16 codes, 32 collaborative", browser.text("#model"))
+        for panel in "found", "history", "recommendations":
+            self.assertEqual(
+                browser.run(f"return [...document.querySelectorAll('#{panel} li')].filter("
+                            "e => e.querySelectorAll('.tokens button').length != 3).length"), 0, panel)
+        browser.click("#recommendations li:nth-child(1) .title")
+        eventually(lambda: browser.text("#item-title"))
+        id = self.recommended()[0]
+        item = self.server.call("GET", f"/v1/items/{id}")
+        browser.click("#panel-item .collaborative summary")
+        self.assertEqual(browser.texts("#panel-item .collaborative button"),
+                         [str(code) for code in item["collaborative_codes"]])
+        self.shot("collaborative")
+        browser.click("#panel-item .collaborative button:nth-child(7)")
+        eventually(lambda: browser.all("#panel-code li"))
+        token = self.server.call("GET", f"/v1/tokens/c7/{item['collaborative_codes'][6]}?limit=1000")
+        self.assertIn(f"collaborative, 7 of 32, {token['count']} item", browser.text("#panel-code"))
+        shown = browser.run("return [...document.querySelectorAll('#panel-code li')].map(e => e.dataset.id)")
+        self.assertEqual(shown, [item["id"] for item in token["items"]][:40])
+
     def test_the_map_can_be_looked_at(self):
         browser = self.browser
         x, y = self.tile()
@@ -249,7 +274,7 @@ class ConsoleTest(unittest.TestCase):
         self.search("cold")
         browser.click("#found .title")
         eventually(lambda: browser.text("#panel-item #item-title") == HOSTILE)
-        browser.click("#panel-item #remove")
+        browser.click("#panel-item #erase")
         eventually(lambda: "is gone" in browser.text("#panel-item"))
         eventually(lambda: "600 items" in browser.text("#model"))
         self.assertNotEqual(browser.run("return document.title"), "hurt")
@@ -276,10 +301,14 @@ class ConsoleTest(unittest.TestCase):
                 self.make_history()
                 browser.click("#recommendations li:nth-child(1) .title")
                 eventually(lambda: browser.text("#item-title"))
+                browser.click("#panel-item .collaborative summary")
                 eventually(lambda: "…" not in browser.text("#panel-item .who"))
                 browser.run("window.scrollTo(0, 0)")
                 wide = browser.run("return document.documentElement.scrollWidth - innerWidth")
                 self.assertLessEqual(wide, 0, f"{name} scrolls sideways")
+                lists = browser.run("""return [...document.querySelectorAll('.items, [role=tabpanel]')]
+                    .filter(e => e.scrollWidth > e.clientWidth).map(e => e.id || e.className)""")
+                self.assertEqual(lists, [], f"on {name} these scroll sideways")
                 self.shot(f"{name}-{scheme}", whole=phone)
             grounds.append(browser.run("return getComputedStyle(document.body).backgroundColor"))
         self.assertNotEqual(*grounds)

@@ -60,7 +60,7 @@ export const similar = (id, k) => ask('GET', `${item(id)}/similar?k=${k}`);
 export const find = (words, limit) =>
   ask('GET', `/v1/items?prefix=${encodeURIComponent(words)}&limit=${limit}`);
 export const recommend = (history, k, repeats) => ask('POST', '/v1/recommend', {
-  history, k, exclude_seen: !repeats, skip_unknown: true, titles: true, scores: true});
+  history, k, repeats, skip_unknown: true, titles: true, scores: true});
 export const explain = (history, id) =>
   ask('POST', '/v1/explain', {history, item: id, skip_unknown: true});
 export const getToken = (level, code, limit) => ask('GET', `/v1/tokens/${level}/${code}?limit=${limit}`);

@@ -70,8 +70,7 @@ const panels = details({
     recommend();
     search();
   },
-  levels: () => model.levels,
-  items: () => model.items,
+  model: () => model,
 });
 
 function meet(items) {
@@ -257,7 +256,8 @@ async function showModel() {
   ({data: model} = await api.getModel());
   $('model').textContent = `${count(model.items)} items` +
     (model.live_items ? `, ${count(model.live_items)} live` : '') +
-    (model.levels ? `, ${model.levels} tokens each of ${count(model.codebook_size)} codes` : '');
+    (model.levels ? `, ${model.levels} tokens each of ${count(model.codebook_size)} codes` : '') +
+    (model.collaborative_tokens ? `, ${model.collaborative_tokens} collaborative` : '');
   $('add-put').disabled = !model.reads_text;
 }
 

@@ -1,12 +1,12 @@
 // The panels below the map: an item, a token, a new item.
 import * as api from './api.js';
-import {$, addButton, bar, count, el, row, tile, tokens} from './parts.js';
+import {$, addButton, bar, collaborativeTokens, count, el, row, tile, tokens} from './parts.js';
 
 const tabs = ['item', 'code', 'add', 'traffic'];
 const manySimilar = 8, manyItems = 40, deepest = 1000;
 
 /// app: {history(): ids, repeats(): bool, map, act: {look, lookAtToken, add}, changed(), complain(error),
-/// levels(), items()}.
+/// model(): as the API describes it}.
 export function details(app) {
   let turn = 0;  // an answer to an earlier choice is late and dropped
   const latest = async work => {
@@ -60,7 +60,7 @@ export function details(app) {
       }
     };
     fill().catch(app.complain);
-    return el('div', {}, el('h4', {}, `Its rank among ${count(app.items())} items for`), lines);
+    return el('div', {}, el('h4', {}, `Its rank among ${count(app.model().items)} items for`), lines);
   }
 
   async function showItem(panel, id, isLatest) {
@@ -70,7 +70,7 @@ export function details(app) {
     app.map.put(item.id, item.place, item.codes[0] ?? -1);
     app.map.mark({chosen: item.id});
     app.map.reveal(item.id);
-    const remove = el('button', {type: 'button', id: 'remove', onclick: async () => {
+    const erase = el('button', {type: 'button', id: 'erase', onclick: async () => {
       try {
         await api.deleteItem(item.id);
         app.map.remove(item.id);
@@ -80,13 +80,14 @@ export function details(app) {
       } catch (error) {
         app.complain(error);
       }
-    }}, 'Remove');
+    }}, 'Erase');
     panel.replaceChildren(
       el('div', {class: 'facts'}, el('h3', {id: 'item-title'}, item.title || item.id),
-        el('span', {class: 'actions'}, item.live ? remove : null,
+        el('span', {class: 'actions'}, item.live ? erase : null,
           el('button', {type: 'button', class: 'main', onclick: () => app.act.add(item)}, 'Add to history'))),
       el('div', {class: 'facts quiet'}, tokens(item.codes, app.act.lookAtToken),
         el('span', {}, item.id), item.live ? el('span', {class: 'live'}, 'live: put over the API') : null),
+      collaborativeTokens(item.collaborative_codes, app.act.lookAtToken) ?? '',
       whoWouldGetIt(item.id, likes, isLatest),
       el('h4', {}, 'Similar items, by cosine'), list(likes));
   }
@@ -96,6 +97,7 @@ export function details(app) {
     latest(isLatest => showItem($('panel-item'), id, isLatest));
   }
 
+  /// level: from 1, or c1, c2 … of the collaborative tokens.
   function lookAtToken(level, code) {
     show('code');
     latest(async isLatest => {
@@ -106,7 +108,9 @@ export function details(app) {
       $('panel-code').replaceChildren(
         el('div', {class: 'facts'},
           el('h3', {}, level === 1 ? tile(code) : null, `Token ${code}`),
-          el('span', {class: 'quiet'}, `level ${level} of ${app.levels()}, ${count(token.count)} ${token.count === 1 ? 'item' : 'items'}`)),
+          el('span', {class: 'quiet'}, token.level ? `level ${token.level} of ${app.model().levels}, `
+               : `collaborative, ${token.part} of ${app.model().collaborative_tokens}, `,
+             `${count(token.count)} ${token.count === 1 ? 'item' : 'items'}`)),
         near.length === 0 ? null : el('div', {class: 'facts quiet'}, 'nearest codes',
           el('span', {class: 'tokens'}, ...near.map(other => el('button', {
             type: 'button', title: `cosine ${other.cosine.toFixed(2)}`, onclick: () => lookAtToken(level, other.code),
@@ -134,6 +138,7 @@ export function details(app) {
   async function reasons(id) {
     const {data: why} = await api.explain(app.history(), id);
     const parts = [...why.tokens.map(({level, code, contribution}) => [`token ${level}, code ${code}`, contribution]),
+                   ...(why.collaborative ? [['collaborative tokens', why.collaborative.contribution]] : []),
                    ['ID token', why.id_token.contribution]];
     const events = why.history.map(event => [event.title || event.id, event.contribution]);
     const bars = pairs => {

@@ -57,6 +57,17 @@ export function tokens(codes, look) {
     }, i === 0 ? tile(code) : null, String(code))));
 }
 
+/// An item's collaborative tokens, which are many: shown where they are asked for.
+export function collaborativeTokens(codes, look) {
+  if (codes === undefined) return null;
+  return el('details', {class: 'quiet collaborative'}, el('summary', {}, `${codes.length} collaborative tokens`),
+    el('span', {class: 'tokens'}, ...codes.map((code, i) =>
+      el('button', {
+        type: 'button', title: `Collaborative token ${i + 1}: ${code}`, 'data-token': `c${i + 1}/${code}`,
+        onclick: () => look(`c${i + 1}`, code),
+      }, String(code)))));
+}
+
 /// A row of a list: title and, below it, tokens and id. `before` and `after` are elements beside.
 export function row(item, act, {before = null, after = [], note = null} = {}) {
   return el('li', {'data-id': item.id},
