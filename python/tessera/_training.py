@@ -45,7 +45,7 @@ def fit(
     out: Path,
     *,
     recipe: str = "paper",
-    negatives: Path | None = None,
+    negatives: Path | int | None = None,
     resume: bool = False,
     callbacks: Callback | Iterable[Callback] = (),
     progress: bool = True,
@@ -62,6 +62,7 @@ def fit(
         out: The model bundle to write. The best epoch is kept as the model.
         recipe: A named set of settings: `paper` (Lin et al. 2025) or `default`.
         negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
+            A whole number is the setting of that name.
         resume: Go on from the checkpoint in `out`, with its settings.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
         progress: Show a bar and a line an epoch, on terminals and in notebooks.
@@ -76,6 +77,8 @@ def fit(
         >>> len(model.training)
         2
     """
+    if isinstance(negatives, int):
+        settings["negatives"], negatives = negatives, None
     if resume and settings:
         raise UsageError("settings do not go with resume: a resumed run keeps its settings")
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
