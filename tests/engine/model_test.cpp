@@ -201,7 +201,7 @@ TEST_P(Served, ExplainsOnlyTheEventsItReads) {
 
 TEST_P(Served, TakesAVectorApartAsItIsMade) {
   const Settings& settings = bundle.model.settings;
-  EXPECT_EQ(model->levels(), settings.tokens == "id" ? 0U : 3U);
+  EXPECT_EQ(model->levels(), settings.has_semantics() ? 3U : 0U);
   EXPECT_EQ(model->collaborative_tokens(), settings.has_collaborative() ? 2U : 0U);
   EXPECT_EQ(model->codebooks(TokenKind::semantic), model->levels());
   EXPECT_EQ(model->codebooks(TokenKind::collaborative), model->collaborative_tokens());
