@@ -13,10 +13,11 @@ void add_recommend(CLI::App& app);
 void add_tokens(CLI::App& app);
 void add_export(CLI::App& app);
 void add_index(CLI::App& app);
-void add_bench(CLI::App& app);
 void add_reproduce(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_backup(CLI::App& app);
 void add_restore(CLI::App& app);
+/// Names of commands that went elsewhere: each says where to, as wrong usage.
+void add_moved_commands(CLI::App& app);
 
 }  // namespace tessera

@@ -2,9 +2,9 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/numbers.h"
 #include "base/parallel.h"
-#include "bench/machine.h"
 #include "study/markup.h"
 #include "study/page_style.h"
 #include "study/published.h"
@@ -13,6 +13,19 @@
 
 namespace tessera {
 namespace {
+
+// As the system calls it.
+std::string cpu_name() {
+  std::string name = "unknown CPU";
+  if (!fs::exists("/proc/cpuinfo")) return name;
+  for_each_line(read_file("/proc/cpuinfo"), [&](std::string_view line, std::size_t) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string_view::npos) {
+      name = line.substr(colon + 2);
+    }
+  });
+  return name;
+}
 
 /// A part of the page: its heading, what it shows, and its body for one dataset.
 struct Part {

@@ -1,6 +1,4 @@
-// The index of a bundle, what is exported for other programs, and the benchmark of searches.
-#include <set>
-
+// The index of a bundle and what is exported for other programs.
 #include "base/npy.h"
 #include "base/safetensors.h"
 #include "cli/shop.h"
@@ -75,27 +73,6 @@ TEST_F(IndexCommand, ExportRefusesWhatItCannotDo) {
   expect_refusal(tessera("export --what vectors --model " + shop().model), 2, {"--out"});
   expect_refusal(tessera("export --what vectors --out /nowhere/v.npy --model " + shop().model), 1,
                  {"/nowhere/v.npy"});
-}
-
-TEST_F(IndexCommand, BenchReportsFiguresThatProgramsCanRead) {
-  const Json report = json_of(
-      "bench index --items 200,2000 -k 3 --queries 20 --rounds 2 --no-peers --json - --model " +
-      shop().model);
-  EXPECT_GT(report.at("gemm_peak_gflops").get<double>(), 0.0);
-  EXPECT_TRUE(report.at("machine").at("cpu").is_string());
-  std::set<std::string> names;
-  for (const Json& result : report.at("results")) {
-    names.insert(result.at("name").get<std::string>());
-    EXPECT_LE(result.at("min").get<double>(), result.at("median").get<double>());
-    EXPECT_LE(result.at("median").get<double>(), result.at("max").get<double>());
-    EXPECT_TRUE(result.at("unit").is_string());
-  }
-  for (const char* name : {"200 items: memory", "2000 items: search by portable, k = 3, p99",
-                           "2000 items: throughput of 1 threads, k = 3"}) {
-    EXPECT_TRUE(names.contains(name)) << name;
-  }
-  expect_refusal(tessera("bench index --items 0 --model " + shop().model), 2, {"--items"});
-  expect_refusal(tessera("bench"), 2, {"subcommand"});
 }
 
 }  // namespace

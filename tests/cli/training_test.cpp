@@ -176,22 +176,5 @@ TEST_F(Training, ALossThatIsNotFiniteEndsTheRunInOneLine) {
                  {"epoch 1, step 1", "embeddings"});
 }
 
-TEST_F(Training, BenchReportsFiguresThatProgramsCanRead) {
-  const Json report = json_of(
-      "bench train --set codebook_size=16 --epochs 2 --threads 1 --json - --data " + shop().data);
-  EXPECT_GT(report.at("gemm_peak_gflops").get<double>(), 0.0);
-  std::set<std::string> names;
-  for (const Json& result : report.at("results")) {
-    names.insert(result.at("name").get<std::string>());
-    EXPECT_LE(result.at("min").get<double>(), result.at("median").get<double>());
-    EXPECT_LE(result.at("median").get<double>(), result.at("max").get<double>());
-  }
-  for (const char* name : {"1 thread: item encoder backward", "1 thread: validation"}) {
-    EXPECT_TRUE(names.contains(name)) << name;
-  }
-  expect_refusal(tessera("bench train --epochs 0 --data " + shop().data), 2, {"--epochs"});
-  expect_refusal(tessera("bench train --data /nowhere"), 1, {"/nowhere"});
-}
-
 }  // namespace
 }  // namespace tessera::testing

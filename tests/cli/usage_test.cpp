@@ -11,6 +11,13 @@ TEST(Usage, AnUnknownWordIsNamedWithTheNearestKnownOne) {
   expect_refusal(tessera("simulate --out x extra"), 2, {"'extra'"});
 }
 
+TEST(Usage, ACommandThatMovedSaysWhereTo) {
+  for (const char* line : {"bench", "bench index --model m --items 10", "bench train --help"}) {
+    expect_refusal(tessera(line), 2, {"tessera bench", "--target tessera-bench"});
+  }
+  EXPECT_EQ(output_of("--help").find("bench"), std::string::npos);
+}
+
 TEST(Usage, WhatIsMissingIsNamed) {
   expect_refusal(tessera(""), 2, {"subcommand", "--help"});
   expect_refusal(tessera("train --out m"), 2, {"tessera train", "--data"});

@@ -1,4 +1,9 @@
+// The measuring program: this machine's speed at training and search, beside its own peak and
+// peers.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -7,8 +12,8 @@
 #include "bench/index_benchmark.h"
 #include "bench/train_benchmark.h"
 #include "cli/checks.h"
-#include "cli/commands.h"
 #include "cli/print.h"
+#include "cli/program.h"
 #include "model/bundle.h"
 #include "train/validation.h"
 
@@ -98,6 +103,8 @@ void bench_train(BenchTrainArguments arguments) {
                 benchmark_training(data, text, negatives, arguments.options));
 }
 
+}  // namespace
+
 void add_bench_index(CLI::App& bench) {
   auto arguments = std::make_shared<BenchIndexArguments>();
   CLI::App* index = bench.add_subcommand("index", "Exact top-k over catalogues of many sizes");
@@ -139,8 +146,8 @@ void add_bench_index(CLI::App& bench) {
   index->footer(
       "One line a figure: median and range over the rounds. A sample of the lists is first held\n"
       "against sorting every score.\n\n"
-      "Examples:\n  tessera bench index --model shop-model\n"
-      "  tessera bench index --model shop-model --items 1000000,10000000 -k 10 --json index.json");
+      "Examples:\n  tessera-bench index --model shop-model\n"
+      "  tessera-bench index --model shop-model --items 1000000,10000000 -k 10 --json index.json");
   index->callback([arguments] { bench_index(*arguments); });
 }
 
@@ -165,19 +172,22 @@ void add_bench_train(CLI::App& bench) {
   command->footer(
       "Trains a fresh model and writes nothing. GFLOP/s are counted from the shapes of the matrix\n"
       "products alone; what else a stage does counts as its time.\n\n"
-      "Examples:\n  tessera bench train --data dataset\n"
-      "  tessera bench train --data dataset --threads 1,2 --json train.json");
+      "Examples:\n  tessera-bench train --data dataset\n"
+      "  tessera-bench train --data dataset --threads 1,2 --json train.json");
   command->callback([arguments] { bench_train(*arguments); });
 }
 
-}  // namespace
-
-void add_bench(CLI::App& app) {
-  CLI::App* bench =
-      app.add_subcommand("bench", "Measure this machine's speed, beside its own peak and peers");
-  bench->require_subcommand(1);
-  add_bench_index(*bench);
-  add_bench_train(*bench);
-}
-
 }  // namespace tessera
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures this machine's speed, beside its own peak and peers.", "tessera-bench");
+  app.require_subcommand(1);
+  app.fallthrough();
+  int threads = 0;
+  app.add_option("--threads", threads, "Threads to use (default: every CPU allowed)")
+      ->check(CLI::Range(0, 1024));
+  app.parse_complete_callback([&] { tessera::set_threads(threads); });
+  tessera::add_bench_index(app);
+  tessera::add_bench_train(app);
+  return tessera::run_program(app, argc, argv);
+}
