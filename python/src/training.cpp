@@ -76,11 +76,20 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
   return dump_json(report);
 }
 
+// Every setting of a recipe with these changes, as JSON.
+std::string settings_json(const std::string& recipe_name,
+                          const std::vector<std::string>& assignments) {
+  Settings settings = recipe(recipe_name);
+  for (const std::string& assignment : assignments) apply_setting(settings, assignment);
+  return to_json(settings).dump();
+}
+
 }  // namespace
 
 void bind_training(nb::module_& module) {
   module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
              "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+  module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
              "negatives"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "threads"_a);

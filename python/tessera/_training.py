@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Iterable, NamedTuple
+from typing import Any, Callable, Iterable, Mapping, NamedTuple
 
 from . import _engine
 from ._dataset import Dataset, Path
@@ -45,12 +45,13 @@ def fit(
     out: Path,
     *,
     recipe: str = "paper",
+    settings: Mapping[str, Any] | None = None,
     negatives: Path | int | None = None,
     resume: bool = False,
     callbacks: Callback | Iterable[Callback] = (),
     progress: bool = True,
     threads: int = 0,
-    **settings: Any,
+    **more: Any,
 ) -> Model:
     """Trains a model, as `tessera train` does: the same seed and data give the same bits.
 
@@ -67,7 +68,9 @@ def fit(
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
         progress: Show a bar and a line an epoch, on terminals and in notebooks.
         threads: 0: every CPU allowed. Bits may depend on it.
-        **settings: `epochs=20, tokens="semantic", seed=7, …`; `print(tessera.settings_help())`.
+        settings: Settings as a dict: so a file of negatives and the setting of that name go together.
+        **more: Settings as keywords, `epochs=20, tokens="semantic", seed=7, …`, above those of the
+            dict; `print(tessera.settings_help())` lists them.
 
     Returns:
         The best model. `Error` if the training was ended before an epoch was complete.
@@ -77,9 +80,10 @@ def fit(
         >>> len(model.training)
         2
     """
+    changes = {**(settings or {}), **more}
     if isinstance(negatives, int):
-        settings["negatives"], negatives = negatives, None
-    if resume and settings:
+        changes["negatives"], negatives = negatives, None
+    if resume and changes:
         raise UsageError("settings do not go with resume: a resumed run keeps its settings")
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
     bar = Progress() if progress else None
@@ -97,7 +101,7 @@ def fit(
             _path_of(data),
             os.fspath(out),
             recipe,
-            [f"{key}={_word(value)}" for key, value in settings.items()],
+            _assignments(changes),
             "" if negatives is None else os.fspath(negatives),
             resume,
             threads,
@@ -166,6 +170,20 @@ def evaluate(
     )
 
 
+def settings(recipe: str = "paper", **changes: Any) -> dict[str, Any]:
+    """Every setting of a recipe with its value, as `fit` with the same words would train.
+
+    Args:
+        recipe: A named set of settings: `paper` (Lin et al. 2025) or `default`.
+        **changes: `epochs=20, tokens="semantic", …`; `UsageError` for one that `fit` refuses.
+
+    Example:
+        >>> tessera.settings("paper", tokens="id")["tokens"]
+        'id'
+    """
+    return json.loads(_engine.settings(recipe, _assignments(changes)))
+
+
 def settings_help() -> str:
     """One line for each setting that `fit` takes, with its default.
 
@@ -178,6 +196,10 @@ def settings_help() -> str:
 
 def _path_of(thing: Dataset | Model | Path) -> str:
     return thing.path if isinstance(thing, (Dataset, Model)) else os.fspath(thing)
+
+
+def _assignments(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={_word(value)}" for key, value in settings.items()]
 
 
 def _word(value: Any) -> str:

@@ -43,6 +43,16 @@ def test_the_command_line_gives_the_same_bits(tokens, threads, here, shop, progr
     assert bits("python") == bits("line")
 
 
+def test_the_setting_called_negatives_is_given_in_the_dict(here, shop, program):
+    settings = dict(TINY, objective="softmax", negatives=32)
+    tessera.fit(shop, "python", settings=settings, seed=5, progress=False, threads=1)
+    program(
+        "--threads", 1, "train", "--data", "shop", "--out", "line", *words(dict(settings, seed=5))
+    )
+    assert bits("python") == bits("line")
+    assert tessera.settings("paper", **settings, seed=5) == tessera.Model("line").config["settings"]
+
+
 @pytest.mark.parametrize("protocol", ["full", "sampled"])
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_evaluation_is_the_command_lines(protocol, split, shop, model, program):
