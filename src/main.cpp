@@ -28,7 +28,6 @@ int main(int argc, char** argv) {
   tessera::add_tokens(app);
   tessera::add_export(app);
   tessera::add_index(app);
-  tessera::add_reproduce(app);
   tessera::add_serve(app);
   tessera::add_backup(app);
   tessera::add_restore(app);

@@ -13,7 +13,6 @@ void add_recommend(CLI::App& app);
 void add_tokens(CLI::App& app);
 void add_export(CLI::App& app);
 void add_index(CLI::App& app);
-void add_reproduce(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_backup(CLI::App& app);
 void add_restore(CLI::App& app);

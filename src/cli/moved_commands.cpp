@@ -15,6 +15,9 @@ constexpr MovedCommand kMoved[] = {
     {"bench",
      "measuring is a program of its own now: build it with 'cmake --build build --target "
      "tessera-bench' and give build/tessera-bench the same words (index or train, and options)"},
+    {"reproduce",
+     "studies run on the Python package now: 'pip install .[lab]' in a checkout, then there "
+     "'python -m lab paper' with the same options; it goes on in the same --out folder"},
 };
 
 }  // namespace

@@ -15,7 +15,12 @@ TEST(Usage, ACommandThatMovedSaysWhereTo) {
   for (const char* line : {"bench", "bench index --model m --items 10", "bench train --help"}) {
     expect_refusal(tessera(line), 2, {"tessera bench", "--target tessera-bench"});
   }
-  EXPECT_EQ(output_of("--help").find("bench"), std::string::npos);
+  for (const char* line : {"reproduce", "reproduce paper --data d --out r --quick"}) {
+    expect_refusal(tessera(line), 2, {"tessera reproduce", "python -m lab paper"});
+  }
+  const std::string help = output_of("--help");
+  EXPECT_EQ(help.find("bench"), std::string::npos);
+  EXPECT_EQ(help.find("reproduce"), std::string::npos);
 }
 
 TEST(Usage, WhatIsMissingIsNamed) {
