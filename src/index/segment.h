@@ -39,7 +39,7 @@ struct SearchStatistics {
 /// A part of the catalogue, immutable, in blocks of kScanBlock items that are alike in their ID
 /// vectors (leaves of a k-d tree along the tables' axes). Each block knows the box around its ID
 /// vectors, which bounds every score within; blocks that may hold one of the best items are scanned
-/// as bytes, and what passes is scored in full precision. See docs/index.md.
+/// as bytes, and what passes is scored in full precision. See docs/exact-search.md.
 class Segment {
  public:
   Segment() = default;
