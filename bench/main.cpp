@@ -80,16 +80,14 @@ void bench_index(BenchIndexArguments arguments) {
 
 struct BenchTrainArguments {
   std::string data, negatives, json;
-  std::string recipe = "paper";
+  std::string recipe = kDefaultRecipe;
   std::vector<std::string> set;
   TrainBenchmarkOptions options;
 };
 
 void bench_train(BenchTrainArguments arguments) {
   arguments.options.settings = recipe(arguments.recipe);
-  for (const std::string& assignment : arguments.set) {
-    apply_setting(arguments.options.settings, assignment);
-  }
+  apply_settings(arguments.options.settings, arguments.set);
   const Settings& settings = arguments.options.settings;
   const Dataset data = read_dataset(arguments.data);
   Matrix text;

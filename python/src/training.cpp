@@ -18,7 +18,7 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   options.bundle = out;
   options.negatives = negatives;
   options.settings = recipe(recipe_name);
-  for (const std::string& setting : settings) apply_setting(options.settings, setting);
+  apply_settings(options.settings, settings);
   options.resume = resume;
   Listener listener;
   options.interrupted = [&] { return listener.interrupted(); };
@@ -80,7 +80,7 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
 std::string settings_json(const std::string& recipe_name,
                           const std::vector<std::string>& assignments) {
   Settings settings = recipe(recipe_name);
-  for (const std::string& assignment : assignments) apply_setting(settings, assignment);
+  apply_settings(settings, assignments);
   return to_json(settings).dump();
 }
 
@@ -91,6 +91,10 @@ void bind_training(nb::module_& module) {
              "threads"_a, "on_step"_a.none(), "on_epoch"_a);
   module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
+  module.attr("default_recipe") = kDefaultRecipe;
+  module.attr("recipes_help") = recipes_help();
+  module.attr("metrics") = metric_names();
+  module.attr("epoch_metrics") = metric_names(Shown::epoch);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
              "negatives"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "threads"_a);
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, TextIO
 
+from . import _engine
+
 
 def _rewrites(stream: TextIO) -> bool:
     """Whether a line can be written over: on a terminal and in a notebook's output."""
@@ -27,9 +29,9 @@ class Progress:
 
     def epoch(self, report: Any) -> None:
         values = report.validation
+        figures = "  ".join(f"{name} {values[name]:.4f}" for name in _engine.epoch_metrics)
         self._show(
-            f"epoch {report.epoch:3}  loss {report.loss:.4f}  HR@10 {values['HR@10']:.4f}  "
-            f"NDCG@10 {values['NDCG@10']:.4f}  MRR {values['MRR']:.4f}  "
+            f"epoch {report.epoch:3}  loss {report.loss:.4f}  {figures}  "
             f"{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
             + ("  best" if report.best else "")
         )

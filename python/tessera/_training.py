@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from typing import Any, Callable, Iterable, Mapping, NamedTuple
@@ -13,14 +14,19 @@ from ._model import Model
 from ._progress import Progress
 
 
+METRICS: tuple[str, ...] = tuple(_engine.metrics)
+"""The names of the metrics: keys of `Epoch.validation` and of a report's "metrics", words of the
+setting `select`."""
+
+
 class Epoch(NamedTuple):
     """What one epoch came to, as callbacks get it.
 
     Example:
         >>> seen = []
         >>> _ = tessera.fit(data, "model-2", epochs=1, callbacks=seen.append, progress=False, **tiny)
-        >>> seen[0].epoch, seen[0].epochs, sorted(seen[0].validation)
-        (1, 1, ['HR@1', 'HR@10', 'HR@5', 'MRR', 'NDCG@10', 'NDCG@5'])
+        >>> seen[0].epoch, seen[0].epochs, set(seen[0].validation) == set(tessera.METRICS)
+        (1, 1, True)
     """
 
     epoch: int
@@ -30,7 +36,7 @@ class Epoch(NamedTuple):
     loss: float
     """Mean total loss of its steps."""
     validation: dict[str, float]
-    """HR@1, HR@5, HR@10, NDCG@5, NDCG@10, MRR on the validation split."""
+    """A value for each of `tessera.METRICS` on the validation split."""
     train_seconds: float
     validation_seconds: float
     best: bool
@@ -44,7 +50,7 @@ def fit(
     data: Dataset | Path,
     out: Path,
     *,
-    recipe: str = "paper",
+    recipe: str = _engine.default_recipe,
     settings: Mapping[str, Any] | None = None,
     negatives: Path | int | None = None,
     resume: bool = False,
@@ -61,7 +67,7 @@ def fit(
     Args:
         data: The dataset or its directory; embedded, unless `tokens="id"`.
         out: The model bundle to write. The best epoch is kept as the model.
-        recipe: A named set of settings: `paper` (Lin et al. 2025) or `default`.
+        recipe: A named set of settings: `paper`, `default`; below.
         negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
             A whole number is the setting of that name.
         resume: Go on from the checkpoint in `out`, with its settings.
@@ -70,7 +76,7 @@ def fit(
         threads: 0: every CPU allowed. Bits may depend on it.
         settings: Settings as a dict: so a file of negatives and the setting of that name go together.
         **more: Settings as keywords, `epochs=20, tokens="semantic", seed=7, …`, above those of the
-            dict; `print(tessera.settings_help())` lists them.
+            dict; below.
 
     Returns:
         The best model. `Error` if the training was ended before an epoch was complete.
@@ -112,6 +118,11 @@ def fit(
         if bar is not None:
             bar.close()
     return Model(out)
+
+
+fit.__doc__ = "\n\n".join(
+    [inspect.cleandoc(fit.__doc__), f"Recipes: {_engine.recipes_help}.", _engine.settings_help()]
+)
 
 
 def evaluate(
@@ -170,7 +181,7 @@ def evaluate(
     )
 
 
-def settings(recipe: str = "paper", **changes: Any) -> dict[str, Any]:
+def settings(recipe: str = _engine.default_recipe, **changes: Any) -> dict[str, Any]:
     """Every setting of a recipe with its value, as `fit` with the same words would train.
 
     Args:
@@ -185,7 +196,8 @@ def settings(recipe: str = "paper", **changes: Any) -> dict[str, Any]:
 
 
 def settings_help() -> str:
-    """One line for each setting that `fit` takes, with its default.
+    """One line for each setting that `fit` takes: its value by each recipe, what it means, and the
+    values it takes.
 
     Example:
         >>> "codebook_size" in tessera.settings_help()

@@ -116,6 +116,12 @@ def test_what_a_callback_raises_comes_out_and_the_state_is_saved(shop):
     assert bits("resumed") == bits("whole")
 
 
+def test_the_docstring_lists_every_setting_and_recipe(model):
+    for key in model.settings:
+        assert key == "recipe" or f"{key}=" in tessera.fit.__doc__, key
+    assert "paper (" in tessera.fit.__doc__ and "default (" in tessera.fit.__doc__
+
+
 def test_wrong_settings(shop):
     for settings, message in [
         (dict(epoch=3), "epoch.*epochs"),

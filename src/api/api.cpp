@@ -51,7 +51,8 @@ MetricValues train_model(const Training& training) {
   options.bundle = training.bundle;
   options.negatives = training.negatives;
   options.resume = training.resume;
-  for (const std::string& setting : training.settings) apply_setting(options.settings, setting);
+  options.settings = recipe(kDefaultRecipe);
+  apply_settings(options.settings, training.settings);
   bool stop = false;
   options.interrupted = [&] { return stop; };
   options.on_epoch = [&](const EpochReport& report) {

@@ -9,15 +9,20 @@
 namespace tessera {
 namespace {
 
+// What a list by chance is compared by.
+constexpr std::string_view kByChance = "HR@10";
+
 void print_metrics(const std::string& name, const Metrics& m) {
-  fmt::print("{:22}{:9.4f}{:9.4f}{:9.4f}{:9.4f}{:9.4f}{:9.4f}\n", name, m.hr1, m.hr5, m.hr10,
-             m.ndcg5, m.ndcg10, m.mrr);
+  fmt::print("{:22}", name);
+  for (const double value : m.values) fmt::print("{:9.4f}", value);
+  fmt::print("\n");
 }
 
 // The model is divided into its cold and warm users where it has both kinds.
 void print_accuracy(const std::vector<SystemFigures>& systems) {
-  fmt::print("{:22}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}\n", "", "HR@1", "HR@5", "HR@10", "NDCG@5",
-             "NDCG@10", "MRR");
+  fmt::print("{:22}", "");
+  for (const Metric& metric : kMetrics) fmt::print("{:>9}", metric.name);
+  fmt::print("\n");
   for (const SystemFigures& system : systems) {
     print_metrics(printable(system.whole.name), system.whole.metrics);
     if (&system != &systems.front()) continue;
@@ -29,10 +34,12 @@ void print_accuracy(const std::vector<SystemFigures>& systems) {
 }
 
 void print_interval(const std::string& name, const Figures& figures) {
-  const auto& [hr10, ndcg10] = figures.interval;
-  fmt::print("{:22}{:9.4f} [{:.4f}, {:.4f}]{:9.4f} [{:.4f}, {:.4f}]{:11.1f} ×\n", name,
-             figures.metrics.hr10, hr10.low, hr10.high, figures.metrics.ndcg10, ndcg10.low,
-             ndcg10.high, figures.metrics.hr10 / figures.chance.hr10);
+  fmt::print("{:22}", name);
+  for (std::size_t h = 0; h < kHeadlines.size(); ++h) {
+    const auto& [low, high] = figures.interval[h];
+    fmt::print("{:9.4f} [{:.4f}, {:.4f}]", figures.metrics.values[kHeadlines[h]], low, high);
+  }
+  fmt::print("{:11.1f} ×\n", figures.metrics.at(kByChance) / figures.chance.at(kByChance));
 }
 
 void print_interval_line(const Figures& figures) {
@@ -46,15 +53,16 @@ template <class FiguresOf>
 void print_intervals(const std::vector<SystemFigures>& systems, const FiguresOf& figures_of) {
   const Figures& users = figures_of(systems[0]);
   fmt::print("{} users, of whom {:.3f} % would be hits by chance\n", grouped(users.metrics.users),
-             100 * users.chance.hr10);
+             100 * users.chance.at(kByChance));
   for (const SystemFigures& system : systems) {
     print_interval("  " + printable(system.whole.name), figures_of(system));
   }
 }
 
 void print_slices(const std::vector<SystemFigures>& systems) {
-  fmt::print("\n{:22}{:>26}{:>26}{:>13}\nall: ", "95 % intervals", "HR@10", "NDCG@10",
-             "HR@10/chance");
+  fmt::print("\n{:22}", "95 % intervals");
+  for (std::size_t h = 0; h < kHeadlines.size(); ++h) fmt::print("{:>26}", headline_name(h));
+  fmt::print("{:>13}\nall: ", fmt::format("{}/chance", kByChance));
   print_intervals(systems, [](const SystemFigures& s) -> const Figures& { return s.whole; });
   for (std::size_t i = 0; i < systems[0].slices.size(); ++i) {
     fmt::print("{}: ", systems[0].slices[i].name);
@@ -71,20 +79,23 @@ void print_differences(const std::vector<SystemFigures>& systems,
   if (differences.empty()) return;
   fmt::print(
       "\n{} minus {}, paired; + and - where 95 % of bootstrap samples are on one side of 0\n"
-      "{:22}{:>9}{:>31}{:>31}\n",
-      printable(systems[0].whole.name), printable(systems[1].whole.name), "", "users", "HR@10",
-      "NDCG@10");
+      "{:22}{:>9}",
+      printable(systems[0].whole.name), printable(systems[1].whole.name), "", "users");
+  for (std::size_t h = 0; h < kHeadlines.size(); ++h) fmt::print("{:>31}", headline_name(h));
+  fmt::print("\n");
   for (const auto& [name, users, difference] : differences) {
-    const auto& [hr10, ndcg10] = difference.interval;
-    fmt::print("{:22}{:>9}{:+10.4f} [{:+.4f}, {:+.4f}] {}{:+10.4f} [{:+.4f}, {:+.4f}] {}\n",
-               "  " + name, grouped(users), difference.hr10, hr10.low, hr10.high, mark(hr10),
-               difference.ndcg10, ndcg10.low, ndcg10.high, mark(ndcg10));
+    fmt::print("{:22}{:>9}", "  " + name, grouped(users));
+    for (std::size_t h = 0; h < kHeadlines.size(); ++h) {
+      const Interval& interval = difference.interval[h];
+      fmt::print("{:+10.4f} [{:+.4f}, {:+.4f}] {}", difference.mean[h], interval.low, interval.high,
+                 mark(interval));
+    }
+    fmt::print("\n");
   }
-  for (const bool hit : {true, false}) {
-    const PairedDifference& all = differences[0].difference;
-    const Interval& interval = hit ? all.interval.hr10 : all.interval.ndcg10;
+  const PairedDifference& all = differences[0].difference;
+  for (std::size_t h = 0; h < kHeadlines.size(); ++h) {
     fmt::print("{} difference {:+.4f}, 95 % of bootstrap samples in [{:+.4f}, {:+.4f}]\n",
-               hit ? "HR@10" : "NDCG@10", hit ? all.hr10 : all.ndcg10, interval.low, interval.high);
+               headline_name(h), all.mean[h], all.interval[h].low, all.interval[h].high);
   }
 }
 

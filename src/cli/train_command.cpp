@@ -17,7 +17,7 @@ namespace {
 
 struct TrainArguments {
   std::string data, out, negatives;
-  std::string recipe = "paper";
+  std::string recipe = kDefaultRecipe;
   std::vector<std::string> set;
   bool resume = false;
   bool json = false;
@@ -29,8 +29,7 @@ void say_epoch(const EpochReport& report) {
   fmt::print("{}epoch {:3}  loss {:.4f}", report.first_stage ? kFirstStage : "", report.epoch,
              report.loss);
   if (report.validation.users > 0) {
-    fmt::print("  HR@10 {:.4f}  NDCG@10 {:.4f}  MRR {:.4f}", report.validation.hr10,
-               report.validation.ndcg10, report.validation.mrr);
+    fmt::print("  {}", metrics_line(report.validation, Shown::epoch));
   }
   fmt::print("  {:.1f} + {:.1f} s{}\n", report.train_seconds, report.validation_seconds,
              report.best ? "  best" : "");
@@ -46,7 +45,7 @@ void train_command(const TrainArguments& arguments) {
   options.bundle = arguments.out;
   options.negatives = arguments.negatives;
   options.settings = recipe(arguments.recipe);
-  for (const std::string& assignment : arguments.set) apply_setting(options.settings, assignment);
+  apply_settings(options.settings, arguments.set);
   options.resume = arguments.resume;
   std::optional<Progress> bar;  // of one epoch
   options.on_step = [&](const StepReport& report) {
@@ -79,8 +78,8 @@ void train_command(const TrainArguments& arguments) {
                        {"validation", to_json(result.best)},
                        {"seconds", result.seconds}});
   }
-  fmt::print("{}: best epoch {} of {}, validation HR@10 {:.4f}, NDCG@10 {:.4f}; trained in {}\n",
-             arguments.out, result.best_epoch, result.epochs, result.best.hr10, result.best.ndcg10,
+  fmt::print("{}: best epoch {} of {}, validation {}; trained in {}\n", arguments.out,
+             result.best_epoch, result.epochs, metrics_line(result.best, Shown::interval, ", "),
              format_duration(result.seconds));
 }
 
@@ -91,7 +90,7 @@ void add_train(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a dataset");
   command->add_option("--data", arguments->data, "Dataset directory, embedded")->required();
   command->add_option("--out", arguments->out, "Model bundle to write")->required();
-  command->add_option("--recipe", arguments->recipe, "Named set of settings")
+  command->add_option("--recipe", arguments->recipe, "Named set of settings: " + recipes_help())
       ->capture_default_str();
   command->add_option("--set", arguments->set, "One setting, key=value; may be repeated");
   command->add_option(

@@ -9,17 +9,15 @@
 namespace tessera {
 namespace {
 
-// What is averaged over users.
-struct Value {
-  double hr10 = 0, ndcg10 = 0;
-};
-
-std::vector<Value> values_of(std::span<const Rank> ranks) {
-  std::vector<Value> values;
-  values.reserve(ranks.size());
-  for (const Rank rank : ranks) {
-    const Metrics metrics = metrics_of(rank);
-    values.push_back({metrics.hr10, metrics.ndcg10});
+std::vector<Headlines<double>> values_of(std::span<const TargetPlace> places) {
+  std::vector<Headlines<double>> values;
+  values.reserve(places.size());
+  for (const TargetPlace place : places) {
+    auto& own = values.emplace_back();
+    for (std::size_t h = 0; h < own.size(); ++h) {
+      const Metric& metric = kMetrics[kHeadlines[h]];
+      own[h] = metric.value(place, metric.cut);
+    }
   }
   return values;
 }
@@ -30,56 +28,62 @@ Interval middle_of(std::vector<double>& means) {
   return {means[low], means[means.size() - 1 - low]};
 }
 
-Intervals resample(std::span<const Value> values, std::uint64_t seed, std::size_t rounds) {
-  if (values.empty() || rounds == 0) return {};
+Intervals resample(std::span<const Headlines<double>> values, std::uint64_t seed,
+                   std::size_t rounds) {
+  Intervals intervals;
+  if (values.empty() || rounds == 0) return intervals;
   const auto users = static_cast<double>(values.size());
   Random random(seed, {0xb007});
-  std::vector<double> hr10(rounds);
-  std::vector<double> ndcg10(rounds);
+  Headlines<std::vector<double>> means;
   for (std::size_t round = 0; round < rounds; ++round) {
-    Value sum;
+    Headlines<double> sum{};
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const Value& drawn = values[random.below(values.size())];
-      sum.hr10 += drawn.hr10;
-      sum.ndcg10 += drawn.ndcg10;
+      const auto& drawn = values[random.below(values.size())];
+      for (std::size_t h = 0; h < sum.size(); ++h) sum[h] += drawn[h];
     }
-    hr10[round] = sum.hr10 / users;
-    ndcg10[round] = sum.ndcg10 / users;
+    for (std::size_t h = 0; h < sum.size(); ++h) means[h].push_back(sum[h] / users);
   }
-  return {middle_of(hr10), middle_of(ndcg10)};
+  std::ranges::transform(means, intervals.begin(), middle_of);
+  return intervals;
 }
 
 }  // namespace
 
-Intervals bootstrap(std::span<const Rank> ranks, std::uint64_t seed, std::size_t rounds) {
-  return resample(values_of(ranks), seed, rounds);
+Intervals bootstrap(std::span<const TargetPlace> places, std::uint64_t seed, std::size_t rounds) {
+  return resample(values_of(places), seed, rounds);
 }
 
-PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
+PairedDifference paired_bootstrap(std::span<const TargetPlace> a, std::span<const TargetPlace> b,
                                   std::uint64_t seed, std::size_t rounds) {
   if (a.size() != b.size()) throw std::logic_error("paired systems must rank the same users");
-  std::vector<Value> differences = values_of(a);
-  const std::vector<Value> others = values_of(b);
+  std::vector<Headlines<double>> differences = values_of(a);
+  const std::vector<Headlines<double>> others = values_of(b);
   PairedDifference result;
   for (std::size_t i = 0; i < differences.size(); ++i) {
-    differences[i].hr10 -= others[i].hr10;
-    differences[i].ndcg10 -= others[i].ndcg10;
-    result.hr10 += differences[i].hr10 / static_cast<double>(a.size());
-    result.ndcg10 += differences[i].ndcg10 / static_cast<double>(a.size());
+    for (std::size_t h = 0; h < result.mean.size(); ++h) {
+      differences[i][h] -= others[i][h];
+      result.mean[h] += differences[i][h] / static_cast<double>(a.size());
+    }
   }
   result.interval = resample(differences, seed, rounds);
   return result;
 }
 
 nlohmann::json to_json(const Intervals& intervals) {
-  return {{"HR@10", {intervals.hr10.low, intervals.hr10.high}},
-          {"NDCG@10", {intervals.ndcg10.low, intervals.ndcg10.high}}};
+  nlohmann::json json;
+  for (std::size_t h = 0; h < intervals.size(); ++h) {
+    json[headline_name(h)] = {intervals[h].low, intervals[h].high};
+  }
+  return json;
 }
 
 nlohmann::json to_json(const PairedDifference& difference) {
-  const Intervals& interval = difference.interval;
-  return {{"HR@10", {difference.hr10, interval.hr10.low, interval.hr10.high}},
-          {"NDCG@10", {difference.ndcg10, interval.ndcg10.low, interval.ndcg10.high}}};
+  nlohmann::json json;
+  for (std::size_t h = 0; h < difference.mean.size(); ++h) {
+    const Interval& interval = difference.interval[h];
+    json[headline_name(h)] = {difference.mean[h], interval.low, interval.high};
+  }
+  return json;
 }
 
 }  // namespace tessera

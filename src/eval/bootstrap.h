@@ -1,5 +1,5 @@
 #pragma once
-#include "eval/metrics.h"
+#include "model/metrics.h"
 
 namespace tessera {
 
@@ -7,25 +7,24 @@ namespace tessera {
 struct Interval {
   double low = 0, high = 0;
 };
-struct Intervals {
-  Interval hr10, ndcg10;
-};
+using Intervals = Headlines<Interval>;
 
-/// Of the means over users, drawn with replacement; both metrics from the same draws. Zero for no
+/// Of the means over users, drawn with replacement; all metrics from the same draws. Zero for no
 /// users; of no width where all users have one value, as in a slice without a hit.
-Intervals bootstrap(std::span<const Rank> ranks, std::uint64_t seed, std::size_t rounds = 1000);
+Intervals bootstrap(std::span<const TargetPlace> places, std::uint64_t seed,
+                    std::size_t rounds = 1000);
 
 /// Mean differences a − b of two systems ranked on the same users, user by user.
 struct PairedDifference {
-  double hr10 = 0, ndcg10 = 0;
-  Intervals interval;
+  Headlines<double> mean{};
+  Intervals interval{};
 };
-PairedDifference paired_bootstrap(std::span<const Rank> a, std::span<const Rank> b,
+PairedDifference paired_bootstrap(std::span<const TargetPlace> a, std::span<const TargetPlace> b,
                                   std::uint64_t seed, std::size_t rounds = 1000);
 
-/// {"HR@10": [low, high], "NDCG@10": [low, high]}.
+/// Name → [low, high].
 nlohmann::json to_json(const Intervals& intervals);
-/// {"HR@10": [difference, low, high], "NDCG@10": [difference, low, high]}.
+/// Name → [difference, low, high].
 nlohmann::json to_json(const PairedDifference& difference);
 
 }  // namespace tessera

@@ -2,23 +2,26 @@
 
 namespace tessera {
 
-std::vector<Rank> take(std::span<const Rank> values, std::span<const std::uint32_t> places) {
-  std::vector<Rank> taken;
-  taken.reserve(places.size());
-  for (const std::uint32_t place : places) taken.push_back(values[place]);
+std::vector<TargetPlace> take(std::span<const TargetPlace> places,
+                              std::span<const std::uint32_t> users) {
+  std::vector<TargetPlace> taken;
+  taken.reserve(users.size());
+  for (const std::uint32_t user : users) taken.push_back(places[user]);
   return taken;
 }
 
-Figures figures_of(const std::string& name, std::span<const Rank> ranks,
-                   std::span<const Rank> chance, std::uint64_t seed) {
-  return {name, metrics_of(ranks), bootstrap(ranks, seed), metrics_of(chance)};
+Figures figures_of(const std::string& name, std::span<const TargetPlace> places,
+                   std::span<const TargetPlace> chance, std::uint64_t seed) {
+  return {name, metrics_of(places), bootstrap(places, seed), metrics_of(chance)};
 }
 
 nlohmann::json to_json(const Figures& figures) {
   nlohmann::json json = to_json(figures.metrics);
   json["users"] = figures.metrics.users;
   json["interval"] = to_json(figures.interval);
-  json["chance"] = {{"HR@10", figures.chance.hr10}, {"NDCG@10", figures.chance.ndcg10}};
+  for (const std::size_t m : kHeadlines) {
+    json["chance"][std::string(kMetrics[m].name)] = figures.chance.values[m];
+  }
   return json;
 }
 

@@ -23,15 +23,16 @@ struct SystemFigures {
   nlohmann::json choice;                 ///< of a baseline: its settings and how they were chosen
 };
 
-/// The members of `values` at these places.
-std::vector<Rank> take(std::span<const Rank> values, std::span<const std::uint32_t> places);
+/// The places of some of the evaluated users, as Slice::users counts them.
+std::vector<TargetPlace> take(std::span<const TargetPlace> places,
+                              std::span<const std::uint32_t> users);
 
-/// Figures of users whose targets stand at `ranks`, where constant scores would put them at
+/// Figures of users whose targets stand at `places`, where constant scores would put them at
 /// `chance`.
-Figures figures_of(const std::string& name, std::span<const Rank> ranks,
-                   std::span<const Rank> chance, std::uint64_t seed);
+Figures figures_of(const std::string& name, std::span<const TargetPlace> places,
+                   std::span<const TargetPlace> chance, std::uint64_t seed);
 
-/// The metrics with "interval" and "chance", {"HR@10", "NDCG@10"} each, and "users".
+/// The metrics with "interval" and "chance", of the headlines each, and "users".
 nlohmann::json to_json(const Figures& figures);
 /// Name → figures.
 nlohmann::json to_json(std::span<const Figures> slices);

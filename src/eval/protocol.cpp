@@ -19,14 +19,14 @@ constexpr std::size_t kBlockFloats = 8U << 20;  // 32 MB of scores at a time
 }
 
 // Of scores that include the target's own.
-Rank rank_among(std::span<const float> scores, float target) {
-  Rank rank;
+TargetPlace place_among(std::span<const float> scores, float target) {
+  TargetPlace place;
   for (const float score : scores) {
-    rank.better += score > target;
-    rank.tied += score == target;
+    place.better += score > target;
+    place.tied += score == target;
   }
-  --rank.tied;  // the target itself
-  return rank;
+  --place.tied;  // the target itself
+  return place;
 }
 
 bool any_nan(std::span<const float> scores) {
@@ -66,10 +66,10 @@ std::span<const std::int32_t> TopLists::of(std::size_t user) const {
   return list.first(static_cast<std::size_t>(std::ranges::find(list, -1) - list.begin()));
 }
 
-std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
-                               const Scorer& scorer, const ProgressFunction& progress) {
+std::vector<TargetPlace> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
+                                      const Scorer& scorer, const ProgressFunction& progress) {
   const std::vector<std::int32_t> users = evaluated_users(data, split);
-  std::vector<Rank> ranks(users.size());
+  std::vector<TargetPlace> places(users.size());
   const std::size_t columns = negatives.per_user + 1;
   const std::size_t widest = scorer.candidates ? columns : data.items.size();
   Matrix candidate_scores(1, columns);
@@ -97,16 +97,16 @@ std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives
             row = candidate_scores.span();
           }
           if (any_nan(row)) fail_not_a_number(data, part[i]);
-          ranks[first + i] = rank_among(row, row[0]);
+          places[first + i] = place_among(row, row[0]);
         }
       });
-  return ranks;
+  return places;
 }
 
-std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
-                            const ProgressFunction& progress, TopLists* lists) {
+std::vector<TargetPlace> rank_full(const Dataset& data, Split split, const Scorer& scorer,
+                                   const ProgressFunction& progress, TopLists* lists) {
   const std::vector<std::int32_t> users = evaluated_users(data, split);
-  std::vector<Rank> ranks(users.size());
+  std::vector<TargetPlace> places(users.size());
   if (lists != nullptr) lists->items.resize(users.size() * lists->length);
   for_user_blocks(
       users, data.items.size(), progress,
@@ -129,14 +129,14 @@ std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scor
               take_best(row, std::span(lists->items).subspan((first + i) * length, length));
             }
             row[target_item] = target;
-            ranks[first + i] = rank_among(row, target);
+            places[first + i] = place_among(row, target);
           }
         });
         for (std::size_t i = 0; i < part.size(); ++i) {
           if (broken[i] != 0) fail_not_a_number(data, part[i]);
         }
       });
-  return ranks;
+  return places;
 }
 
 std::vector<std::uint32_t> full_candidates(const Dataset& data, Split split) {

@@ -3,7 +3,7 @@
 
 #include "base/progress.h"
 #include "data/negatives.h"
-#include "eval/metrics.h"
+#include "model/metrics.h"
 
 namespace tessera {
 
@@ -32,14 +32,15 @@ struct TopLists {
   std::span<const std::int32_t> of(std::size_t user) const;
 };
 
-/// Rank of the target per evaluated user (in the order of evaluated_users).
+/// Place of the target per evaluated user (in the order of evaluated_users).
 /// Sampled protocol: the target among its given negatives (Lin et al. 2025, section 4).
-std::vector<Rank> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
-                               const Scorer& scorer, const ProgressFunction& progress = {});
+std::vector<TargetPlace> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
+                                      const Scorer& scorer, const ProgressFunction& progress = {});
 /// Full protocol: the target among all items but those of the user's whole history before it; the
 /// target itself always stays a candidate. The best items go to `lists`, if given.
-std::vector<Rank> rank_full(const Dataset& data, Split split, const Scorer& scorer,
-                            const ProgressFunction& progress = {}, TopLists* lists = nullptr);
+std::vector<TargetPlace> rank_full(const Dataset& data, Split split, const Scorer& scorer,
+                                   const ProgressFunction& progress = {},
+                                   TopLists* lists = nullptr);
 
 /// How many candidates each evaluated user has under the full protocol, the target included.
 std::vector<std::uint32_t> full_candidates(const Dataset& data, Split split);

@@ -23,7 +23,7 @@ struct Evaluation {
   Negatives negatives;
   Popularity popularity;
   std::vector<Slice> slices;
-  std::vector<Rank> chance;  // of constant scores
+  std::vector<TargetPlace> chance;  // of constant scores
   double history_popularity = 0;
   Matrix embeddings;       // empty if the dataset has none
   std::size_t rankings{};  // to be done in all
@@ -94,33 +94,34 @@ Evaluation open_evaluation(const EvaluateOptions& options) {
   return evaluation;
 }
 
-std::vector<Rank> rank(Evaluation& evaluation, Split split, const Scorer& scorer, TopLists* lists) {
+std::vector<TargetPlace> rank(Evaluation& evaluation, Split split, const Scorer& scorer,
+                              TopLists* lists) {
   const ProgressFunction progress = [&](std::size_t done, std::size_t total) {
     if (!evaluation.options.progress) return;
     evaluation.options.progress(evaluation.ranked * total + done, evaluation.rankings * total);
   };
-  std::vector<Rank> ranks =
+  std::vector<TargetPlace> places =
       evaluation.sampled
           ? rank_sampled(evaluation.data, split, evaluation.negatives, scorer, progress)
           : rank_full(evaluation.data, split, scorer, progress, lists);
   ++evaluation.ranked;
-  return ranks;
+  return places;
 }
 
 struct Measured {
   SystemFigures figures;
-  std::vector<Rank> ranks;
+  std::vector<TargetPlace> places;
 };
 
 Measured measure(Evaluation& evaluation, const std::string& name, const Scorer& scorer) {
   Measured measured;
   TopLists lists;
-  measured.ranks = rank(evaluation, evaluation.split, scorer, &lists);
+  measured.places = rank(evaluation, evaluation.split, scorer, &lists);
   SystemFigures& figures = measured.figures;
   const std::uint64_t seed = evaluation.options.seed;
-  figures.whole = figures_of(name, measured.ranks, evaluation.chance, seed);
+  figures.whole = figures_of(name, measured.places, evaluation.chance, seed);
   for (const Slice& slice : evaluation.slices) {
-    figures.slices.push_back(figures_of(slice.name, take(measured.ranks, slice.users),
+    figures.slices.push_back(figures_of(slice.name, take(measured.places, slice.users),
                                         take(evaluation.chance, slice.users), seed));
   }
   if (!evaluation.sampled) {
@@ -137,14 +138,15 @@ Measured measure(Evaluation& evaluation, const fs::path& name, const Bundle& bun
 
 // Of all users, then of each slice.
 std::vector<SliceDifference> differences_of(const Evaluation& evaluation,
-                                            std::span<const Rank> ranks,
-                                            std::span<const Rank> others) {
+                                            std::span<const TargetPlace> places,
+                                            std::span<const TargetPlace> others) {
   const std::uint64_t seed = evaluation.options.seed;
   std::vector<SliceDifference> result = {
-      {"all", ranks.size(), paired_bootstrap(ranks, others, seed)}};
+      {"all", places.size(), paired_bootstrap(places, others, seed)}};
   for (const Slice& slice : evaluation.slices) {
-    result.push_back({slice.name, slice.users.size(),
-                      paired_bootstrap(take(ranks, slice.users), take(others, slice.users), seed)});
+    result.push_back(
+        {slice.name, slice.users.size(),
+         paired_bootstrap(take(places, slice.users), take(others, slice.users), seed)});
   }
   return result;
 }
@@ -262,7 +264,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   if (!options.compare.empty()) {
     Measured other =
         measure(evaluation, options.compare, read_bundle_of(options.compare, evaluation.data));
-    report.differences = differences_of(evaluation, model.ranks, other.ranks);
+    report.differences = differences_of(evaluation, model.places, other.places);
     json["difference"] = difference_json(options.compare, report.differences);
     json["compared"] = to_json(other.figures);
     systems.push_back(std::move(other.figures));

@@ -29,9 +29,8 @@ Scorer make_sequential_rules(const Dataset& data, std::span<const double> settin
 }  // namespace
 
 const Trial& best_of(std::span<const Trial> trials, const std::string& goal) {
-  return *std::ranges::max_element(trials, {}, [&](const Trial& trial) {
-    return to_json(trial.validation).at(goal).get<double>();
-  });
+  return *std::ranges::max_element(trials, {},
+                                   [&](const Trial& trial) { return trial.validation.at(goal); });
 }
 
 std::vector<Trial> search(std::span<const Axis> axes, std::size_t budget, const std::string& goal,

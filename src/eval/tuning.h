@@ -20,8 +20,7 @@ struct Trial {
 
 /// Measures at most `budget` settings, at least one: the first values first, then one axis after
 /// the other through its values from the best setting so far, round after round, until a round
-/// has nothing left to try. In the order tried. `goal` is what to raise, a metric's name as in
-/// to_json(Metrics).
+/// has nothing left to try. In the order tried. `goal` is what to raise, a metric's name.
 std::vector<Trial> search(std::span<const Axis> axes, std::size_t budget, const std::string& goal,
                           const std::function<Metrics(std::span<const double>)>& measure);
 /// The best of the trials, the first of equals.

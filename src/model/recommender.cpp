@@ -41,7 +41,7 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
   const MatrixView<float> dstates = arena.zeros(positions, width);
   MatrixView<float> dvectors = arena.zeros(vectors.rows, width);
   const auto objective =
-      model.settings.objective == "softmax" ? softmax_objective : binary_objective;
+      model.settings.objective == Objective::softmax ? softmax_objective : binary_objective;
   const float share =
       1.0F / static_cast<float>(batch.all_positions > 0 ? batch.all_positions : positions);
   result.losses.recommendation =

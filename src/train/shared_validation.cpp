@@ -17,9 +17,9 @@ namespace {
 constexpr std::size_t kUserBlock = 1024;
 constexpr std::size_t kItemBlock = 8192;  // of each rank at a time
 
-struct NamedRank {
+struct NamedPlace {
   std::int32_t user;  // in the whole dataset
-  Rank rank{};
+  TargetPlace place{};
 };
 
 // A user of this rank under validation.
@@ -28,7 +28,7 @@ struct Validated {
   std::int32_t target;
   std::span<const std::int32_t> history;
   float score = 0.0F;  // of the target
-  Rank rank{};
+  TargetPlace place{};
 };
 
 class SharedValidation {
@@ -45,7 +45,7 @@ class SharedValidation {
   }
 
   std::span<const Validated> rank_all() {
-    const bool sampled = model_.settings.selection_protocol == "sampled";
+    const bool sampled = model_.settings.selection_protocol == Protocol::sampled;
     const std::size_t most_users = most(users_.size());
     for (std::size_t first = 0; first < most_users; first += kUserBlock) {
       const std::size_t from = std::min(first, users_.size());
@@ -155,7 +155,7 @@ class SharedValidation {
     for (std::size_t i = 0; i < items.rows; ++i) {
       if (scores[i] < one.score - close) continue;
       if (scores[i] > one.score + close) {
-        ++one.rank.better;
+        ++one.place.better;
       } else {
         add(one, dot(state, items.row(i)));  // also what is not a number
       }
@@ -163,8 +163,8 @@ class SharedValidation {
   }
 
   static void add(Validated& one, float score) {
-    one.rank.better += score > one.score;
-    one.rank.tied += score == one.score;
+    one.place.better += score > one.score;
+    one.place.tied += score == one.score;
     if (std::isnan(score)) one.score = score;
   }
 
@@ -201,17 +201,17 @@ Metrics validate_shared(const Recommender& model, const Catalogue& own, const Da
     vectors = by_item;
   }
   SharedValidation validation(model, vectors, data, negatives, *share.ranks);
-  std::vector<NamedRank> named;
+  std::vector<NamedPlace> named;
   for (const Validated& one : validation.rank_all()) {
-    named.push_back({share.users[one.user], one.rank});
+    named.push_back({share.users[one.user], one.place});
   }
   StepArena arena;
   // In the order of users: the mean is that of one process.
-  const std::span<NamedRank> all = gather_all<NamedRank>(*share.ranks, named, arena);
-  std::ranges::sort(all, {}, &NamedRank::user);
-  std::vector<Rank> ranks;
-  for (const NamedRank& of : all) ranks.push_back(of.rank);
-  return metrics_of(ranks);
+  const std::span<NamedPlace> all = gather_all<NamedPlace>(*share.ranks, named, arena);
+  std::ranges::sort(all, {}, &NamedPlace::user);
+  std::vector<TargetPlace> places;
+  for (const NamedPlace& of : all) places.push_back(of.place);
+  return metrics_of(places);
 }
 
 }  // namespace tessera

@@ -1,6 +1,6 @@
 #pragma once
-#include "eval/metrics.h"
 #include "model/bundle.h"
+#include "model/metrics.h"
 
 namespace tessera {
 

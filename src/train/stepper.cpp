@@ -19,7 +19,7 @@ Random stream(const TrainingState& state, Purpose purpose) {
 AdamSettings adam_settings(const Settings& settings, std::size_t users) {
   AdamSettings adam{.learning_rate = static_cast<float>(settings.learning_rate)};
   const std::size_t steps = (users + settings.batch_users - 1) / settings.batch_users;
-  if (settings.schedule == "linear") adam.decay_updates = steps * settings.epochs;
+  if (settings.schedule == Schedule::linear) adam.decay_updates = steps * settings.epochs;
   return adam;
 }
 

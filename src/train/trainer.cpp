@@ -81,7 +81,7 @@ bool run_epoch(Run& run, std::size_t steps) {
 }
 
 double selected(const Settings& settings, const Metrics& metrics) {
-  return to_json(metrics).at(settings.select).get<double>();
+  return metrics.at(settings.select);
 }
 
 // The encoder that made the embeddings goes with the first model of a run: until then the bundle

@@ -3,8 +3,8 @@
 
 #include "base/ranks.h"
 #include "data/negatives.h"
-#include "eval/metrics.h"
 #include "model/bundle.h"
+#include "model/metrics.h"
 
 namespace tessera {
 

@@ -1,7 +1,7 @@
 #pragma once
 #include "data/negatives.h"
-#include "eval/metrics.h"
 #include "model/catalogue.h"
+#include "model/metrics.h"
 
 namespace tessera {
 

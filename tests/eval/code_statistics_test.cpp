@@ -11,7 +11,7 @@ namespace {
 Settings settings_of(const char* tokens, std::size_t levels, std::size_t codebook_size,
                      std::size_t semantic_dims, std::size_t id_dims) {
   Settings settings;
-  settings.tokens = tokens;
+  apply_setting(settings, std::string("tokens=") + tokens);
   settings.levels = levels;
   settings.codebook_size = codebook_size;
   settings.semantic_dims = semantic_dims;

@@ -14,15 +14,19 @@
 
 namespace tessera {
 
-bool operator==(const Rank& a, const Rank& b) { return a.better == b.better && a.tied == b.tied; }
-void PrintTo(const Rank& rank, std::ostream* out) { *out << rank.better << "+" << rank.tied; }
+bool operator==(const TargetPlace& a, const TargetPlace& b) {
+  return a.better == b.better && a.tied == b.tied;
+}
+void PrintTo(const TargetPlace& place, std::ostream* out) {
+  *out << place.better << "+" << place.tied;
+}
 
 namespace {
 
 using testing::dataset_of;
 using testing::expect_error;
 using Items = std::vector<std::int32_t>;
-using Ranks = std::vector<Rank>;
+using Places = std::vector<TargetPlace>;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::size_t kItems = 40;
@@ -61,19 +65,19 @@ Scorer candidate_scorer(const Score& score) {
   return scorer;
 }
 
-Rank rank_of(std::size_t target, const Items& others,
-             const std::function<float(std::size_t)>& score) {
-  Rank rank;
+TargetPlace place_of(std::size_t target, const Items& others,
+                     const std::function<float(std::size_t)>& score) {
+  TargetPlace place;
   for (const std::int32_t item : others) {
-    rank.better += score(static_cast<std::size_t>(item)) > score(target) ? 1U : 0U;
-    rank.tied += score(static_cast<std::size_t>(item)) == score(target) ? 1U : 0U;
+    place.better += score(static_cast<std::size_t>(item)) > score(target) ? 1U : 0U;
+    place.tied += score(static_cast<std::size_t>(item)) == score(target) ? 1U : 0U;
   }
-  return rank;
+  return place;
 }
 
 /// The method's words, literally, on whole histories.
-Ranks full_by_definition(const Dataset& data, Split split, const Score& score) {
-  Ranks ranks;
+Places full_by_definition(const Dataset& data, Split split, const Score& score) {
+  Places places;
   for (std::size_t u = 0; u < data.users(); ++u) {
     const auto history = data.history(u);
     if (history.size() < 3) continue;
@@ -84,10 +88,10 @@ Ranks full_by_definition(const Dataset& data, Split split, const Score& score) {
     for (std::int32_t item = 0; item < static_cast<std::int32_t>(data.items.size()); ++item) {
       if (item != target && !past.contains(item)) others.push_back(item);
     }
-    ranks.push_back(rank_of(static_cast<std::size_t>(target), others,
-                            [&](std::size_t item) { return score(u, split, item); }));
+    places.push_back(place_of(static_cast<std::size_t>(target), others,
+                              [&](std::size_t item) { return score(u, split, item); }));
   }
-  return ranks;
+  return places;
 }
 
 /// Histories of up to 70 events, longer than any model looks back, with repeats and short ones.
@@ -105,15 +109,15 @@ Dataset random_data() {
 TEST(RankFull, EqualsTheDefinition) {
   const Dataset data = random_data();
   for (const Split split : {Split::validation, Split::test}) {
-    const Ranks expected = full_by_definition(data, split, coarse);
+    const Places expected = full_by_definition(data, split, coarse);
     ASSERT_GT(expected.size(), 30U);
-    EXPECT_TRUE(std::ranges::any_of(expected, [](Rank rank) { return rank.tied > 0; }));
+    EXPECT_TRUE(std::ranges::any_of(expected, [](TargetPlace place) { return place.tied > 0; }));
     EXPECT_EQ(rank_full(data, split, catalogue_scorer(coarse)), expected);
   }
 }
 
 /// The items of the only user's history score highest, the target and everything else the same.
-Ranks ranks_when_history_scores_highest(const Items& history, std::size_t items, Split split) {
+Places places_when_history_scores_highest(const Items& history, std::size_t items, Split split) {
   const Dataset data = dataset_of({history}, items);
   return rank_full(data, split, catalogue_scorer([&](std::size_t, Split, std::size_t item) {
                      const auto known = static_cast<std::int32_t>(item);
@@ -123,33 +127,33 @@ Ranks ranks_when_history_scores_highest(const Items& history, std::size_t items,
 }
 
 TEST(RankFull, LeavesTheValidationItemOutAtTest) {
-  EXPECT_EQ(ranks_when_history_scores_highest({0, 1, 2, 3}, 10, Split::test), (Ranks{{0, 6}}));
+  EXPECT_EQ(places_when_history_scores_highest({0, 1, 2, 3}, 10, Split::test), (Places{{0, 6}}));
 }
 
 TEST(RankFull, KeepsTheTestItemAsACandidateAtValidation) {
-  EXPECT_EQ(ranks_when_history_scores_highest({0, 1, 2, 3}, 10, Split::validation),
-            (Ranks{{1, 6}}));
+  EXPECT_EQ(places_when_history_scores_highest({0, 1, 2, 3}, 10, Split::validation),
+            (Places{{1, 6}}));
 }
 
 TEST(RankFull, LeavesOutTheWholeHistoryHoweverLong) {
   Items history;
   for (std::int32_t item = 0; item < 300; ++item) history.push_back(item);
-  EXPECT_EQ(ranks_when_history_scores_highest(history, 310, Split::test), (Ranks{{0, 10}}));
+  EXPECT_EQ(places_when_history_scores_highest(history, 310, Split::test), (Places{{0, 10}}));
 }
 
 TEST(RankFull, NeverLeavesOutATargetThatRepeats) {
-  EXPECT_EQ(ranks_when_history_scores_highest({3, 1, 3, 2, 3}, 10, Split::test), (Ranks{{0, 7}}));
-  EXPECT_EQ(ranks_when_history_scores_highest({2, 1, 2, 5}, 10, Split::validation),
-            (Ranks{{1, 7}}));  // only the test item scores higher
+  EXPECT_EQ(places_when_history_scores_highest({3, 1, 3, 2, 3}, 10, Split::test), (Places{{0, 7}}));
+  EXPECT_EQ(places_when_history_scores_highest({2, 1, 2, 5}, 10, Split::validation),
+            (Places{{1, 7}}));  // only the test item scores higher
 }
 
 TEST(RankFull, CountsItemsLeftOutNeitherAsBetterNorAsTied) {
   const Dataset data = dataset_of({{0, 1, 2}}, 6);
   for (const float score : {kInfinity, -kInfinity, 0.0F}) {
-    const Ranks ranks =
+    const Places places =
         rank_full(data, Split::test,
                   catalogue_scorer([&](std::size_t, Split, std::size_t) { return score; }));
-    EXPECT_EQ(ranks, (Ranks{{0, 3}})) << score;
+    EXPECT_EQ(places, (Places{{0, 3}})) << score;
   }
 }
 
@@ -172,7 +176,7 @@ TEST(RankFull, WorksInBlocksOfUsers) {
   }
   const Dataset data = dataset_of(histories, kManyItems);
   std::size_t calls = 0;
-  const Ranks ranks =
+  const Places places =
       rank_full(data, Split::test,
                 {[&](std::span<const std::int32_t> users, Split, MatrixView<float> scores) {
                    ++calls;
@@ -185,8 +189,8 @@ TEST(RankFull, WorksInBlocksOfUsers) {
                  },
                  {}});
   EXPECT_GT(calls, 1U);
-  ASSERT_EQ(ranks.size(), kUsers);
-  for (std::uint32_t u = 0; u < kUsers; ++u) ASSERT_EQ(ranks[u], (Rank{4'997 - u, 0}));
+  ASSERT_EQ(places.size(), kUsers);
+  for (std::uint32_t u = 0; u < kUsers; ++u) ASSERT_EQ(places[u], (TargetPlace{4'997 - u, 0}));
 }
 
 TEST(RankFull, ListsTheBestOutsideTheHistory) {
@@ -225,11 +229,11 @@ TEST(RankFull, ListsFewerWhereFewerAreLeft) {
 TEST(FullCandidates, AreThoseThatRankFullCounts) {
   const Dataset data = random_data();
   for (const Split split : {Split::validation, Split::test}) {
-    const Ranks ranks = rank_full(
+    const Places places = rank_full(
         data, split, catalogue_scorer([](std::size_t, Split, std::size_t) { return 1.0F; }));
     const std::vector<std::uint32_t> candidates = full_candidates(data, split);
-    ASSERT_EQ(candidates.size(), ranks.size());
-    for (std::size_t i = 0; i < ranks.size(); ++i) EXPECT_EQ(candidates[i], ranks[i].tied + 1);
+    ASSERT_EQ(candidates.size(), places.size());
+    for (std::size_t i = 0; i < places.size(); ++i) EXPECT_EQ(candidates[i], places[i].tied + 1);
   }
 }
 
@@ -238,13 +242,13 @@ TEST(RankSampled, EqualsTheDefinition) {
   // Long histories leave too few items, so the negatives are drawn for users without any.
   const Negatives negatives = draw_negatives(dataset_of(std::vector<Items>(60), kItems), 3, 15);
   for (const Split split : {Split::validation, Split::test}) {
-    Ranks expected;
+    Places expected;
     for (const std::int32_t user : evaluated_users(data, split)) {
       const auto u = static_cast<std::size_t>(user);
       const auto others = negatives.of(u);
-      expected.push_back(rank_of(static_cast<std::size_t>(target_of(data, u, split)),
-                                 {others.begin(), others.end()},
-                                 [&](std::size_t item) { return coarse(u, split, item); }));
+      expected.push_back(place_of(static_cast<std::size_t>(target_of(data, u, split)),
+                                  {others.begin(), others.end()},
+                                  [&](std::size_t item) { return coarse(u, split, item); }));
     }
     ASSERT_GT(expected.size(), 30U);
     EXPECT_EQ(rank_sampled(data, split, negatives, catalogue_scorer(coarse)), expected);
@@ -266,7 +270,7 @@ TEST(RankSampled, RefusesScoresThatAreNotNumbers) {
   }
 }
 
-TEST(Ranks, OfNoEvaluatedUsersAreNone) {
+TEST(Places, OfNoEvaluatedUsersAreNone) {
   const Dataset data = dataset_of({{0, 1}, {}}, 6);
   const Negatives negatives{2, {3, 4, 3, 4}};
   EXPECT_TRUE(rank_full(data, Split::test, catalogue_scorer(coarse)).empty());

@@ -19,9 +19,10 @@ const std::vector<Axis> kAxes = {{"a", {0, 1, 2, 3}}, {"b", {10, 20, 30}}, {"c",
 /// Highest at (2, 30, 5), each axis by itself.
 Metrics hill(std::span<const double> setting) {
   Metrics metrics;
-  metrics.ndcg10 = 0.5 - 0.1 * std::abs(setting[0] - 2) - 0.005 * (30 - setting[1]) -
-                   (setting[2] == 5 ? 0.0 : 0.05);
-  metrics.hr10 = 1.0 - metrics.ndcg10;
+  metrics.values[metric_number("NDCG@10")] = 0.5 - 0.1 * std::abs(setting[0] - 2) -
+                                             0.005 * (30 - setting[1]) -
+                                             (setting[2] == 5 ? 0.0 : 0.05);
+  metrics.values[metric_number("HR@10")] = 1.0 - metrics.at("NDCG@10");
   return metrics;
 }
 
@@ -33,7 +34,7 @@ TEST(Search, ClimbsAxisByAxis) {
   std::set<Setting> seen;
   for (const Trial& trial : trials) {
     EXPECT_TRUE(seen.insert(trial.setting).second) << "twice the same";
-    EXPECT_EQ(trial.validation.ndcg10, hill(trial.setting).ndcg10);
+    EXPECT_EQ(trial.validation.at("NDCG@10"), hill(trial.setting).at("NDCG@10"));
   }
   EXPECT_EQ(best_of(search(kAxes, 100, "HR@10", hill), "HR@10").setting,
             (Setting{0, 10, kNoLimit}));
@@ -43,7 +44,7 @@ TEST(Search, GoesRoundUntilNothingIsLeftToTry) {
   // b pays only once c is 5, which comes later in the round.
   const auto coupled = [](std::span<const double> setting) {
     Metrics metrics;
-    metrics.mrr = setting[2] == 5 ? 0.1 + 0.01 * setting[1] : 0.05;
+    metrics.values[metric_number("MRR")] = setting[2] == 5 ? 0.1 + 0.01 * setting[1] : 0.05;
     return metrics;
   };
   EXPECT_EQ(best_of(search(kAxes, 100, "MRR", coupled), "MRR").setting, (Setting{0, 30, 5}));

@@ -17,8 +17,8 @@ namespace {
 void expect_gradients_are_slopes(const std::string& objective) {
   constexpr std::size_t kItems = 17;
   Settings settings = testing::small_settings();
-  settings.tokens = "id";
-  settings.objective = objective;
+  settings.tokens = Tokens::id;
+  apply_setting(settings, std::string("objective=") + objective);
   Recommender model = testing::small_model(settings, kItems, 0);
   const std::vector<std::int32_t> offsets = {0, 1, 1, 4, 7};  // one sequence is empty
   const std::vector<std::int32_t> items = {3, 16, 0, 5, 9, 11, 2};

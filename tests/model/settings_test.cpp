@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "model/settings_table.h"
 #include "testing/errors.h"
 
 namespace tessera {
@@ -74,7 +76,7 @@ TEST(Settings, EncoderWidthsAreNumbersBetweenDashes) {
   EXPECT_EQ(settings.encoder_widths(9), (std::vector<std::size_t>{9, 512, 256, 64}));
   apply_setting(settings, "encoder_hidden=300");
   EXPECT_EQ(settings.encoder_widths(9), (std::vector<std::size_t>{9, 300, 64}));
-  settings.encoder_hidden = "";
+  settings.encoder_hidden = {};
   EXPECT_EQ(settings.encoder_widths(9), (std::vector<std::size_t>{9, 64}));
   for (const char* bad : {"512-", "-512", "0", "5x", "512,256", "512--256", "70000", "1e9"}) {
     expect_refused({{"encoder_hidden", bad}}, {"encoder_hidden", "512-256"});
@@ -150,7 +152,7 @@ TEST(ApplySetting, ChangesOneValue) {
   EXPECT_EQ(settings.levels, 4U);
   EXPECT_EQ(settings.dropout, 0.25);
   EXPECT_EQ(settings.learning_rate, 1e-4);
-  EXPECT_EQ(settings.tokens, "id");
+  EXPECT_EQ(settings.tokens, Tokens::id);
   EXPECT_EQ(settings.seed, 18446744073709551615U);
   EXPECT_EQ(settings.codebook_size, Settings{}.codebook_size);
 }
@@ -174,6 +176,46 @@ TEST(ApplySetting, RefusesWhatItCannotReadAndChangesNothing) {
     testing::expect_error<UsageError>([&] { apply_setting(settings, assignment); }, {part});
   }
   EXPECT_EQ(to_json(settings), to_json(Settings{}));
+}
+
+// A step on the way need not fit: only where it ends.
+TEST(ApplySettings, ChecksThemTogether) {
+  Settings settings;
+  const std::vector<std::string> both = {"heads=3", "hidden=66"};
+  apply_settings(settings, both);
+  EXPECT_EQ(settings.hidden, 66U);
+  const std::vector<std::string> late = {"levels=2", "heads=4"};
+  testing::expect_error<UsageError>([&] { apply_settings(settings, late); }, {"multiple of heads"});
+  EXPECT_EQ(settings.levels, 3U) << "nothing is changed where one does not fit";
+}
+
+TEST(SettingsTable, SaysOfEachWhatItMeansAndWhatItTakes) {
+  std::set<std::string> keys;
+  for (const Setting& row : settings_table()) {
+    EXPECT_TRUE(keys.insert(row.key).second) << row.key;
+    EXPECT_TRUE(row.help.ends_with('.')) << row.key;
+    EXPECT_FALSE(row.values.empty()) << row.key;
+    if (row.key != "recipe") {
+      EXPECT_NE(settings_help().find(row.help), std::string::npos) << row.key;
+    }
+  }
+  EXPECT_EQ(keys.size(), to_json(Settings{}).size());
+}
+
+TEST(Recipe, IsWhatItChangesInThePaper) {
+  const Json paper = to_json(recipe("paper"));
+  for (const Recipe& one : recipes()) {
+    const Json json = to_json(recipe(one.name));
+    EXPECT_EQ(json.at("recipe"), one.name);
+    std::size_t apart = 0;
+    for (const auto& [key, value] : paper.items()) {
+      apart += key != "recipe" && json.at(key) != value ? 1U : 0U;
+    }
+    EXPECT_LE(apart, one.changes.size());
+    EXPECT_NE(recipes_help().find(one.name + " ("), std::string::npos);
+  }
+  EXPECT_EQ(recipe("default").codes(), 35U);
+  EXPECT_EQ(recipe("default").objective, Objective::softmax);
 }
 
 TEST(Recipe, RefusesAnUnknownName) {

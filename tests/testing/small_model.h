@@ -11,9 +11,9 @@ inline constexpr std::size_t kTextDims = 5;
 /// `tokens` as the setting, or "collaborative": unified with collaborative tokens.
 inline Settings small_settings(const std::string& tokens = "unified") {
   Settings settings;
-  settings.tokens = tokens;
-  if (tokens == "collaborative") {
-    settings.tokens = "unified";
+  if (tokens != "collaborative") {
+    apply_setting(settings, "tokens=" + tokens);
+  } else {
     settings.collaborative_tokens = 2;
     settings.collaborative_dims = 4;
   }

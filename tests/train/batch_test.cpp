@@ -127,7 +127,7 @@ TEST(Batch, LongHistoriesKeepTheirEnd) {
 TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
   const Dataset too_short = dataset_of({{0, 1, 2}}, kItems);
   Settings settings;
-  settings.tokens = "id";
+  settings.tokens = Tokens::id;
   TrainingState state = initial_state(settings, too_short, 0);
   expect_error([&] { Stepper(state, too_short, {}); }, {"no user has two events"});
   const Dataset everything = dataset_of({{0, 1, 2, 0, 1}}, 3);

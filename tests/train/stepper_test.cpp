@@ -39,7 +39,7 @@ class StepperTest : public ::testing::TestWithParam<const char*> {
       : data(simulate_shop({.users = 200, .items = 90, .seed = 5})),
         text(testing::random_matrix(90, kTextDims, 3)) {
     Settings settings;
-    settings.tokens = GetParam();
+    apply_setting(settings, std::string("tokens=") + GetParam());
     settings.codebook_size = 8;
     settings.batch_users = 64;
     state.model = Recommender(settings, data.items.size(), kTextDims);

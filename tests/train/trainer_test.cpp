@@ -33,9 +33,9 @@ class Trainer : public ::testing::Test {
       options.settings.collaborative_tokens = 4;
       options.settings.collaborative_dims = 8;
       options.settings.collaborative_epochs = 2;
-      options.settings.objective = "softmax";
+      options.settings.objective = Objective::softmax;
       options.settings.negatives = 20;
-      options.settings.schedule = "linear";
+      options.settings.schedule = Schedule::linear;
     }
     return options;
   }
@@ -71,7 +71,7 @@ class Trainer : public ::testing::Test {
       }
       EXPECT_EQ(model("unbroken"), model(broken.bundle.filename()));
       EXPECT_EQ(log("unbroken"), log(broken.bundle.filename()));
-      EXPECT_EQ(result.best.mrr, unbroken.best.mrr);
+      EXPECT_EQ(result.best.at("MRR"), unbroken.best.at("MRR"));
       EXPECT_EQ(result.best_epoch, unbroken.best_epoch);
     }
   }
@@ -107,7 +107,7 @@ TEST_F(Trainer, ResumingAFinishedRunChangesNothing) {
   const TrainResult second = train(finished);
   EXPECT_TRUE(second.finished);
   EXPECT_EQ(second.epochs, first.epochs);
-  EXPECT_EQ(second.best.ndcg10, first.best.ndcg10);
+  EXPECT_EQ(second.best.at("NDCG@10"), first.best.at("NDCG@10"));
   EXPECT_EQ(model("a"), before);
 }
 
@@ -124,8 +124,8 @@ TEST_F(Trainer, StopsEarlyAndKeepsTheBestEpoch) {
   ASSERT_EQ(reports.size(), result.epochs);
   for (std::size_t i = 0; i < reports.size(); ++i) {
     EXPECT_EQ(reports[i].epoch, i + 1);
-    EXPECT_LE(reports[i].validation.mrr, result.best.mrr);
-    EXPECT_EQ(reports[i].validation.mrr == result.best.mrr && reports[i].best,
+    EXPECT_LE(reports[i].validation.at("MRR"), result.best.at("MRR"));
+    EXPECT_EQ(reports[i].validation.at("MRR") == result.best.at("MRR") && reports[i].best,
               i + 1 == result.best_epoch);
   }
   EXPECT_EQ(read_bundle(early.bundle).config.at("epoch"), result.best_epoch);
@@ -135,8 +135,8 @@ TEST_F(Trainer, EveryKindOfTokenTrainsOnEitherProtocol) {
   for (const char* tokens : {"id", "semantic", "unified"}) {
     for (const char* protocol : {"sampled", "full"}) {
       TrainOptions one = options(std::string(tokens) + protocol);
-      one.settings.tokens = tokens;
-      one.settings.selection_protocol = protocol;
+      apply_setting(one.settings, std::string("tokens=") + tokens);
+      apply_setting(one.settings, std::string("selection_protocol=") + protocol);
       one.settings.epochs = 1;
       const TrainResult result = train(one);
       EXPECT_EQ(result.best.users, 150U);
@@ -170,7 +170,7 @@ TEST_F(Trainer, MissingEmbeddingsAreAskedFor) {
   fs::remove(directory.path() / "shop" / kEmbeddingsFile);
   expect_error([&] { train(options("a")); }, {"embeddings.npy", "tessera embed"});
   TrainOptions ids = options("ids");
-  ids.settings.tokens = "id";
+  ids.settings.tokens = Tokens::id;
   ids.settings.epochs = 1;
   EXPECT_TRUE(train(ids).finished);
 }
