@@ -2,8 +2,8 @@
 
 #include "base/parallel.h"
 #include "cli/commands.h"
-#include "cli/launched_ranks.h"
 #include "cli/program.h"
+#include "ranks/launched_ranks.h"
 
 int main(int argc, char** argv) {
   CLI::App app(

@@ -8,8 +8,8 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/launched_ranks.h"
 #include "cli/print.h"
+#include "ranks/launched_ranks.h"
 #include "train/trainer.h"
 
 namespace tessera {

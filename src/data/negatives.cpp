@@ -67,7 +67,8 @@ std::size_t drawable_negatives(const Dataset& data) {
   return std::max<std::size_t>(most, 1);  // with none left, drawing says for whom
 }
 
-Negatives negatives_of(const Negatives& negatives, std::span<const std::int32_t> users) {
+Negatives negatives_of(Negatives negatives, std::span<const std::int32_t> users) {
+  if (users.empty()) return negatives;
   Negatives own{negatives.per_user, {}};
   for (std::size_t i = 0; negatives.per_user > 0 && i < users.size(); ++i) {
     const auto of = negatives.of(static_cast<std::size_t>(users[i]));

@@ -19,8 +19,8 @@ struct Negatives {
 /// item is unknown, or it holds an item of the user's own history.
 Negatives read_negatives(const fs::path& path, const Dataset& data);
 
-/// Those of some users, in their order.
-Negatives negatives_of(const Negatives& negatives, std::span<const std::int32_t> users);
+/// Those of some users, in their order; of none named, all of them, not copied.
+Negatives negatives_of(Negatives negatives, std::span<const std::int32_t> users);
 
 /// 99, the sampled protocol's number, or as many as a small catalogue leaves every user.
 std::size_t drawable_negatives(const Dataset& data);

@@ -1,5 +1,7 @@
 #include "data/parts.h"
 
+#include <utility>
+
 #include "base/random.h"
 
 namespace tessera {
@@ -11,6 +13,7 @@ std::size_t part_of_user(std::string_view id, std::size_t parts) {
 }
 
 DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts) {
+  if (parts == 1) return {std::move(whole), {}};
   DatasetPart result;
   Dataset& data = result.data;
   data.name = whole.name;

@@ -30,28 +30,25 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
   const std::size_t positions = batch.inputs.size();
   const std::size_t width = model.settings.width();
   result.items = model.item_encoder.forward(text, batch.items, arena);
-  const MatrixView<float> vectors = batch.exchange != nullptr
-                                        ? batch.exchange->fetch(result.items.vectors, arena)
-                                        : result.items.vectors;
+  const MatrixView<float> vectors = batch.exchange->fetch(result.items.vectors, arena);
   const MatrixView<float> inputs = arena.matrix(positions, width);
   gather_rows(vectors, batch.inputs, inputs);
   result.sequence = model.transformer.forward(inputs, batch.offsets, dropout, arena);
 
   arena.stages.enter(Stage::objective);
   const MatrixView<float> dstates = arena.zeros(positions, width);
-  MatrixView<float> dvectors = arena.zeros(vectors.rows, width);
+  const MatrixView<float> dvectors = arena.zeros(vectors.rows, width);
   const auto objective =
       model.settings.objective == Objective::softmax ? softmax_objective : binary_objective;
-  const float share =
-      1.0F / static_cast<float>(batch.all_positions > 0 ? batch.all_positions : positions);
+  const float share = 1.0F / static_cast<float>(batch.all_positions);
   result.losses.recommendation =
       objective({result.sequence.output, vectors, batch.positives, batch.negatives, share}, dstates,
                 dvectors, arena);
   const MatrixView<float> dinputs = model.transformer.backward(result.sequence, dstates, arena);
   arena.stages.enter(Stage::objective);
   scatter_add_rows(dinputs, batch.inputs, dvectors);
-  if (batch.exchange != nullptr) dvectors = batch.exchange->give_back(dvectors, arena);
-  result.losses.items = model.item_encoder.backward(result.items, dvectors, arena);
+  result.losses.items =
+      model.item_encoder.backward(result.items, batch.exchange->give_back(dvectors, arena), arena);
 
   result.losses.total = result.losses.recommendation +
                         model.settings.reconstruction_weight * result.losses.items.reconstruction;

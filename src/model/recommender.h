@@ -6,14 +6,17 @@
 
 namespace tessera {
 
-/// Where a batch's item vectors are computed by several processes, each those of its own items:
-/// from what is computed here to what the positions here refer to, and back with the gradients.
+/// From the item vectors that are computed here to those that the positions here refer to, and back
+/// with the gradients. As it is: the same ones.
 struct VectorExchange {
+  using Function = std::function<MatrixView<float>(MatrixView<float> rows, StepArena& arena)>;
+  static MatrixView<float> same(MatrixView<float> rows, StepArena& /*arena*/) { return rows; }
   /// [items computed here, width] → [items referred to here, width].
-  std::function<MatrixView<float>(MatrixView<float> computed, StepArena& arena)> fetch;
+  Function fetch = same;
   /// The other way: gradients of all who referred to an item, added up.
-  std::function<MatrixView<float>(MatrixView<float> gradients, StepArena& arena)> give_back;
+  Function give_back = same;
 };
+inline const VectorExchange kSameVectors;
 
 /// A batch of training sequences, packed end to end: no padding, and every item once. The index
 /// arrays hold places in `items.items`, or in what `exchange` fetches.
@@ -25,9 +28,9 @@ struct StepBatch {
   /// of items that all positions share.
   std::span<const std::int32_t> negatives;
   StepItems items;
-  /// Empty in a process alone; otherwise the losses found are this process's share of the batch's.
-  const VectorExchange* exchange = nullptr;
-  std::size_t all_positions = 0;  ///< of all processes; 0: those here
+  /// Of the whole batch, of which these may be a part; the losses found are this part's share.
+  std::size_t all_positions = 0;
+  const VectorExchange* exchange = &kSameVectors;
 };
 
 struct StepLosses {

@@ -45,7 +45,7 @@ void check_range(const std::string& key, T value, T low, T high) {
 
 // The kinds of rows.
 
-Setting whole(const std::string& key, std::size_t Settings::*member, std::size_t low,
+Setting whole(const std::string& key, std::size_t Settings::* member, std::size_t low,
               std::size_t high, const char* help) {
   return {key, help,
           high >= kMany ? fmt::format("from {}", low) : fmt::format("{} to {}", low, high),
@@ -60,9 +60,10 @@ Setting whole(const std::string& key, std::size_t Settings::*member, std::size_t
           }};
 }
 
-Setting real(const std::string& key, double Settings::*member, double low, double high,
-               const char* help) {
-  return {key, help, high >= kMany ? fmt::format("from {}", low) : fmt::format("{} to {}", low, high),
+Setting real(const std::string& key, double Settings::* member, double low, double high,
+             const char* help) {
+  return {key, help,
+          high >= kMany ? fmt::format("from {}", low) : fmt::format("{} to {}", low, high),
           [=](const Settings& s) { return Json(s.*member); },
           [=](Settings& s, const Json& value) {
             if (!value.is_number()) refuse_kind(key, value, "number");
@@ -73,7 +74,7 @@ Setting real(const std::string& key, double Settings::*member, double low, doubl
 
 // Of an enumeration; its words in the order of its values.
 template <class Word>
-Setting choice(const std::string& key, Word Settings::*member,
+Setting choice(const std::string& key, Word Settings::* member,
                const std::vector<std::string>& words, const char* help) {
   return {key, help, joined(words, ", "),
           [=](const Settings& s) { return Json(words[static_cast<std::size_t>(s.*member)]); },
@@ -83,12 +84,11 @@ Setting choice(const std::string& key, Word Settings::*member,
 }
 
 // A name out of another table.
-Setting named(const std::string& key, std::string Settings::*member,
-             const std::vector<std::string>& names, const char* help) {
-  return {key, help, joined(names, ", "), [=](const Settings& s) { return Json(s.*member); },
-          [=](Settings& s, const Json& value) {
-            s.*member = names[place_of_word(key, value, names)];
-          }};
+Setting named(const std::string& key, std::string Settings::* member,
+              const std::vector<std::string>& names, const char* help) {
+  return {
+      key, help, joined(names, ", "), [=](const Settings& s) { return Json(s.*member); },
+      [=](Settings& s, const Json& value) { s.*member = names[place_of_word(key, value, names)]; }};
 }
 
 // "512-256"
@@ -109,7 +109,7 @@ std::vector<std::size_t> parse_widths(const std::string& key, const std::string&
   return widths;
 }
 
-Setting widths(const std::string& key, std::vector<std::size_t> Settings::*member,
+Setting widths(const std::string& key, std::vector<std::size_t> Settings::* member,
                const char* help) {
   return {key, help, "widths as 512-256",
           [=](const Settings& s) {

@@ -56,21 +56,18 @@ MatrixView<float> counted_residuals(const ResidualQuantizer::Level& level,
   return copy;
 }
 
-// All rows of a batch: those at hand, or those of all processes.
+// All rows of a batch, those of other ranks included.
 struct AllRows {
   std::span<const float> weights;
   const SharedRows& shared;
 
   AllRows(std::span<const float> at_hand, const SharedRows& rows)
-      : weights(rows.add_up ? rows.weights : at_hand), shared(rows) {}
-  // The values of row `row`, or nothing where another process holds them.
+      : weights(rows.mine.empty() ? at_hand : rows.weights), shared(rows) {}
+  // The values of row `row`, or nothing where another rank holds them.
   const float* find(std::size_t row, MatrixView<const float> at_hand) const {
-    if (!shared.add_up) return at_hand[row];
+    if (shared.mine.empty()) return at_hand[row];
     const std::int32_t place = shared.mine[row];
     return place < 0 ? nullptr : at_hand[static_cast<std::size_t>(place)];
-  }
-  void add_up(std::span<float> values) const {
-    if (shared.add_up && !values.empty()) shared.add_up(values);
   }
 };
 
@@ -159,7 +156,7 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (const float* row = all.find(i, z)) std::copy_n(row, z.cols, residual[i]);
   }
-  all.add_up({residual.data, residual.size()});
+  all_reduce(*shared.ranks, std::span(residual.data, residual.size()));
   const std::span<std::int32_t> codes = arena.take<std::int32_t>(weights.size());
   std::vector<std::int32_t> order = random.permutation(weights.size());
   std::erase_if(order, [&](std::int32_t i) { return weights[static_cast<std::size_t>(i)] <= 0; });
@@ -216,7 +213,7 @@ void ResidualQuantizer::update(const Cache& cache, std::span<const float> weight
     for (std::size_t i = 0; i < codes.size(); ++i) codes[i] = cache.codes[i * levels.size() + l];
     accumulate(rows[l], weights, codes, sums.row_block(l * k, k), counts.subspan(l * k, k));
   }
-  all.add_up({statistics.data, statistics.size()});
+  all_reduce(*shared.ranks, std::span(statistics.data, statistics.size()));
 
   const std::span<Restart> restarts = arena.take<Restart>(levels.size() * k);
   std::size_t dead = 0;
@@ -232,7 +229,7 @@ void ResidualQuantizer::update(const Cache& cache, std::span<const float> weight
     const float* row = all.find(restarts[i].row, rows[restarts[i].level]);
     if (row != nullptr) std::copy_n(row, dims, restarted[i]);
   }
-  all.add_up({restarted.data, restarted.size()});
+  all_reduce(*shared.ranks, std::span(restarted.data, restarted.size()));
 
   std::size_t next = 0;  // of the restarts
   for (std::size_t l = 0; l < levels.size(); ++l) {

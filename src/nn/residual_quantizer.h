@@ -1,21 +1,21 @@
 #pragma once
 #include <cstdint>
-#include <functional>
 
 #include "base/arena.h"
 #include "nn/parameter.h"
+#include "ranks/ranks.h"
 
 namespace tessera {
 
 /// How a level compares a residual with its codebook rows.
 enum class Distance { cosine, euclidean };
 
-/// The rows of a batch where several processes hold a part of them each, and codebooks follow all.
-/// By default the rows at hand are all there are.
+/// The rows of a batch of which each rank holds a part, and which codebooks follow together.
 struct SharedRows {
-  std::span<const float> weights;      ///< of all rows, in an order that every process knows
-  std::span<const std::int32_t> mine;  ///< of each, its place among the rows at hand, or -1
-  std::function<void(std::span<float>)> add_up;  ///< over all processes, in place
+  std::span<const float> weights;  ///< of all rows, in an order that every rank knows
+  /// Of each, its place among the rows at hand, or -1. Empty: the rows at hand are all there are.
+  std::span<const std::int32_t> mine;
+  const Ranks* ranks = &kAlone;
 };
 
 /// Residual quantization with codebooks that follow their residuals by exponential moving average

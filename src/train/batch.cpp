@@ -98,7 +98,7 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   for (std::size_t i = 0; i < distinct_inputs; ++i) {
     weights[i] = counts[i] / static_cast<float>(positions);
   }
-  return {{offsets, inputs, positives, negatives, {items.first(distinct), weights}},
+  return {{offsets, inputs, positives, negatives, {items.first(distinct), weights}, positions},
           counts.first(distinct_inputs)};
 }
 

@@ -1,65 +1,11 @@
 #include "train/item_exchange.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/rows.h"
 
 namespace tessera {
-namespace {
-
-// Sends rows of `from`, counts[r] of them to rank r, and receives expected[r].
-MatrixView<float> exchange_rows(const Ranks& ranks, MatrixView<const float> from,
-                                std::span<const std::size_t> counts,
-                                std::span<const std::size_t> expected, StepArena& arena) {
-  std::size_t total = 0;
-  for (const std::size_t count : expected) total += count;
-  const MatrixView<float> into = arena.matrix(total, from.cols);
-  const auto out = arena.take<std::span<const std::byte>>(ranks.size);
-  const auto in = arena.take<std::span<std::byte>>(ranks.size);
-  std::size_t sent = 0;
-  std::size_t received = 0;
-  for (std::size_t r = 0; r < ranks.size; ++r) {
-    out[r] = std::as_bytes(std::span(from[sent], counts[r] * from.cols));
-    in[r] = std::as_writable_bytes(std::span(into[received], expected[r] * from.cols));
-    sent += counts[r];
-    received += expected[r];
-  }
-  ranks.exchange(out, in);
-  return into;
-}
-
-// The parts that belong to each rank of values in the order of ranks.
-template <class T>
-std::span<std::span<const T>> parts_by_rank(std::span<const T> sorted,
-                                            std::span<const std::size_t> counts, StepArena& arena) {
-  const auto parts = arena.take<std::span<const T>>(counts.size());
-  std::size_t at = 0;
-  for (std::size_t r = 0; r < counts.size(); at += counts[r++]) {
-    parts[r] = sorted.subspan(at, counts[r]);
-  }
-  return parts;
-}
-
-}  // namespace
-
-ItemsByRank by_rank(std::span<const std::int32_t> items, std::size_t ranks, StepArena& arena) {
-  ItemsByRank result{arena.take<std::size_t>(ranks), arena.take<std::int32_t>(items.size()),
-                     arena.take<std::int32_t>(items.size())};
-  const auto rank_of = [&](std::int32_t item) {
-    return rank_of_item(static_cast<std::size_t>(item), ranks);
-  };
-  std::ranges::fill(result.counts, 0);
-  for (const std::int32_t item : items) ++result.counts[rank_of(item)];
-  const auto next = arena.take<std::size_t>(ranks);
-  for (std::size_t r = 0, sum = 0; r < ranks; sum += result.counts[r++]) next[r] = sum;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    const std::size_t to = next[rank_of(items[i])]++;
-    result.order[to] = static_cast<std::int32_t>(i);
-    result.at[i] = static_cast<std::int32_t>(to);
-  }
-  return result;
-}
-
 MatrixView<float> fetch_vectors(const Ranks& ranks, std::span<const std::int32_t> items,
                                 MatrixView<const float> own, StepArena& arena) {
   const ItemsByRank sorted = by_rank(items, ranks.size, arena);
@@ -68,7 +14,7 @@ MatrixView<float> fetch_vectors(const Ranks& ranks, std::span<const std::int32_t
     rows[static_cast<std::size_t>(sorted.at[i])] =
         static_cast<std::int32_t>(row_of_item(static_cast<std::size_t>(items[i]), ranks.size));
   }
-  const auto asked = exchange_parts<std::int32_t>(
+  const auto asked = all_to_all<std::int32_t>(
       ranks, parts_by_rank<std::int32_t>(rows, sorted.counts, arena), arena);
   const auto counts = arena.take<std::size_t>(ranks.size);
   std::ranges::transform(asked.parts, counts.begin(), [](const auto& part) { return part.size(); });
@@ -88,14 +34,14 @@ ItemExchange::ItemExchange(const Ranks& ranks, std::size_t items)
   vectors_.give_back = [this](MatrixView<float> gradients, StepArena& arena) {
     return give_back(gradients, arena);
   };
-  inputs_.add_up = ranks.add_up;
+  inputs_.ranks = &ranks;
 }
 
-void ItemExchange::plan(TrainingBatch& batch, std::span<const std::int32_t> places,
-                        std::size_t max_length, StepArena& arena) {
-  ++step_;
-  const std::size_t size = ranks_.size;
-  const std::span<const std::int32_t> items = batch.step.items.items;
+// What this rank asks for, in the order of the ranks that it asks.
+std::span<ItemExchange::Input> ItemExchange::questions_of(const TrainingBatch& batch,
+                                                          std::span<const std::int32_t> places,
+                                                          std::size_t max_length,
+                                                          StepArena& arena) {
   // Distinct inputs are numbered in the order in which they occur.
   const auto first_places = arena.take<std::int32_t>(batch.input_counts.size());
   std::size_t met = 0;
@@ -107,22 +53,25 @@ void ItemExchange::plan(TrainingBatch& batch, std::span<const std::int32_t> plac
       first_places[met++] = places[s] * static_cast<std::int32_t>(max_length) + at - begin;
     }
   }
-
-  asked_ = by_rank(items, size, arena);
+  const std::span<const std::int32_t> items = batch.step.items.items;
+  asked_ = by_rank(items, ranks_.size, arena);
   const std::span<Input> questions = arena.take<Input>(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     const bool input = i < batch.input_counts.size();
     questions[static_cast<std::size_t>(asked_.at[i])] = {
         input ? first_places[i] : -1,
-        static_cast<std::int32_t>(row_of_item(static_cast<std::size_t>(items[i]), size)),
+        static_cast<std::int32_t>(row_of_item(static_cast<std::size_t>(items[i]), ranks_.size)),
         input ? batch.input_counts[i] : 0.0F};
   }
-  const Received<Input> asked =
-      exchange_parts<Input>(ranks_, parts_by_rank<Input>(questions, asked_.counts, arena), arena);
+  return questions;
+}
 
-  // Inputs first, in their order over all ranks; then the others as they come.
-  answered_ = arena.take<std::size_t>(size);
-  for (std::size_t r = 0; r < size; ++r) answered_[r] = asked.parts[r].size();
+// Finds the rows that are computed here: inputs first, in their order over all ranks, which are
+// returned; then the others as they come.
+std::span<const ItemExchange::Input> ItemExchange::answer(const Received<Input>& asked,
+                                                          std::span<std::int32_t> rows,
+                                                          StepArena& arena) {
+  ++step_;
   const std::span<Input> inputs = arena.take<Input>(asked.all.size());
   std::size_t count = 0;
   const auto known = [&](const Input& question) {
@@ -144,7 +93,6 @@ void ItemExchange::plan(TrainingBatch& batch, std::span<const std::int32_t> plac
     }
   }
   std::ranges::sort(inputs.first(count), {}, &Input::place);
-  const auto rows = arena.take<std::int32_t>(asked.all.size());
   for (std::size_t i = 0; i < count; ++i) {
     index(inputs[i]) = static_cast<std::int32_t>(i);
     rows[i] = inputs[i].row;
@@ -159,22 +107,39 @@ void ItemExchange::plan(TrainingBatch& batch, std::span<const std::int32_t> plac
     }
     computed_[i] = index(question);
   }
-  share_inputs(inputs.first(count), arena);
+  return inputs.first(count);
+}
 
-  const auto counts = arena.take<float>(count);
-  const auto weights = arena.take<float>(count);
-  for (std::size_t i = 0; i < count; ++i) {
+TrainingBatch ItemExchange::plan(const TrainingBatch& batch, std::span<const std::int32_t> places,
+                                 std::size_t max_length, StepArena& arena) {
+  if (ranks_.size == 1) return batch;
+  const std::span<Input> questions = questions_of(batch, places, max_length, arena);
+  const Received<Input> asked =
+      all_to_all<Input>(ranks_, parts_by_rank<Input>(questions, asked_.counts, arena), arena);
+  answered_ = arena.take<std::size_t>(ranks_.size);
+  for (std::size_t r = 0; r < ranks_.size; ++r) answered_[r] = asked.parts[r].size();
+  const auto rows = arena.take<std::int32_t>(asked.all.size());
+  const std::span<const Input> inputs = answer(asked, rows, arena);
+  share_inputs(inputs, arena);
+
+  const auto counts = arena.take<float>(inputs.size());
+  const auto weights = arena.take<float>(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
     counts[i] = inputs[i].count;
     weights[i] = counts[i] / static_cast<float>(positions_);
   }
-  batch.input_counts = counts;
-  batch.step.items = {rows.first(rows_), weights};
-  batch.step.exchange = &vectors_;
-  batch.step.all_positions = static_cast<std::size_t>(positions_);
+  TrainingBatch planned = batch;
+  planned.input_counts = counts;
+  planned.step.items = {rows.first(rows_), weights};
+  planned.step.exchange = &vectors_;
+  planned.step.all_positions = static_cast<std::size_t>(positions_);
+  return planned;
 }
 
 void ItemExchange::share_inputs(std::span<const Input> mine, StepArena& arena) {
-  const std::span<Input> all = gather_all<Input>(ranks_, mine, arena);
+  const auto gathered = all_gather<Input>(ranks_, mine, arena).all;
+  const std::span<Input> all = arena.take<Input>(gathered.size());
+  std::ranges::copy(gathered, all.begin());
   std::ranges::sort(all, {}, &Input::place);
   const auto weights = arena.take<float>(all.size());
   const auto places = arena.take<std::int32_t>(all.size());

@@ -1,16 +1,8 @@
 #pragma once
+#include "ranks/placement.h"
 #include "train/batch.h"
-#include "train/training_share.h"
 
 namespace tessera {
-
-/// Items in the order of the ranks that they belong to.
-struct ItemsByRank {
-  std::span<std::size_t> counts;  ///< [ranks]
-  std::span<std::int32_t> order;  ///< [items]: which of them comes where …
-  std::span<std::int32_t> at;     ///< [items]: … and where each of them came
-};
-ItemsByRank by_rank(std::span<const std::int32_t> items, std::size_t ranks, StepArena& arena);
 
 /// The vectors of items of the whole catalogue, [items, width], from the ranks that they belong to;
 /// `own` are this rank's, by row. To be called by all ranks, each with items of its own choice.
@@ -26,10 +18,11 @@ class ItemExchange {
   ItemExchange(const Ranks& ranks, std::size_t items);
 
   /// Finds out what this rank computes for whom: makes the items of the rank's batch those of its
-  /// own tables, by row, with the counts of all ranks. `places` [sequences] are those of the rank's
-  /// sequences in the batch of all ranks, which orders the inputs as a process alone would.
-  void plan(TrainingBatch& batch, std::span<const std::int32_t> places, std::size_t max_length,
-            StepArena& arena);
+  /// own tables, by row, with the counts of all ranks; a process alone computes all of its items.
+  /// `places` [sequences] are those of the rank's sequences in the batch of all ranks, which orders
+  /// the inputs as a process alone would.
+  TrainingBatch plan(const TrainingBatch& batch, std::span<const std::int32_t> places,
+                     std::size_t max_length, StepArena& arena);
   /// The inputs of all ranks, as the codebooks see them.
   const SharedRows& inputs() const { return inputs_; }
 
@@ -41,6 +34,10 @@ class ItemExchange {
   };
   MatrixView<float> fetch(MatrixView<float> computed, StepArena& arena) const;
   MatrixView<float> give_back(MatrixView<float> gradients, StepArena& arena) const;
+  std::span<Input> questions_of(const TrainingBatch& batch, std::span<const std::int32_t> places,
+                                std::size_t max_length, StepArena& arena);
+  std::span<const Input> answer(const Received<Input>& asked, std::span<std::int32_t> rows,
+                                StepArena& arena);
   void share_inputs(std::span<const Input> mine, StepArena& arena);
 
   const Ranks& ranks_;

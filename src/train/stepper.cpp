@@ -38,12 +38,11 @@ std::span<double> flat(const StepLosses& losses, StepArena& arena) {
 // Those of all ranks, by their numbers in the whole, ascending.
 std::vector<std::int32_t> all_users(std::span<const std::int32_t> here,
                                     const TrainingShare& share) {
-  std::vector<std::int32_t> users(here.begin(), here.end());
-  if (!share.several()) return users;
-  for (std::int32_t& user : users) user = share.users[static_cast<std::size_t>(user)];
+  std::vector<std::int32_t> numbers;
+  for (const std::int32_t user : here) numbers.push_back(share.number(user));
   StepArena arena;
-  const auto all = gather_all<std::int32_t>(*share.ranks, users, arena);
-  users.assign(all.begin(), all.end());
+  const auto all = all_gather<std::int32_t>(share.ranks, numbers, arena).all;
+  std::vector<std::int32_t> users(all.begin(), all.end());
   std::ranges::sort(users);
   return users;
 }
@@ -57,18 +56,19 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
       ranks_(share.ranks),
       batcher_(data, state.model.settings.max_length, state.model.settings.shared_negatives(),
                share.users),
+      exchange_(ranks_, data.items.size()),
       users_(all_users(batcher_.users(), share)),
       optimizer_(state.model.parameters(), adam_settings(state.model.settings, users_.size())) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
-  if (share.several()) {
-    exchange_.emplace(*ranks_, data.items.size());
-    here_.assign(users_.empty() ? 0 : static_cast<std::size_t>(users_.back()) + 1, -1);
-    for (const std::int32_t user : batcher_.users()) {
-      here_[static_cast<std::size_t>(share.users[static_cast<std::size_t>(user)])] = user;
-    }
-  }
   if (users_.empty()) {
     fail("no user has two events to train on (a history needs four: two of them are held out)");
+  }
+  here_.assign(static_cast<std::size_t>(users_.back()) + 1, -1);
+  for (const std::int32_t user : batcher_.users()) {
+    here_[static_cast<std::size_t>(share.number(user))] = user;
+  }
+  for (Parameter* p : state.model.parameters()) {
+    if (!p->is_table()) dense_.push_back(p->grad.span());
   }
 }
 
@@ -86,54 +86,28 @@ void Stepper::initialise_codebooks(const TrainingBatch& batch) {
   const auto cache = encoder.forward(text_, inputs, arena_);
   Random random = stream(state_, kCodebooks);
   encoder.quantizer.initialise(cache.encoder.output, batch.input_counts, random, arena_,
-                               shared() ? exchange_->inputs() : SharedRows{});
-  if (!shared()) return;
+                               exchange_.inputs());
   for (ResidualQuantizer::Level& level : encoder.quantizer.levels) {
     for (Matrix* found : {&level.codebook, &level.sums, &level.counts}) {
-      ranks_->broadcast(std::as_writable_bytes(found->span()));
+      broadcast(ranks_, found->span());
     }
   }
 }
 
-// The batch of a process alone, or this rank's part of it with the items it computes.
+// This rank's part of the batch, with the items that it computes.
 TrainingBatch Stepper::build(std::span<const std::int32_t> users) {
   Random negatives = stream(state_, kNegatives);
-  if (!shared()) return batcher_.build(users, negatives, arena_);
   const auto own = arena_.take<std::int32_t>(users.size());
   const auto places = arena_.take<std::int32_t>(users.size());
   std::size_t count = 0;
   for (std::size_t i = 0; i < users.size(); ++i) {
-    const auto user = static_cast<std::size_t>(users[i]);
-    if (user >= here_.size() || here_[user] < 0) continue;
-    own[count] = here_[user];
+    const std::int32_t here = here_[static_cast<std::size_t>(users[i])];
+    if (here < 0) continue;
+    own[count] = here;
     places[count++] = static_cast<std::int32_t>(i);
   }
-  TrainingBatch batch = batcher_.build(own.first(count), negatives, arena_);
-  exchange_->plan(batch, places.first(count), state_.model.settings.max_length, arena_);
-  return batch;
-}
-
-// Large gradients where they lie, small ones packed: a message costs its start too.
-void Stepper::add_up_gradients() {
-  constexpr std::size_t kLarge = 1U << 15;
-  packed_.clear();
-  const ParameterList parameters = state_.model.parameters();
-  for (Parameter* p : parameters) {
-    if (p->is_table()) continue;
-    const std::span<float> grad = p->grad.span();
-    if (grad.size() >= kLarge) {
-      ranks_->add_up(grad);
-    } else {
-      packed_.insert(packed_.end(), grad.begin(), grad.end());
-    }
-  }
-  ranks_->add_up(packed_);
-  const float* from = packed_.data();
-  for (Parameter* p : parameters) {
-    if (p->is_table() || p->grad.size() >= kLarge) continue;
-    std::copy_n(from, p->grad.size(), p->grad.span().begin());
-    from += p->grad.size();
-  }
+  const TrainingBatch batch = batcher_.build(own.first(count), negatives, arena_);
+  return exchange_.plan(batch, places.first(count), state_.model.settings.max_length, arena_);
 }
 
 void Stepper::step(std::span<const std::int32_t> users) {
@@ -145,16 +119,13 @@ void Stepper::step(std::span<const std::int32_t> users) {
   arena_.stages.enter(Stage::optimizer);
   optimizer_.catch_up(state_.updates, batch.step.items.items);
   if (state_.updates == 0 && settings.has_semantics()) initialise_codebooks(batch);
-  std::uint64_t dropped = stream(state_, kDropout).next();
   // What is dropped goes by places in the rank's own part of the batch: ranks must drop apart.
-  if (shared()) dropped = Random(dropped, {ranks_->rank}).next();
-  const DropoutStep dropout{static_cast<float>(settings.dropout), dropped};
+  const DropoutStep dropout{static_cast<float>(settings.dropout),
+                            seed_of_rank(ranks_, stream(state_, kDropout).next())};
   const StepResult result = compute_gradients(model, text_, batch.step, dropout, arena_);
   const std::span<double> losses = flat(result.losses, arena_);
-  if (shared()) {
-    ranks_->add_up_doubles(losses);
-    add_up_gradients();
-  }
+  all_reduce(ranks_, losses);
+  all_reduce(ranks_, dense_, arena_);
   if (!std::isfinite(losses[0])) {
     fail(
         "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
@@ -164,7 +135,7 @@ void Stepper::step(std::span<const std::int32_t> users) {
     arena_.stages.enter(Stage::quantizer);
     Random random = stream(state_, kCodebooks);
     model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_,
-                                        shared() ? exchange_->inputs() : SharedRows{});
+                                        exchange_.inputs());
   }
   ++state_.updates;
   arena_.stages.enter(Stage::optimizer);

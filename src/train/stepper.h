@@ -1,19 +1,18 @@
 #pragma once
-#include <optional>
-
 #include "train/item_exchange.h"
 #include "train/optimizer.h"
 #include "train/state.h"
+#include "train/training_share.h"
 
 namespace tessera {
 
 /// Takes training steps: batch, gradients, codebooks, optimizer. After the largest batch has been
-/// seen a step asks for no more memory of a process alone. Several ranks take the same steps
-/// together: each gives the same batch of users, of which it does its own.
+/// seen a step of a process alone asks for no more memory. The ranks take the same steps together:
+/// each gives the same batch of users, of which it does its own.
 class Stepper {
  public:
-  /// The arguments must outlive it. With several ranks the state's tables, the text and the users
-  /// of `data` are the rank's own. Errors as Batcher's, and if there is no user to train on.
+  /// The arguments must outlive it. The state's tables, the text and the users of `data` are the
+  /// rank's own. Errors as Batcher's, and if there is no user to train on.
   Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text,
           const TrainingShare& share = {});
 
@@ -34,21 +33,19 @@ class Stepper {
   const StepArena& arena() const { return arena_; }
 
  private:
-  bool shared() const { return exchange_.has_value(); }  // with other ranks
   TrainingBatch build(std::span<const std::int32_t> users);
   void initialise_codebooks(const TrainingBatch& batch);
-  void add_up_gradients();
 
   TrainingState& state_;
   MatrixView<const float> text_;
-  const Ranks* ranks_;
+  const Ranks& ranks_;
   Batcher batcher_;
-  std::optional<ItemExchange> exchange_;
+  ItemExchange exchange_;
   std::vector<std::int32_t> users_;
-  std::vector<std::int32_t> here_;  // of a user: the number in the data here, or -1
+  std::vector<std::int32_t> here_;       // of a user: the number in the data here, or -1
+  std::vector<std::span<float>> dense_;  // gradients that all ranks have
   Optimizer optimizer_;
   StepArena arena_;
-  std::vector<float> packed_;  // small gradients
 };
 
 }  // namespace tessera

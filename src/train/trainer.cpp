@@ -7,10 +7,11 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "data/parts.h"
+#include "ranks/placement.h"
 #include "text/text_encoder_file.h"
-#include "train/shared_files.h"
-#include "train/shared_validation.h"
+#include "train/first_stage.h"
 #include "train/stepper.h"
+#include "train/tensor_files.h"
 #include "train/validation.h"
 
 namespace tessera {
@@ -29,7 +30,7 @@ struct Run {
   Stepper stepper;
 
   const Settings& settings() const { return state.model.settings; }
-  const Ranks& ranks() const { return *share.ranks; }
+  const Ranks& ranks() const { return share.ranks; }
 };
 
 Json loss_json(const std::vector<double>& sums, std::size_t steps) {
@@ -49,10 +50,8 @@ Json loss_json(const std::vector<double>& sums, std::size_t steps) {
 
 // Whether any rank is to stop: all of them at the same step.
 bool interrupted(const Run& run) {
-  const bool here = run.options.interrupted && run.options.interrupted();
-  if (run.ranks().alone()) return here;
-  double stops = here ? 1.0 : 0.0;
-  run.ranks().add_up_doubles(std::span(&stops, 1));
+  double stops = run.options.interrupted && run.options.interrupted() ? 1.0 : 0.0;
+  all_reduce(run.ranks(), std::span(&stops, 1));
   return stops > 0.0;
 }
 
@@ -118,13 +117,10 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
 // Validates, and keeps the model if it is the best so far.
 void validate_epoch(Run& run, EpochReport& report) {
   TrainingState& state = run.state;
-  const bool alone = run.ranks().alone();
   const Stopwatch watch;
   run.stepper.settle();
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
-  report.validation =
-      alone ? validate(state.model, catalogue, run.data, run.negatives)
-            : validate_shared(state.model, catalogue, run.data, run.negatives, run.share);
+  report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
   report.validation_seconds = watch.seconds();
   report.best = state.best.users == 0 ||
                 selected(run.settings(), report.validation) > selected(run.settings(), state.best);
@@ -137,7 +133,7 @@ void validate_epoch(Run& run, EpochReport& report) {
 // Validates, logs, keeps the best; moves the state to the next epoch.
 void close_epoch(Run& run, std::size_t steps) {
   TrainingState& state = run.state;
-  const bool alone = run.ranks().alone();
+  const bool several = run.ranks().size > 1;
   EpochReport report;
   report.epoch = state.epoch + 1;
   report.epochs = run.settings().epochs;
@@ -145,9 +141,9 @@ void close_epoch(Run& run, std::size_t steps) {
   report.loss = state.loss_sums[0] / static_cast<double>(steps);
   report.train_seconds = state.epoch_seconds;
   Json line = {{"epoch", report.epoch}, {"loss", loss_json(state.loss_sums, steps)}};
-  if (!alone) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
+  if (several) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
   Json seconds = {{"train", report.train_seconds}};
-  if (!alone) seconds["exchange"] = run.traffic.seconds;
+  if (several) seconds["exchange"] = run.traffic.seconds;
   // Of the first stage the table is wanted that it ends with.
   if (!report.first_stage || report.epoch == report.epochs) {
     validate_epoch(run, report);
@@ -171,76 +167,19 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
                 {{"state", describe(state, items)}});
 }
 
-// What rank 0 sees: files may appear while others look.
-bool of_first(const Ranks& ranks, bool value) {
-  if (!ranks.alone()) ranks.broadcast(std::as_writable_bytes(std::span(&value, 1)));
-  return value;
-}
-
-// The table of a model of ID tokens alone, trained in a folder of the bundle, gives the codes: by
-// all ranks, and rank 0 finds them.
-TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
-                                     const Dataset& data, const Matrix& text,
-                                     TrainingState& state) {
-  const Settings& settings = state.model.settings;
-  TrainOptions first = options;
-  first.bundle = options.bundle / kCollaborativeStage;
-  first.settings = settings.collaborative_stage();
-  first.first_stage = true;
-  first.resume = options.resume && of_first(ranks, fs::exists(first.bundle / kCheckpointFile));
-  const TrainResult result = train(first);
-  if (!result.finished) return result;
-  CollaborativeTokens& own = state.model.item_encoder.collaborative;
-  const auto fit = [&](CollaborativeTokens& tokens, const Matrix& all_text) {
-    Bundle found = read_bundle(first.bundle);
-    tokens.fit(data, std::move(found.model.item_encoder.ids.value), all_text, settings.text_events,
-               settings.seed);
-  };
-  if (ranks.alone()) {
-    fit(own, text);
-  } else {
-    CollaborativeTokens whole;
-    if (ranks.first()) {
-      whole = CollaborativeTokens(settings.collaborative_tokens, settings.codebook_size,
-                                  settings.collaborative_dims, data.items.size(), text.cols());
-      fit(whole, read_embeddings(options.data_directory, data.items.size()));
-    }
-    share_out(ranks, whole, own, data.items.size());
-  }
-  state.codes_found = true;
-  state.total_seconds = result.seconds;
-  if (!ranks.first()) return result;
-  // Its settings and its log stay; the table is as large as all that it was to replace.
-  for (const char* file : {kCheckpointFile, kWeightsFile, "items.jsonl"}) {
-    fs::remove(first.bundle / file);
-  }
-  return result;
-}
-
-}  // namespace
-
-TrainResult train(const TrainOptions& options) {
-  Traffic traffic;
-  const Ranks ranks = options.ranks.alone() ? options.ranks : counted(options.ranks, traffic);
-  Dataset data = read_dataset(options.data_directory);
-  for (CatalogueItem& item : data.items) std::string().swap(item.text);  // embedded by now
-  if (data.items.size() < ranks.size) {
-    fail("{} ranks for {} items: start fewer", ranks.size, data.items.size());
-  }
+// The state that the run goes on from, or a new one; `text` are the embeddings of the items here.
+TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, const Dataset& data,
+                            Matrix& text) {
   const std::string digest = fingerprint(data);
-  const RowSelection held{.first = ranks.rank, .step = ranks.size};
+  const RowSelection held = rows_held(ranks);
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(options.bundle / kCheckpointFile, digest, held);
   const Settings settings = resumed ? resumed->model.settings : options.settings;
-  Matrix text;  // of the rank's own items
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
-    const fs::path& directory = options.data_directory;
-    const std::size_t items = data.items.size();
-    text = read_embeddings(directory, items, held);
+    text = read_embeddings(options.data_directory, data.items.size(), held);
     if (ranks.first()) {
-      text_digest =
-          ranks.alone() ? fingerprint(text.view()) : embeddings_fingerprint(directory, items);
+      text_digest = embeddings_fingerprint(options.data_directory, data.items.size());
     }
   }
   if (resumed && ranks.first() && resumed->text_fingerprint != text_digest) {
@@ -254,40 +193,59 @@ TrainResult train(const TrainOptions& options) {
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
-  Negatives negatives = validation_negatives(settings, data, state.negatives);
+  return state;
+}
 
-  if (ranks.first()) make_directory(options.bundle);
-  if (settings.has_collaborative() && !state.codes_found) {
-    save(options, ranks, state, data.items.size());
-    const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
-    if (!first.finished) return first;
-  }
-  TrainingShare share{&ranks, {}};
-  DatasetPart part;
-  if (!ranks.alone()) {
-    part = part_of(std::move(data), ranks.rank, ranks.size);
-    share.users = part.users;
-    data = std::move(part.data);
-    negatives = negatives_of(negatives, part.users);
-  }
-  Run run{options, data, text, negatives, state, share, traffic, Stepper(state, data, text, share)};
-  const std::size_t batch = run.settings().batch_users;
+// Epoch after epoch, until the last, the patience or the user ends it.
+TrainResult run_epochs(Run& run) {
+  const TrainingState& state = run.state;
+  const Settings& settings = run.settings();
+  const std::size_t batch = settings.batch_users;
   const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
   const auto improving = [&] {
-    return state.best.users == 0 || state.epoch <= state.best_epoch + run.settings().patience;
+    return state.best.users == 0 || state.epoch <= state.best_epoch + settings.patience;
   };
   TrainResult result;
   result.finished = true;
-  while (result.finished && state.epoch < run.settings().epochs && improving()) {
+  while (result.finished && state.epoch < settings.epochs && improving()) {
     result.finished = run_epoch(run, steps);
     if (result.finished) close_epoch(run, steps);
-    save(options, ranks, state, run.data.items.size());
+    save(run.options, run.ranks(), run.state, run.data.items.size());
   }
   result.epochs = state.epoch;
   result.best_epoch = state.best.users == 0 ? 0 : state.best_epoch + 1;
   result.best = state.best;
   result.seconds = state.total_seconds;
   return result;
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) {
+  Traffic traffic;
+  Ranks ranks = options.ranks;
+  ranks.traffic = &traffic;
+  Dataset data = read_dataset(options.data_directory);
+  for (CatalogueItem& item : data.items) std::string().swap(item.text);  // embedded by now
+  if (data.items.size() < ranks.size) {
+    fail("{} ranks for {} items: start fewer", ranks.size, data.items.size());
+  }
+  Matrix text;
+  TrainingState state = opening_state(options, ranks, data, text);
+  Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
+
+  if (ranks.first()) make_directory(options.bundle);
+  if (state.model.settings.has_collaborative() && !state.codes_found) {
+    save(options, ranks, state, data.items.size());
+    const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
+    if (!first.finished) return first;
+  }
+  const DatasetPart part = part_of(std::move(data), ranks.rank, ranks.size);
+  negatives = negatives_of(std::move(negatives), part.users);
+  const TrainingShare share{ranks, part.users};
+  Run run{options, part.data, text,    negatives,
+          state,   share,     traffic, Stepper(state, part.data, text, share)};
+  return run_epochs(run);
 }
 
 }  // namespace tessera

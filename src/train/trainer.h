@@ -1,10 +1,10 @@
 #pragma once
 #include <functional>
 
-#include "base/ranks.h"
 #include "data/negatives.h"
 #include "model/bundle.h"
 #include "model/metrics.h"
+#include "ranks/ranks.h"
 
 namespace tessera {
 
@@ -59,8 +59,8 @@ inline constexpr const char* kCollaborativeStage = "collaborative";
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
-/// kCollaborativeStage, whose last table gives the codes. Of several ranks, which read the same
-/// files, the first alone writes and reports; a run may be resumed by another number of them.
+/// kCollaborativeStage, whose last table gives the codes. Of the ranks, which read the same files,
+/// the first alone writes and reports; a run may be resumed by another number of them.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera

@@ -1,27 +1,17 @@
 #pragma once
-#include <cstdint>
-
-#include "base/ranks.h"
+#include "ranks/ranks.h"
 
 namespace tessera {
 
-/// What one of several ranks trains on: its own users, and its own items (rank_of_item). Empty in a
-/// process alone.
+/// What one of the ranks trains on: its own users, and its own items (ranks/placement.h).
 struct TrainingShare {
-  const Ranks* ranks = nullptr;
-  std::span<const std::int32_t> users;  ///< what the users here are called in the whole, ascending
+  const Ranks& ranks = kAlone;
+  /// What the users here are called in the whole dataset, ascending; empty: as here.
+  std::span<const std::int32_t> users = {};
 
-  bool several() const { return ranks != nullptr && !ranks->alone(); }
+  std::int32_t number(std::int32_t user) const {
+    return users.empty() ? user : users[static_cast<std::size_t>(user)];
+  }
 };
-
-/// Which rank holds an item's row in the tables and computes its vector. Item numbers are a random
-/// permutation, so that a remainder spreads what is popular.
-inline std::size_t rank_of_item(std::size_t item, std::size_t ranks) { return item % ranks; }
-/// Its row in that rank's tables.
-inline std::size_t row_of_item(std::size_t item, std::size_t ranks) { return item / ranks; }
-/// How many rows a rank holds of a catalogue.
-inline std::size_t rows_of_rank(std::size_t items, std::size_t rank, std::size_t ranks) {
-  return (items + ranks - 1 - rank) / ranks;
-}
 
 }  // namespace tessera

@@ -112,9 +112,14 @@ class Parity : public ::testing::Test {
 
   StepResult run() {
     pack();
-    return compute_gradients(
-        model, text, {offsets, input_places, positive_places, negative_places, {items, weights}},
-        {}, arena);
+    return compute_gradients(model, text,
+                             {offsets,
+                              input_places,
+                              positive_places,
+                              negative_places,
+                              {items, weights},
+                              input_places.size()},
+                             {}, arena);
   }
 
   std::unique_ptr<SafeTensors> fixture;

@@ -26,7 +26,7 @@ void expect_gradients_are_slopes(const std::string& objective) {
   const std::vector<std::int32_t> positives = {1, 2, 1, 4, 3, 3, 5};
   const std::vector<std::int32_t> negatives = {6, 6, 5, 0, 4, 6, 1};
   const std::vector<float> weights = {0.25F, 0.25F, 0.25F, 0.25F};
-  const StepBatch batch{offsets, inputs, positives, negatives, {items, weights}};
+  const StepBatch batch{offsets, inputs, positives, negatives, {items, weights}, inputs.size()};
   const DropoutStep dropout{0.3F, 11};
   StepArena arena;
   const auto loss = [&] {

@@ -83,6 +83,35 @@ def equals_one_process(data, folder):
     assert "HR@10" in result, result
 
 
+def without_clock(model):
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in epochs(model)]
+
+
+def repeats_itself(data, folder):
+    """Every kind of tokens, twice by one process and twice by two: the same bits; and what training
+    says of its best epoch is what evaluation finds."""
+    few = settings("dropout=0.3", "epochs=2", "collaborative_epochs=2", "selection_protocol=full")
+    for kind, words in {
+        "paper": ["--recipe", "paper"],
+        "default": ["--recipe", "default"],
+        "id": ["--recipe", "paper", "--set", "tokens=id"],
+        "semantic": ["--recipe", "paper", "--set", "tokens=semantic"],
+    }.items():
+        for ranks in 1, 2:
+            first, again = f"{folder}/{kind}-{ranks}-first", f"{folder}/{kind}-{ranks}-again"
+            for model in first, again:
+                must(ranks, *train(data, model, *words, *few))
+            for file in "model.safetensors", "items.jsonl":
+                with open(f"{first}/{file}", "rb") as a, open(f"{again}/{file}", "rb") as b:
+                    assert a.read() == b.read(), (kind, ranks, file)
+            assert without_clock(first) == without_clock(again), (kind, ranks)
+            report = json.loads(must(1, "evaluate", "--model", first, "--data", data, "--split",
+                                     "validation", "--json", "-"))
+            with open(f"{first}/config.json") as file:
+                said = json.load(file)["validation"]
+            assert said == report["metrics"], (kind, ranks, said, report["metrics"])
+
+
 def one_error_is_one_line(folder):
     code, _, err = run(2, *train(folder + "/nowhere", folder + "/x"))
     lines = [line for line in err.splitlines() if line.startswith("tessera train:")]
@@ -185,6 +214,7 @@ def main():
         must(1, "embed", "--dims", "32", "--data", data)
         does_not_need_mpi()
         equals_one_process(data, folder)
+        repeats_itself(data, folder)
         one_error_is_one_line(folder)
         waits_for_a_slow_rank(data, folder)
         survives_kills(data, folder)

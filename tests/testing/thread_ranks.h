@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/parallel.h"
-#include "base/ranks.h"
+#include "ranks/ranks.h"
 
 namespace tessera::testing {
 
@@ -43,15 +43,17 @@ inline void run_as_ranks(std::size_t size, const std::function<void(const Ranks&
       Ranks ranks;
       ranks.rank = r;
       ranks.size = size;
-      ranks.add_up = [&, r](std::span<float> values) { add_up(group.floats, r, values); };
-      ranks.add_up_doubles = [&, r](std::span<double> values) { add_up(group.doubles, r, values); };
-      ranks.broadcast = [&, r](std::span<std::byte> bytes) {
+      ranks.links.add_floats = [&, r](std::span<float> values) { add_up(group.floats, r, values); };
+      ranks.links.add_doubles = [&, r](std::span<double> values) {
+        add_up(group.doubles, r, values);
+      };
+      ranks.links.broadcast = [&, r](std::span<std::byte> bytes) {
         group.bytes[r] = bytes;
         group.barrier.arrive_and_wait();
         if (r > 0) std::ranges::copy(group.bytes[0], bytes.begin());
         group.barrier.arrive_and_wait();
       };
-      ranks.exchange = [&, r](Ranks::Out out, Ranks::In in) {
+      ranks.links.all_to_all = [&, r](Ranks::Out out, Ranks::In in) {
         group.out[r] = out;
         group.barrier.arrive_and_wait();
         for (std::size_t from = 0; from < size; ++from) {

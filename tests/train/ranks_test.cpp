@@ -10,11 +10,12 @@
 #include "data/embed.h"
 #include "data/parts.h"
 #include "data/simulate.h"
+#include "eval/model_scorer.h"
+#include "ranks/placement.h"
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
-#include "train/shared_files.h"
-#include "train/shared_validation.h"
 #include "train/state.h"
+#include "train/tensor_files.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
@@ -159,8 +160,7 @@ TEST_F(RanksTest, ACheckpointReadByRowsAndWrittenByAllIsTheSame) {
   const fs::path before = run.bundle / "checkpoint.safetensors";
   const fs::path after = directory.path() / "after";
   run_as_ranks(3, [&](const Ranks& ranks) {
-    TrainingState own =
-        read_checkpoint(before, fingerprint(data), {.first = ranks.rank, .step = ranks.size});
+    TrainingState own = read_checkpoint(before, fingerprint(data), rows_held(ranks));
     EXPECT_EQ(own.model.items(), ranks.rank == 2 ? 26U : 27U);
     write_tensors(ranks, after, checkpoint_tensors(own), data.items.size(),
                   {{"state", describe(own, data.items.size())}});
@@ -175,7 +175,7 @@ TEST_F(RanksTest, StartWithTheTableOfOneProcess) {
   TrainingState one = initial_state(settings, data, 16);
   const fs::path alone = directory.path() / "alone";
   const fs::path together = directory.path() / "together";
-  write_tensors({}, alone, checkpoint_tensors(one), data.items.size());
+  write_safetensors(alone, checkpoint_tensors(one));
   run_as_ranks(3, [&](const Ranks& ranks) {
     TrainingState own =
         initial_state(settings, data, 16, {.first = ranks.rank, .step = ranks.size});
@@ -184,11 +184,12 @@ TEST_F(RanksTest, StartWithTheTableOfOneProcess) {
   EXPECT_EQ(read_file(alone), read_file(together));
 }
 
-// Semantic tokens alone make items collide: equal scores must stay equal over ranks.
-TEST_F(RanksTest, ValidateAsOneProcess) {
+// What evaluation finds on the validation split, whoever ranks which users. Semantic tokens alone
+// make items collide: equal scores must stay equal over ranks.
+TEST_F(RanksTest, ValidateAsEvaluationDoes) {
   const Dataset data = read_dataset(shop());
   const Negatives negatives = draw_negatives(data, 7, 20);
-  for (const char* tokens : {"unified", "semantic"}) {
+  for (const char* tokens : {"unified", "semantic", "id"}) {
     TrainOptions run = options(tokens);
     apply_setting(run.settings, std::string("tokens=") + tokens);
     run.settings.epochs = 1;
@@ -200,9 +201,15 @@ TEST_F(RanksTest, ValidateAsOneProcess) {
           bundle.catalogue.vectors.view().row(static_cast<std::size_t>(bundle.catalogue.rows[i])),
           vectors[i]);
     }
+    const Scorer scorer = model_scorer(bundle.model, bundle.catalogue, data);
     for (const Protocol protocol : {Protocol::full, Protocol::sampled}) {
       bundle.model.settings.selection_protocol = protocol;
+      const Metrics expected = metrics_of(
+          protocol == Protocol::full ? rank_full(data, Split::validation, scorer)
+                                     : rank_sampled(data, Split::validation, negatives, scorer));
       const Metrics one = validate(bundle.model, bundle.catalogue, data, negatives);
+      EXPECT_EQ(one.users, expected.users);
+      EXPECT_EQ(one.values, expected.values) << tokens << (protocol == Protocol::full);
       run_as_ranks(3, [&](const Ranks& ranks) {
         const DatasetPart part = part_of(data, ranks.rank, ranks.size);
         const Negatives own = negatives_of(negatives, part.users);
@@ -214,11 +221,9 @@ TEST_F(RanksTest, ValidateAsOneProcess) {
                             catalogue.vectors[row]);
         }
         std::iota(catalogue.rows.begin(), catalogue.rows.end(), 0);
-        const Metrics all =
-            validate_shared(bundle.model, catalogue, part.data, own, {&ranks, part.users});
-        EXPECT_EQ(all.users, one.users);
-        EXPECT_EQ(all.at("MRR"), one.at("MRR")) << tokens << (protocol == Protocol::full);
-        EXPECT_EQ(all.at("NDCG@10"), one.at("NDCG@10"));
+        const Metrics all = validate(bundle.model, catalogue, part.data, own, {ranks, part.users});
+        EXPECT_EQ(all.users, expected.users);
+        EXPECT_EQ(all.values, expected.values) << tokens << (protocol == Protocol::full);
       });
     }
   }
@@ -236,16 +241,7 @@ TEST_F(RanksTest, RefuseScoresThatAreNotNumbers) {
   }
   for (const Protocol protocol : {Protocol::full, Protocol::sampled}) {
     bundle.model.settings.selection_protocol = protocol;
-    std::atomic<int> refused = 0;
-    run_as_ranks(1, [&](const Ranks& ranks) {
-      const DatasetPart part = part_of(data, 0, 1);
-      try {
-        validate_shared(bundle.model, bundle.catalogue, part.data, negatives, {&ranks, part.users});
-      } catch (const Error&) {
-        ++refused;
-      }
-    });
-    EXPECT_EQ(refused, 1);
+    EXPECT_THROW(validate(bundle.model, bundle.catalogue, data, negatives), Error);
   }
 }
 
@@ -255,6 +251,17 @@ TEST_F(RanksTest, EmbeddingsHaveOneFingerprintInMemoryAndOnDisk) {
   const Matrix own = read_embeddings(shop(), 80, {.first = 2, .step = 3});
   EXPECT_EQ(own.rows(), 26U);
   EXPECT_THROW(read_embeddings(shop(), 83, {.first = 2, .step = 3}), Error);
+}
+
+TEST_F(RanksTest, TheOnlyPartIsTheWholeAndNotACopy) {
+  Dataset data = read_dataset(shop());
+  const std::int32_t* events = data.events.data();
+  const DatasetPart whole = part_of(std::move(data), 0, 1);
+  EXPECT_EQ(whole.data.events.data(), events);
+  EXPECT_TRUE(whole.users.empty());
+  Negatives negatives = draw_negatives(whole.data, 7, 20);
+  const std::int32_t* items = negatives.items.data();
+  EXPECT_EQ(negatives_of(std::move(negatives), whole.users).items.data(), items);
 }
 
 TEST_F(RanksTest, EveryUserIsInOnePart) {

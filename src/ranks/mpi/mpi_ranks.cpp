@@ -1,8 +1,11 @@
 // The component that knows MPI: loaded when a launcher has started the program, and not needed
 // otherwise.
-#include "mpi/mpi_ranks.h"
+#include "ranks/mpi/mpi_ranks.h"
 
 #include <mpi.h>
+
+#include <algorithm>
+#include <vector>
 
 namespace tessera {
 namespace {
@@ -24,13 +27,13 @@ void add_up(std::span<T> values, MPI_Datatype type) {
   });
 }
 
-void broadcast(std::span<std::byte> bytes) {
+void broadcast_bytes(std::span<std::byte> bytes) {
   in_pieces(bytes.size(), [&](std::size_t at, int count) {
     MPI_Bcast(bytes.data() + at, count, MPI_BYTE, 0, MPI_COMM_WORLD);
   });
 }
 
-void exchange(std::size_t rank, std::size_t size, Ranks::Out out, Ranks::In in) {
+void all_to_all(std::size_t rank, std::size_t size, Ranks::Out out, Ranks::In in) {
   std::vector<MPI_Request> requests;
   // Starting with the next rank, so that not all send to one at first.
   for (std::size_t i = 1; i < size; ++i) {
@@ -65,11 +68,11 @@ extern "C" void tessera_join_mpi(Ranks* ranks) {
   MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
   ranks->rank = number_of(MPI_Comm_rank);
   ranks->size = number_of(MPI_Comm_size);
-  ranks->add_up = [](std::span<float> values) { add_up(values, MPI_FLOAT); };
-  ranks->add_up_doubles = [](std::span<double> values) { add_up(values, MPI_DOUBLE); };
-  ranks->broadcast = broadcast;
-  ranks->exchange = [rank = ranks->rank, size = ranks->size](Ranks::Out out, Ranks::In in) {
-    exchange(rank, size, out, in);
+  ranks->links.add_floats = [](std::span<float> values) { add_up(values, MPI_FLOAT); };
+  ranks->links.add_doubles = [](std::span<double> values) { add_up(values, MPI_DOUBLE); };
+  ranks->links.broadcast = broadcast_bytes;
+  ranks->links.all_to_all = [rank = ranks->rank, size = ranks->size](Ranks::Out out, Ranks::In in) {
+    all_to_all(rank, size, out, in);
   };
 }
 

@@ -1,4 +1,4 @@
-#include "cli/launched_ranks.h"
+#include "ranks/launched_ranks.h"
 
 #include <dlfcn.h>
 #include <sched.h>

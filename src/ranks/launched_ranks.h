@@ -1,5 +1,5 @@
 #pragma once
-#include "base/ranks.h"
+#include "ranks/ranks.h"
 
 namespace tessera {
 

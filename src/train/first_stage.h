@@ -1,0 +1,14 @@
+#pragma once
+#include "train/state.h"
+#include "train/trainer.h"
+
+namespace tessera {
+
+/// Finds the collaborative codes of the state's model: trains a model of ID tokens alone in the
+/// bundle's folder kCollaborativeStage, whose last table gives them. All ranks train, rank 0 finds
+/// the codes, each gets those of its own items. `text` are the embeddings of the items here. What
+/// it returns is that model's result; where it is not finished, nothing was found.
+TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
+                                     const Dataset& data, const Matrix& text, TrainingState& state);
+
+}  // namespace tessera
