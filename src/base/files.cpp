@@ -41,7 +41,8 @@ std::string read_file(const fs::path& path) {
 }
 
 MappedFile map_file(const fs::path& path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // A pipe, which cannot be mapped, is not waited for.
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) fail("{}: cannot open: {}", path.string(), why());
   struct stat info{};
   if (::fstat(file.fd, &info) != 0) fail("{}: cannot read: {}", path.string(), why());

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -25,17 +26,47 @@ void add_backup(CLI::App& app) {
   });
 }
 
+namespace {
+
+void print_backups(const std::string& directory) {
+  fmt::print("{:>6}  {:<23}  {:>14}  {}\n", "id", "time", "bytes", "state");
+  for (const BackupInfo& backup : list_backups(directory)) {
+    fmt::print("{:>6}  {:<23}  {:>14}  {}\n", backup.id, backup_time(backup), backup.bytes,
+               backup.damage.empty() ? "whole" : "damaged: " + backup.damage);
+  }
+}
+
+}  // namespace
+
 void add_restore(CLI::App& app) {
-  auto backup = std::make_shared<std::string>(), state = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("restore", "Make a state directory of the latest backup");
-  command->add_option("--backup", *backup, "Directory that tessera backup wrote")->required();
-  command->add_option("--state", *state, "The new state directory: not there yet, or empty")
+  struct Arguments {
+    std::string backup, state;
+    std::optional<std::uint32_t> id;
+    bool list = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("restore", "Make a state directory of a backup");
+  command->add_option("--backup", arguments->backup, "Directory that tessera backup wrote")
       ->required();
-  command->footer("Example:\n  tessera restore --backup shop-backup --state shop-state");
-  command->callback([backup, state] {
+  command->add_option("--state", arguments->state,
+                      "The new state directory: not there yet, or empty");
+  command->add_option("--backup-id", arguments->id,
+                      "Which backup, as --list tells (default: the latest)");
+  command->add_flag("--list", arguments->list, "Only tell which backups there are");
+  command->footer(
+      "Examples:\n  tessera restore --backup shop-backup --state shop-state\n"
+      "  tessera restore --backup shop-backup --list\n"
+      "  tessera restore --backup shop-backup --backup-id 5 --state shop-state");
+  command->callback([arguments] {
+    if (arguments->list) {
+      print_backups(arguments->backup);
+      return;
+    }
+    if (arguments->state.empty()) fail_usage("--state is missing: the new state directory");
     ::umask(0077);
-    restore_backup(*backup, *state);
-    fmt::print("{}: restored from {}\n", *state, *backup);
+    const BackupInfo done = restore_backup(arguments->backup, arguments->state, arguments->id);
+    fmt::print("{}: restored from backup {} of {} in {}\n", arguments->state, done.id,
+               backup_time(done), arguments->backup);
   });
 }
 

@@ -1,18 +1,22 @@
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/parallel.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "serve/server.h"
 #include "serve/service.h"
+#include "store/redis_store.h"
 
 namespace tessera {
 namespace {
@@ -58,7 +62,39 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::string url_of(const ServerOptions& options, std::uint16_t port) {
+  const bool v6 = options.address.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", options.certificate.empty() ? "http" : "https",
+                     v6 ? "[" : "", options.address, v6 ? "]" : "", port);
+}
+
+void print_notes(const ServeArguments& arguments) {
+  if (arguments.state.empty()) {
+    fmt::print(stderr, "note: without --state, histories and items end with this process\n");
+  }
+  if (arguments.hosts.empty() && !is_loopback(arguments.server.address)) {
+    fmt::print(stderr,
+               "note: whoever asks by a name is refused (421): give --host NAME for each name of "
+               "this service\n");
+  }
+}
+
+void check_bundle(const fs::path& bundle) { read_json(bundle / "config.json"); }
+
+/// A signal that comes before it is waited for must not end the process.
+void hold_back_sighup() {
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &hangup, nullptr);
+}
+
+/// Threads share two heaps, so that a reload's memory is given back or used again.
+void bound_memory() { ::mallopt(M_ARENA_MAX, 2); }
+
 void serve(ServeArguments arguments) {
+  hold_back_sighup();
+  bound_memory();
   ServerOptions& server_options = arguments.server;
   split_listen(arguments.listen, server_options);
   if (arguments.token_file.empty() && !arguments.without_tokens &&
@@ -69,9 +105,10 @@ void serve(ServeArguments arguments) {
         arguments.listen);
   }
   server_options.threads = static_cast<std::size_t>(thread_count());
+  server_options.compute_threads = server_options.threads;
+  // A thread waits for each answer of a server that may be far: so many are under way at a time.
+  if (is_redis(arguments.state)) server_options.store_threads = 256;
   server_options.idle_timeout = std::chrono::seconds(arguments.idle_seconds);
-  const AccessTokens tokens =
-      arguments.token_file.empty() ? AccessTokens() : AccessTokens(arguments.token_file);
   StoreOptions store_options;
   store_options.history_limit = arguments.history_limit;
   set_sync(store_options, arguments.sync);
@@ -84,23 +121,26 @@ void serve(ServeArguments arguments) {
   if (arguments.access_log != "-") {
     file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
   }
+  check_bundle(arguments.model);  // what is certainly none is refused before the port opens
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
-  Service service(arguments.model, *store, tokens, events, arguments.backups,
-                  HostNames(arguments.hosts));
+  Service service({.bundle = arguments.model,
+                   .token_file = arguments.token_file,
+                   .backups = arguments.backups,
+                   .hosts = HostNames(arguments.hosts),
+                   .load_later = true},
+                  *store, events);
   Server server(server_options, service, file ? *file : events);
-  if (arguments.state.empty()) {
-    fmt::print(stderr, "note: without --state, histories and items end with this process\n");
-  }
-  if (arguments.hosts.empty() && !is_loopback(server_options.address)) {
-    fmt::print(stderr,
-               "note: whoever asks by a name is refused (421): give --host NAME for each name of "
-               "this service\n");
-  }
-  const bool v6 = server_options.address.find(':') != std::string::npos;
-  fmt::print("listening on {}://{}{}{}:{}\n", server_options.certificate.empty() ? "http" : "https",
-             v6 ? "[" : "", server_options.address, v6 ? "]" : "", server.port());
+  print_notes(arguments);
+  fmt::print("listening on {}\n", url_of(server_options, server.port()));
   std::fflush(stdout);
-  server.run(true);
+  service.start([&] { server.stop(); });
+  if (!server.run(true)) {
+    // Nothing is lost: what was acknowledged is in the store.
+    events.event("ended", "work that was under way is left undone");
+    events.flush();
+    std::_Exit(service.model() ? 0 : 1);
+  }
+  if (!service.model() && !service.load_error().empty()) fail("{}", service.load_error());
 }
 
 }  // namespace
@@ -149,7 +189,9 @@ void add_serve(CLI::App& app) {
       ->capture_default_str();
   command->footer(
       "GET /openapi.json describes the API, / is a console. SIGTERM answers what is under way and\n"
-      "ends; SIGHUP loads the bundle anew while requests run.\n"
+      "ends; SIGHUP loads bundle, tokens and certificate anew while requests run, and opens the "
+      "access\n"
+      "log again.\n"
       "Examples:\n  tessera serve --model shop-model --state shop-state\n"
       "  tessera serve --model shop-model --state shop-state --listen 0.0.0.0:8443 \\\n"
       "      --host shop.example --token-file tokens --certificate cert.pem --key key.pem\n"

@@ -51,7 +51,7 @@ std::vector<std::int32_t> ItemLookup::items_with(std::string_view beginning) con
 std::vector<std::int32_t> ItemLookup::find(std::string_view query, std::size_t limit) const {
   std::vector<std::int32_t> found;
   bool first = true;
-  for (const std::string& word : split_words(query)) {
+  for (const std::string& word : words_of(query, "")) {  // each once
     std::vector<std::int32_t> items = items_with(word);
     if (!first) {
       std::vector<std::int32_t> both;

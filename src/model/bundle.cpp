@@ -69,6 +69,52 @@ std::size_t count_in(const Json& config, const char* name, const fs::path& file)
   return config.at(name).get<std::size_t>();
 }
 
+/// The numbers that a model of these settings is made of. By floating point: damaged settings may
+/// ask for more than any integer holds.
+double numbers_in(const Settings& settings, std::size_t items, std::size_t text_dims) {
+  const auto real = [](std::size_t count) { return static_cast<double>(count); };
+  double numbers = real(items) * real(settings.id_width());
+  if (settings.has_semantics()) {
+    const std::vector<std::size_t> widths = settings.encoder_widths(text_dims);
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+      numbers += 2.0 * real(widths[i]) * real(widths[i + 1]);
+    }
+    numbers += real(settings.levels) * real(settings.codebook_size) * real(settings.semantic_dims);
+  }
+  if (settings.has_collaborative()) {
+    numbers += real(settings.codebook_size) * real(settings.collaborative_dims);
+  }
+  const TransformerShape shape = settings.transformer();
+  const double layer = 4.0 * real(shape.hidden) + 2.0 * real(shape.feed_forward);
+  return numbers + real(shape.width) * (real(shape.max_length) + real(shape.layers) * layer);
+}
+
+/// A pipe in the place of a file would be waited for, and a device never ends.
+void check_plain_files(const fs::path& directory) {
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    std::error_code error;
+    const fs::file_status status = entry.status(error);
+    if (!error && !fs::is_regular_file(status) && !fs::is_directory(status)) {
+      fail("{}: is not a plain file: the bundle is damaged", entry.path().string());
+    }
+  }
+}
+
+/// What the settings ask for must be in the file: nothing is allocated for more.
+void check_size(const Settings& settings, std::size_t items, std::size_t text_dims,
+                const fs::path& directory) {
+  std::error_code error;
+  const fs::path weights = directory / kWeightsFile;
+  const std::uintmax_t bytes = fs::file_size(weights, error);
+  if (error) fail("{}: cannot be read: {}", weights.string(), error.message());
+  constexpr double kSmallest = 2.0;  // bytes of a half-precision number
+  const double numbers = numbers_in(settings, items, text_dims);
+  if (numbers * kSmallest > static_cast<double>(bytes)) {
+    fail("{}: its settings ask for {:.4g} numbers, more than {} holds: the bundle is damaged",
+         (directory / "config.json").string(), numbers, kWeightsFile);
+  }
+}
+
 }  // namespace
 
 std::map<std::string, Tensor> model_tensors(Recommender& model) {
@@ -156,6 +202,7 @@ Bundle read_bundle(const fs::path& directory) {
     fail("{}: not a model bundle (no config.json): make one with 'tessera train'",
          directory.string());
   }
+  check_plain_files(directory);
   Bundle bundle;
   bundle.config = read_json(file);
   if (!bundle.config.is_object()) fail("{}: expected an object", file.string());
@@ -179,9 +226,10 @@ Bundle read_bundle(const fs::path& directory) {
     fail("{}: {} items where config.json has {}: the bundle is damaged",
          (directory / "items.jsonl").string(), bundle.items.size(), items);
   }
-  bundle.model = Recommender(settings, items, count_in(bundle.config, "text_dims", file));
-  const fs::path weights = directory / kWeightsFile;
-  const SafeTensors tensors(weights);
+  const std::size_t text_dims = count_in(bundle.config, "text_dims", file);
+  const SafeTensors tensors(directory / kWeightsFile);
+  check_size(settings, items, text_dims, directory);
+  bundle.model = Recommender(settings, items, text_dims);
   for (Parameter* parameter : bundle.model.parameters()) parameter->keep_value_alone();
   read_model(tensors, bundle.model);
   std::vector<std::int32_t> codes;

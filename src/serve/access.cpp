@@ -28,22 +28,6 @@ bool allows(const fs::path& path, fs::perms permissions) {
   return (fs::status(path).permissions() & permissions) != fs::perms::none;
 }
 
-/// Whoever can change the file, or put another in its place, chooses the tokens.
-void check_private(const fs::path& file) {
-  const std::string name = file.string();
-  if (allows(file, fs::perms::others_read)) {
-    fail("{}: anybody on this machine can read the tokens: chmod 600 {}", name, name);
-  }
-  if (allows(file, fs::perms::group_write | fs::perms::others_write)) {
-    fail("{}: others can change the tokens: chmod 600 {}", name, name);
-  }
-  const fs::path folder = fs::absolute(file).parent_path();
-  if (allows(folder, fs::perms::others_write) && !allows(folder, fs::perms::sticky_bit)) {
-    fail("{}: others can replace the token file in {}: chmod o-w {}", name, folder.string(),
-         folder.string());
-  }
-}
-
 }  // namespace
 
 void require(Access needed, Access granted, std::string_view what) {
@@ -51,6 +35,21 @@ void require(Access needed, Access granted, std::string_view what) {
   throw Refusal(
       401, "unauthorized",
       fmt::format("{} needs a {} token: Authorization: Bearer TOKEN", what, name_of(needed)));
+}
+
+void check_secret(const fs::path& file, std::string_view what) {
+  const std::string name = file.string();
+  if (allows(file, fs::perms::others_read)) {
+    fail("{}: anybody on this machine can read {}: chmod 600 {}", name, what, name);
+  }
+  if (allows(file, fs::perms::group_write | fs::perms::others_write)) {
+    fail("{}: others can change {}: chmod 600 {}", name, what, name);
+  }
+  const fs::path folder = fs::absolute(file).parent_path();
+  if (allows(folder, fs::perms::others_write) && !allows(folder, fs::perms::sticky_bit)) {
+    fail("{}: others can replace {} in {}: chmod o-w {}", name, what, folder.string(),
+         folder.string());
+  }
 }
 
 AccessTokens::Digest AccessTokens::digest_of(std::string_view token) {
@@ -61,7 +60,7 @@ AccessTokens::Digest AccessTokens::digest_of(std::string_view token) {
 
 AccessTokens::AccessTokens(const fs::path& file) {
   const std::string text = read_file(file);
-  check_private(file);
+  check_secret(file, "the tokens");
   for_each_line(text, [&](std::string_view line, std::size_t number) {
     if (line.empty() || line.starts_with('#')) return;
     const std::size_t blank = line.find(' ');

@@ -13,6 +13,10 @@ enum class Access { open, read, write, admin };
 /// Throws Refusal 401 that names `what` unless `granted` allows what is `needed` for it.
 void require(Access needed, Access granted, std::string_view what);
 
+/// Throws Error naming the file and `what` it holds ("the key") if others can read, change or
+/// replace it: whoever can put another in its place chooses what it holds.
+void check_secret(const fs::path& file, std::string_view what);
+
 /// The bearer tokens of a service. Only their SHA-256 digests are kept.
 class AccessTokens {
  public:

@@ -27,9 +27,6 @@ std::int32_t item_of_path(const Call& call) {
 std::vector<std::int32_t> history_of(const Call& call, const Body& body) {
   const auto given = body.ids("history");
   const auto user = body.id("user");
-  if (given.has_value() == user.has_value()) {
-    throw Refusal(400, "invalid_request", "give either 'history' or 'user'");
-  }
   std::vector<std::string> stored;
   if (user) {
     auto found = call.service.with_store([&](Store& store) { return store.history(*user); });

@@ -38,6 +38,14 @@ const char* reason_of(simdjson::error_code error) {
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
+std::string choices_of(std::span<const Field> fields) {
+  std::string names;
+  for (const Field& field : fields) {
+    if (field.choice) names += fmt::format("{}'{}'", names.empty() ? "" : " or ", field.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 Body::Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted)
@@ -54,12 +62,19 @@ Body::Body(Scratch& scratch, std::string_view text, std::span<const Field> field
   simdjson::dom::object object;
   if (root_.get(object) != simdjson::SUCCESS) refuse("the body must be a JSON object");
   std::vector<std::string_view> seen;
+  int choices = 0;
   for (const auto& [key, value] : object) {
     const auto field = std::ranges::find(fields, key, &Field::name);
     if (field == fields.end()) refuse("unknown field '{}'; known are: {}", key, names_of(fields));
     if (std::ranges::count(seen, key) > 0) refuse("'{}' stands there twice", key);
     seen.push_back(key);
-    if (!value.is_null()) require(field->access, granted, fmt::format("the field '{}'", key));
+    if (value.is_null()) continue;
+    require(field->access, granted, fmt::format("the field '{}'", key));
+    work_ = std::max(work_, field->work);
+    choices += field->choice ? 1 : 0;
+  }
+  if (choices != 1 && std::ranges::count(fields, true, &Field::choice) > 0) {
+    refuse("give either {}", choices_of(fields));
   }
 }
 

@@ -27,6 +27,9 @@ class Body {
 
   /// Whether the field is there.
   bool has(std::string_view field) const { return find(field).has_value(); }
+  /// What the given fields make the answer wait for.
+  Work work() const { return work_; }
+
   // The field must be of that kind; null counts as left out, which gives nothing or the standard.
   std::optional<std::string_view> text(std::string_view field) const;  ///< a line or a text
   std::optional<std::string_view> id(std::string_view field) const;
@@ -40,6 +43,7 @@ class Body {
   std::optional<simdjson::dom::element> find(std::string_view field) const;
   simdjson::dom::element root_;
   std::span<const Field> fields_;
+  Work work_ = Work::quick;
 };
 
 /// An id of a user or an item as clients may choose it: 1 to 256 bytes of UTF-8 without control

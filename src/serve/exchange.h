@@ -21,6 +21,7 @@ struct Response {
   std::string body = {};
   std::string content_type = "application/json";
   std::string allow = {};  ///< header Allow, with status 405
+  int retry_after = 0;     ///< header Retry-After in seconds; 0: none
 };
 
 /// Thrown by a handler to answer with an error: `what` is the sentence for people, `code` the word

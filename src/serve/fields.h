@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "serve/access.h"
+#include "serve/work.h"
 
 namespace tessera {
 
@@ -26,6 +27,8 @@ struct Field {
   std::int64_t standard = 0;  ///< of a flag or number that is left out
   Access access = Access::open;
   bool required = false;
+  Work work = Work::quick;  ///< what the answer has to wait for where it is given
+  bool choice = false;      ///< exactly one of these must be given
 };
 
 /// Their names, for messages.

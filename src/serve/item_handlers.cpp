@@ -3,11 +3,13 @@
 #include "base/error.h"
 #include "serve/answers.h"
 #include "serve/handlers.h"
+#include "text/words.h"
 
 namespace tessera {
 namespace {
 
 constexpr std::size_t kNearestCodes = 10;
+constexpr std::size_t kMaxWords = 32;  // each costs a walk through the words that begin so
 
 Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
   Json items = Json::array();
@@ -57,6 +59,10 @@ Token token_of_path(const Call& call) {
 Response find_items(Call& call) {
   const std::string_view query = call.text("prefix");
   const std::size_t limit = call.number("limit");
+  if (split_words(query).size() > kMaxWords) {
+    throw Refusal(400, "invalid_request",
+                  fmt::format("'prefix' may have {} words at most", kMaxWords));
+  }
   return reply({{"items", cards_json(call, call.model->find(query, limit))}});
 }
 

@@ -6,10 +6,14 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <tuple>
+#include <vector>
+
+#include "serve/log.h"
 
 namespace tessera {
 namespace {
@@ -63,6 +67,13 @@ struct ServiceMetrics::State {
                              .Help("Items that can be recommended, by kind")
                              .Register(registry);
 
+  Gauge& dropped_lines = prometheus::BuildGauge()
+                             .Name("tessera_log_lines_dropped")
+                             .Help("Lines of the logs that were dropped because nobody took them")
+                             .Register(registry)
+                             .Add({});
+  std::vector<const Log*> logs;
+
   // The families look metrics up by hashing their labels; these remember what was found.
   using Key = std::tuple<std::string, std::string, int>;
   mutable std::shared_mutex mutex;
@@ -110,7 +121,18 @@ void ServiceMetrics::set_items(std::size_t items, std::size_t live) {
   state_->items.Add({{"kind", "live"}}).Set(static_cast<double>(live));
 }
 
+void ServiceMetrics::watch(const Log& log) {
+  const std::unique_lock lock(state_->mutex);
+  if (std::ranges::find(state_->logs, &log) == state_->logs.end()) state_->logs.push_back(&log);
+}
+
 std::string ServiceMetrics::text() const {
+  {
+    const std::shared_lock lock(state_->mutex);
+    std::uint64_t dropped = 0;
+    for (const Log* log : state_->logs) dropped += log->dropped();
+    state_->dropped_lines.Set(static_cast<double>(dropped));
+  }
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());
 }
 

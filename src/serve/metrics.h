@@ -4,6 +4,8 @@
 
 namespace tessera {
 
+class Log;
+
 /// What the service counts, for Prometheus. Every function may be called from several threads at
 /// once.
 class ServiceMetrics {
@@ -19,6 +21,8 @@ class ServiceMetrics {
   void count_refused_connection();
   void count_store_failure();
   void count_reload(bool succeeded);
+  /// Counts the lines that the log drops; it must live as long as text() is called.
+  void watch(const Log& log);
   void set_items(std::size_t items, std::size_t live);
 
   /// In the text format of Prometheus.

@@ -10,8 +10,6 @@
 namespace tessera {
 namespace {
 
-using Pace = Route::Pace;
-
 // JSON schemas; {"$ref": "#/components/schemas/…"} names one of openapi() below.
 constexpr const char* kItems =
     R"({"type": "object", "required": ["items"], "properties": {"items": {"type": "array",
@@ -94,11 +92,14 @@ constexpr std::int64_t kMaxPoints = 50'000;  // of the map
 constexpr Field kUserField = {.name = "user",
                               .kind = Kind::id,
                               .description = "a user with stored events",
-                              .access = Access::write};
+                              .access = Access::write,
+                              .work = Work::store,
+                              .choice = true};
 constexpr Field kHistoryField = {.name = "history",
                                  .kind = Kind::ids,
                                  .most = kMaxHistory,
-                                 .description = "events, oldest first"};
+                                 .description = "events, oldest first",
+                                 .choice = true};
 constexpr Field kSkipUnknownField = {
     .name = "skip_unknown",
     .kind = Kind::flag,
@@ -160,7 +161,7 @@ const Route kRoutes[] = {
     {"POST",
      "/v1/recommend",
      Access::read,
-     Pace::slow_for_user,
+     Work::quick,
      recommend,
      "The best items for a stored user or a given history",
      {},
@@ -169,7 +170,7 @@ const Route kRoutes[] = {
     {"POST",
      "/v1/explain",
      Access::read,
-     Pace::slow,
+     Work::compute,
      explain,
      "Why an item scores as it does: each token's part, and each event's",
      {},
@@ -178,27 +179,27 @@ const Route kRoutes[] = {
     {"GET",
      "/v1/items",
      Access::read,
-     Pace::slow,
+     Work::compute,
      find_items,
      "Items in whose id or title every given word begins a word",
      kFindQuery,
      {},
      kItems},
-    {"GET", "/v1/items/{id}", Access::read, Pace::quick, get_item, "One item", {}, {}, kItem},
+    {"GET", "/v1/items/{id}", Access::read, Work::quick, get_item, "One item", {}, {}, kItem},
     {"PUT",
      "/v1/items/{id}",
      Access::write,
-     Pace::slow,
+     Work::store,
      put_item,
      "Puts an item by its text, new or in place of another; it is recommendable at once",
      {},
      kPutBody,
      kItem},
-    {"DELETE", "/v1/items/{id}", Access::write, Pace::slow, delete_item, "Erases an item"},
+    {"DELETE", "/v1/items/{id}", Access::write, Work::store, delete_item, "Erases an item"},
     {"GET",
      "/v1/items/{id}/similar",
      Access::read,
-     Pace::slow,
+     Work::compute,
      similar_items,
      "Items by the cosine of their vectors with this one's",
      kSimilarQuery,
@@ -207,7 +208,7 @@ const Route kRoutes[] = {
     {"POST",
      "/v1/users/{user}/events",
      Access::write,
-     Pace::slow,
+     Work::store,
      append_events,
      "Appends events to a user's history",
      {},
@@ -216,17 +217,17 @@ const Route kRoutes[] = {
     {"GET",
      "/v1/users/{user}",
      Access::write,
-     Pace::slow,
+     Work::store,
      get_user,
      "A user's history, oldest first",
      {},
      {},
      kUser},
-    {"DELETE", "/v1/users/{user}", Access::write, Pace::slow, delete_user, "Forgets a user"},
+    {"DELETE", "/v1/users/{user}", Access::write, Work::store, delete_user, "Forgets a user"},
     {"GET",
      "/v1/tokens/{level}/{code}",
      Access::read,
-     Pace::slow,
+     Work::compute,
      get_token,
      "A token, by its level (from 1) or its collaborative part (c1, c2 …): its items and the "
      "codes nearest to it",
@@ -236,7 +237,7 @@ const Route kRoutes[] = {
     {"GET",
      "/v1/map",
      Access::read,
-     Pace::slow,
+     Work::compute,
      get_map,
      "Items in the principal plane of the catalogue, with their first semantic code",
      kMapQuery,
@@ -245,7 +246,7 @@ const Route kRoutes[] = {
     {"GET",
      "/v1/model",
      Access::read,
-     Pace::quick,
+     Work::quick,
      describe_model,
      "The model in use",
      {},
@@ -254,7 +255,7 @@ const Route kRoutes[] = {
     {"POST",
      "/v1/admin/reload",
      Access::admin,
-     Pace::slow,
+     Work::quick,
      reload_model,
      "Loads the bundle again and swaps it in while requests run",
      {},
@@ -263,7 +264,7 @@ const Route kRoutes[] = {
     {"POST",
      "/v1/admin/backup",
      Access::admin,
-     Pace::slow,
+     Work::admin,
      backup_store,
      "Backs the store up to the directory of --backups while it is in use",
      {},
@@ -272,7 +273,7 @@ const Route kRoutes[] = {
     {"POST",
      "/v1/admin/purge",
      Access::admin,
-     Pace::slow,
+     Work::admin,
      purge_store,
      "Removes what was erased from the store's files now, not in time",
      {},
@@ -281,7 +282,7 @@ const Route kRoutes[] = {
     {"GET",
      "/healthz",
      Access::open,
-     Pace::quick,
+     Work::quick,
      health,
      "Whether the process answers",
      {},
@@ -290,24 +291,25 @@ const Route kRoutes[] = {
     {"GET",
      "/readyz",
      Access::open,
-     Pace::quick,
+     Work::store,
      readiness,
      "Whether to send requests here",
      {},
      {},
      kObject},
-    {"GET", "/metrics", Access::read, Pace::slow, metrics, "Counts and latencies, for Prometheus"},
+    {"GET", "/metrics", Access::read, Work::compute, metrics,
+     "Counts and latencies, for Prometheus"},
     {"GET",
      "/openapi.json",
      Access::open,
-     Pace::slow,
+     Work::compute,
      describe_api,
      "This description",
      {},
      {},
      kObject},
-    {"GET", "/", Access::open, Pace::quick, console_page, "The console, a page for people"},
-    {"GET", "/console/{file}", Access::open, Pace::quick, console_file, "A file of the console"},
+    {"GET", "/", Access::open, Work::quick, console_page, "The console, a page for people"},
+    {"GET", "/console/{file}", Access::open, Work::quick, console_file, "A file of the console"},
 };
 
 int hex_digit(char c) {
@@ -409,13 +411,15 @@ Json schema_of(const Field& field) {
 }
 
 Json body_schema(const Route& route) {
-  Json properties = Json::object(), required = Json::array();
+  Json properties = Json::object(), required = Json::array(), choices = Json::array();
   for (const Field& field : route.body) {
     properties[std::string(field.name)] = schema_of(field);
     if (field.required) required.push_back(field.name);
+    if (field.choice) choices.push_back({{"required", {field.name}}});
   }
   Json schema = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   if (!required.empty()) schema["required"] = required;
+  if (!choices.empty()) schema["oneOf"] = choices;
   return schema;
 }
 

@@ -20,9 +20,7 @@ struct Route {
   std::string_view method;
   std::string_view path;  ///< "/v1/users/{user}": braces name a segment
   Access access = Access::read;
-  /// Whether it may take long or wait for the store, and must not hold up the thread that serves
-  /// others.
-  enum class Pace { quick, slow, slow_for_user } pace = Pace::quick;
+  Work work = Work::quick;  ///< what its answer has to wait for, whatever the fields
   Response (*handle)(Call&) = nullptr;
   std::string_view summary;
   std::span<const Field> query = {};  ///< its query's parameters

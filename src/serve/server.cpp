@@ -1,36 +1,25 @@
 // The only translation unit that includes Beast: it takes half a minute to compile.
 #include "serve/server.h"
 
-#ifdef __clang__  // Asio 1.74 does not know that clang has coroutines by now
-#define BOOST_ASIO_HAS_CO_AWAIT 1
-#define BOOST_ASIO_HAS_STD_COROUTINE 1
-#endif
-
-#include <utility>  // before Asio, which forgets it
-
-#include <boost/asio.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <atomic>
+#include <csignal>
 #include <thread>
 #include <unordered_set>
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "serve/budget.h"
+#include "serve/certificate.h"
 #include "serve/framing.h"
+#include "serve/http_message.h"
 #include "serve/service.h"
+#include "serve/work.h"
 
 // NOLINTBEGIN(bugprone-unused-return-value): Asio also returns the error that it puts into its
 // argument.
 namespace tessera {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
-using asio::ip::tcp;
-using boost::system::error_code;
 using PlainStream = beast::tcp_stream;
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 using Clock = std::chrono::steady_clock;
@@ -40,6 +29,9 @@ constexpr std::size_t kReadAhead = 4096;
 constexpr std::size_t kLongestLinger = std::size_t{4} << 20;
 constexpr Milliseconds kLinger{1000};
 constexpr Milliseconds kWithoutDescriptors{100};
+constexpr Milliseconds kLook{20};     // for what changes without a sign
+constexpr Milliseconds kGrace{1500};  // for work under way when the time for requests is over
+constexpr std::size_t kAdminLine = 8;
 
 asio::redirect_error_t<asio::use_awaitable_t<>> into(error_code& error) {
   return asio::redirect_error(asio::use_awaitable, error);
@@ -50,73 +42,29 @@ Scratch& scratch_of_this_thread() {
   return scratch;
 }
 
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
-
-std::string_view view(const beast::flat_buffer& buffer) {
-  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
-}
-
-using Parser = http::request_parser<http::string_body>;
-
-std::size_t field_count(const Parser& parser) {
-  return static_cast<std::size_t>(std::distance(parser.get().begin(), parser.get().end()));
-}
-
-/// Who is at the two ends of a connection, as addresses.
-struct Ends {
-  std::string client, own;
-};
-
-std::string name_of(const tcp::endpoint& endpoint) {
-  const asio::ip::address address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
-Ends ends_of(const tcp::socket& socket) {
-  error_code error;
-  Ends ends;
-  const tcp::endpoint client = socket.remote_endpoint(error);
-  if (!error) ends.client = name_of(client);
-  const tcp::endpoint own = socket.local_endpoint(error);
-  if (!error) ends.own = name_of(own);
-  return ends;
-}
-
-Request request_of(const http::request<http::string_body>& message, const Ends& ends) {
-  return {.method = view(message.method_string()),
-          .target = view(message.target()),
-          .body = message.body(),
-          .authorization = view(message[http::field::authorization]),
-          .idempotency_key = view(message["Idempotency-Key"]),
-          .host = view(message[http::field::host]),
-          .origin = view(message[http::field::origin]),
-          .own_address = ends.own};
-}
-
 void close(PlainStream& stream) {
   error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
   stream.close();
 }
 
-/// The answer to a request that cannot be read; nothing for a connection that just ended.
-std::optional<Response> answer_to(const error_code& error) {
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return error_response(431, "header_too_large", "the header is too large");
+Response overloaded(int status, const char* message) {
+  Response response = error_response(status, "overloaded", message);
+  response.retry_after = 1;
+  return response;
+}
+
+/// Nothing, or the answer where the connection may not hold so many bytes. Little is always held:
+/// there are only so many connections.
+std::optional<Response> hold(Budget::Share& share, std::size_t bytes) {
+  switch (share.hold(bytes > kReadAhead ? bytes : 0)) {
+    case Budget::Verdict::client_has_too_much:
+      return overloaded(429, "too much of this client's is under way; try again");
+    case Budget::Verdict::all_is_taken:
+      return overloaded(503, "too much is under way; try again");
+    default:
+      return std::nullopt;
   }
-  if (error == http::error::body_limit) {
-    return error_response(413, "body_too_large", "the body is too large");
-  }
-  if (error == http::error::end_of_stream || error == http::error::partial_message) {
-    return std::nullopt;
-  }
-  if (error.category() == make_error_code(http::error::bad_method).category()) {
-    return error_response(400, "malformed_request", "this is not HTTP/1.1");
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -163,8 +111,12 @@ struct Server::State {
 
   void bind();
   void load_certificate();
-  void stop();
+  std::shared_ptr<asio::ssl::context> tls_in_use() const;
   void drain(Thread& thread);
+  asio::awaitable<void> end();
+  asio::awaitable<void> await_signals();
+  void reread();
+  WorkPool* pool_of(Work work);
   void log_request(const std::string& client, const Plan& plan, const Response& response,
                    double seconds) const;
 
@@ -175,32 +127,44 @@ struct Server::State {
   asio::awaitable<void> serve(Thread& thread, Stream& stream, Connection& connection);
   template <class Stream>
   asio::awaitable<std::optional<Response>> read_header(Stream& stream, beast::flat_buffer& buffer,
-                                                       Parser& parser, error_code& error);
+                                                       Parser& parser, Budget::Share& share,
+                                                       error_code& error);
   template <class Stream>
   asio::awaitable<std::optional<Response>> read_body(Stream& stream, beast::flat_buffer& buffer,
-                                                     Parser& parser, error_code& error);
+                                                     Parser& parser, Budget::Share& share,
+                                                     error_code& error);
   template <class Stream>
   asio::awaitable<void> refuse(Stream& stream, beast::flat_buffer& buffer, const Ends& ends,
                                const Plan& plan, const Response& response);
+  asio::awaitable<bool> await_model(Thread& thread, Clock::time_point deadline);
+  asio::awaitable<Response> respond(Thread& thread, const Plan& plan, const Request& request);
+  asio::awaitable<Response> respond_by(WorkPool& pool, Thread& thread, const Plan& plan,
+                                       const Request& request, Clock::time_point deadline);
   template <class Stream>
-  asio::awaitable<bool> answer(Thread& thread, Stream& stream,
-                               const http::request<http::string_body>& message, const Plan& plan,
-                               const Ends& ends);
+  asio::awaitable<bool> answer(Thread& thread, Stream& stream, const HttpRequest& message,
+                               const Plan& plan, const Ends& ends, Budget::Share& share);
   template <class Stream>
-  asio::awaitable<void> write(Stream& stream, Response response, unsigned version, bool head_only,
-                              bool keep_alive, error_code& error);
+  asio::awaitable<void> write(Stream& stream, HttpResponse message, bool head_only,
+                              error_code& error);
   template <class Stream>
   asio::awaitable<void> linger(Stream& stream, beast::flat_buffer& buffer);
 
   ServerOptions options;
   Service& service;
   const Log& access_log;
-  std::optional<asio::ssl::context> tls;
-  asio::io_context slow_context;  // for what may take long
-  asio::io_context control{1};    // signals and the deadline of draining
-  std::atomic<std::size_t> connections = 0;
+  mutable std::mutex tls_mutex;  // guards tls, which SIGHUP replaces
+  std::shared_ptr<asio::ssl::context> tls;
+  Budget budget{options.max_bytes};
+  asio::io_context control{1};  // signals and the end
+  asio::signal_set signals{control};
+  std::atomic<bool> ending = false;
+  std::atomic<std::size_t> connections = 0, awaiting_model = 0;
   std::uint16_t port = 0;
   std::vector<std::unique_ptr<Thread>> threads;  // their coroutines use all of the above
+  // Their jobs use the threads' contexts.
+  WorkPool compute{options.compute_threads, options.max_line, true};
+  WorkPool store{options.store_threads, options.max_line, false};
+  WorkPool admin{1, kAdminLine, true};
 };
 
 void Server::State::load_certificate() {
@@ -208,16 +172,24 @@ void Server::State::load_certificate() {
     fail_usage("TLS needs both a certificate and a key");
   }
   if (options.certificate.empty()) return;
-  tls.emplace(asio::ssl::context::tls_server);
-  tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
-                   asio::ssl::context::no_tlsv1_1);
+  check_certificate(options.certificate, options.key);
+  auto fresh = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  fresh->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                     asio::ssl::context::no_tlsv1_1);
   error_code error;
-  tls->use_certificate_chain_file(options.certificate.string(), error);
+  fresh->use_certificate_chain_file(options.certificate.string(), error);
   if (error) {
     fail("{}: cannot use the certificate: {}", options.certificate.string(), error.message());
   }
-  tls->use_private_key_file(options.key.string(), asio::ssl::context::pem, error);
+  fresh->use_private_key_file(options.key.string(), asio::ssl::context::pem, error);
   if (error) fail("{}: cannot use the key: {}", options.key.string(), error.message());
+  const std::lock_guard lock(tls_mutex);
+  tls = std::move(fresh);
+}
+
+std::shared_ptr<asio::ssl::context> Server::State::tls_in_use() const {
+  const std::lock_guard lock(tls_mutex);
+  return tls;
 }
 
 void Server::State::bind() {
@@ -274,10 +246,10 @@ asio::awaitable<void> Server::State::accept(Thread& thread) {
       continue;  // closes it
     }
     socket.set_option(tcp::no_delay(true), error);
-    asio::co_spawn(
-        thread.context,
-        tls ? serve_tls(thread, std::move(socket)) : serve_plain(thread, std::move(socket)),
-        asio::detached);
+    asio::co_spawn(thread.context,
+                   tls_in_use() ? serve_tls(thread, std::move(socket))
+                                : serve_plain(thread, std::move(socket)),
+                   asio::detached);
   }
 }
 
@@ -289,7 +261,8 @@ asio::awaitable<void> Server::State::serve_plain(Thread& thread, tcp::socket soc
 }
 
 asio::awaitable<void> Server::State::serve_tls(Thread& thread, tcp::socket socket) {
-  TlsStream stream(std::move(socket), *tls);
+  const std::shared_ptr<asio::ssl::context> context = tls_in_use();
+  TlsStream stream(std::move(socket), *context);
   PlainStream& lowest = beast::get_lowest_layer(stream);
   Counted counted(*this, thread, lowest);
   error_code error;
@@ -308,10 +281,11 @@ asio::awaitable<void> Server::State::serve(Thread& thread, Stream& stream, Conne
   PlainStream& lowest = beast::get_lowest_layer(stream);
   const Ends ends = ends_of(lowest.socket());
   beast::flat_buffer buffer(options.max_header + options.max_body);
-  for (;;) {
+  Budget::Share share(budget, ends.client);
+  for (bool first = true;; first = false) {
     error_code error;
     if (buffer.size() == 0) {
-      if (thread.draining) co_return;
+      if (thread.draining && !first) co_return;
       lowest.expires_after(options.idle_timeout);
       connection.waiting = true;
       const std::size_t read =
@@ -322,19 +296,20 @@ asio::awaitable<void> Server::State::serve(Thread& thread, Stream& stream, Conne
     }
     Parser parser;
     Plan plan;
-    std::optional<Response> refusal = co_await read_header(stream, buffer, parser, error);
+    std::optional<Response> refusal = co_await read_header(stream, buffer, parser, share, error);
     if (!error && !refusal) {
       // Who may not ask is told so before anything is kept for him.
       plan = service.plan(request_of(parser.get(), ends));
       if (!parser.is_done()) {
         refusal = plan.answer;
-        if (!refusal) refusal = co_await read_body(stream, buffer, parser, error);
+        if (!refusal) refusal = co_await read_body(stream, buffer, parser, share, error);
       }
     }
     if (refusal) co_await refuse(stream, buffer, ends, plan, *refusal);
     if (error || refusal) co_return;
-    if (!co_await answer(thread, stream, parser.get(), plan, ends)) co_return;
+    if (!co_await answer(thread, stream, parser.get(), plan, ends, share)) co_return;
     buffer.shrink_to_fit();
+    if (hold(share, buffer.capacity())) co_return;
   }
 }
 
@@ -344,10 +319,12 @@ template <class Stream>
 asio::awaitable<std::optional<Response>> Server::State::read_header(Stream& stream,
                                                                     beast::flat_buffer& buffer,
                                                                     Parser& parser,
+                                                                    Budget::Share& share,
                                                                     error_code& error) {
   beast::get_lowest_layer(stream).expires_after(options.header_timeout);
   std::size_t size = 0;
   while ((size = header_size(view(buffer))) == 0 && buffer.size() <= options.max_header) {
+    if (auto refusal = hold(share, buffer.size() + kReadAhead)) co_return refusal;
     buffer.commit(co_await stream.async_read_some(buffer.prepare(kReadAhead), into(error)));
     if (error) co_return std::nullopt;
   }
@@ -368,7 +345,10 @@ template <class Stream>
 asio::awaitable<std::optional<Response>> Server::State::read_body(Stream& stream,
                                                                   beast::flat_buffer& buffer,
                                                                   Parser& parser,
+                                                                  Budget::Share& share,
                                                                   error_code& error) {
+  const std::size_t length = parser.content_length().value_or(options.max_body);
+  if (auto refusal = hold(share, buffer.capacity() + length)) co_return refusal;
   beast::get_lowest_layer(stream).expires_after(options.body_timeout);
   if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
     http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
@@ -401,52 +381,105 @@ asio::awaitable<void> Server::State::refuse(Stream& stream, beast::flat_buffer& 
   service.metrics().count_request(plan.method(), plan.route(), response.status, 0.0);
   log_request(ends.client, plan, response, 0.0);
   error_code error;
-  co_await write(stream, response, 11, false, false, error);
+  co_await write(stream, message_of(response, 11, false), false, error);
   if (!error) co_await linger(stream, buffer);
+}
+
+/// Waits for the first model; false if it takes too long, or too many wait already.
+asio::awaitable<bool> Server::State::await_model(Thread& thread, Clock::time_point deadline) {
+  if (awaiting_model >= options.max_line) co_return false;
+  ++awaiting_model;
+  asio::steady_timer timer(thread.context);
+  error_code error;
+  while (service.phase() == Phase::starting && Clock::now() < deadline) {
+    timer.expires_after(kLook);
+    co_await timer.async_wait(into(error));
+  }
+  --awaiting_model;
+  co_return service.phase() != Phase::starting;
+}
+
+WorkPool* Server::State::pool_of(Work work) {
+  switch (work) {
+    case Work::compute:
+      return &compute;
+    case Work::store:
+      return &store;
+    case Work::admin:
+      return &admin;
+    default:
+      return nullptr;
+  }
+}
+
+asio::awaitable<Response> Server::State::respond(Thread& thread, const Plan& plan,
+                                                 const Request& request) {
+  const Clock::time_point deadline = Clock::now() + options.work_timeout;
+  if (plan.needs_model() && service.phase() == Phase::starting) {
+    co_await await_model(thread, deadline);  // if it did not come the service says so
+  }
+  WorkPool* pool = pool_of(service.work_of(plan, request, scratch_of_this_thread()));
+  if (pool == nullptr) co_return service.respond(plan, request, scratch_of_this_thread());
+  co_return co_await respond_by(*pool, thread, plan, request, deadline);
+}
+
+/// The answer by one of the pool's threads, or a refusal if none came to it before the deadline.
+asio::awaitable<Response> Server::State::respond_by(WorkPool& pool, Thread& thread,
+                                                    const Plan& plan, const Request& request,
+                                                    Clock::time_point deadline) {
+  /// Either the thread takes it or the connection gives it up, whichever comes first.
+  struct Ticket {
+    explicit Ticket(asio::io_context& context) : timer(context) {}
+    std::atomic<bool> taken = false;
+    bool done = false;  // of the connection's thread
+    Response response;
+    asio::steady_timer timer;
+  };
+  const auto ticket = std::make_shared<Ticket>(thread.context);
+  const bool in_line = pool.submit([this, ticket, &thread, &plan, &request] {
+    if (ticket->taken.exchange(true)) return;
+    ticket->response = service.respond(plan, request, scratch_of_this_thread());
+    asio::post(thread.context, [ticket] {
+      ticket->done = true;
+      ticket->timer.cancel();
+    });
+  });
+  if (!in_line) co_return overloaded(503, "too many requests wait for this; try again");
+  ticket->timer.expires_at(deadline);
+  error_code error;
+  co_await ticket->timer.async_wait(into(error));
+  if (!ticket->done && !ticket->taken.exchange(true)) {
+    co_return overloaded(503, "nobody came to this in time; try again");
+  }
+  while (!ticket->done) {  // it is being answered
+    ticket->timer.expires_at(Clock::time_point::max());
+    co_await ticket->timer.async_wait(into(error));
+  }
+  co_return std::move(ticket->response);
 }
 
 template <class Stream>
 asio::awaitable<bool> Server::State::answer(Thread& thread, Stream& stream,
-                                            const http::request<http::string_body>& http_request,
-                                            const Plan& plan, const Ends& ends) {
+                                            const HttpRequest& message, const Plan& plan,
+                                            const Ends& ends, Budget::Share& share) {
   const auto begin = Clock::now();
-  const Request request = request_of(http_request, ends);
-  Response response;
-  if (plan.slow(request)) {
-    response = co_await asio::co_spawn(
-        slow_context,
-        [&]() -> asio::awaitable<Response> {
-          co_return service.respond(plan, request, scratch_of_this_thread());
-        },
-        asio::use_awaitable);
-  } else {
-    response = service.respond(plan, request, scratch_of_this_thread());
+  Response response = co_await respond(thread, plan, request_of(message, ends));
+  if (auto refusal = hold(share, message.body().size() + response.body.size())) {
+    response = std::move(*refusal);
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   service.metrics().count_request(plan.method(), plan.route(), response.status, seconds);
   log_request(ends.client, plan, response, seconds);
-  const bool keep_alive = http_request.keep_alive() && !thread.draining;
+  const bool keep_alive = message.keep_alive() && !thread.draining;
   error_code error;
-  co_await write(stream, std::move(response), http_request.version(),
-                 http_request.method() == http::verb::head, keep_alive, error);
+  co_await write(stream, message_of(std::move(response), message.version(), keep_alive),
+                 message.method() == http::verb::head, error);
   co_return !error && keep_alive;
 }
 
 template <class Stream>
-asio::awaitable<void> Server::State::write(Stream& stream, Response response, unsigned version,
-                                           bool head_only, bool keep_alive, error_code& error) {
-  http::response<http::string_body> message(static_cast<http::status>(response.status), version);
-  message.keep_alive(keep_alive);
-  if (response.status != 204) {
-    message.set(http::field::content_type, response.content_type);
-    message.content_length(response.body.size());
-  }
-  message.set(http::field::cache_control, "no-store");
-  message.set("X-Content-Type-Options", "nosniff");
-  message.set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
-  if (response.status == 401) message.set(http::field::www_authenticate, "Bearer");
-  if (!response.allow.empty()) message.set(http::field::allow, response.allow);
-  message.body() = std::move(response.body);
+asio::awaitable<void> Server::State::write(Stream& stream, HttpResponse message, bool head_only,
+                                           error_code& error) {
   beast::get_lowest_layer(stream).expires_after(options.write_timeout);
   if (head_only) {
     http::response_serializer<http::string_body> serializer(message);
@@ -483,68 +516,96 @@ void Server::State::log_request(const std::string& client, const Plan& plan,
 
 void Server::State::drain(Thread& thread) {
   thread.draining = true;
-  error_code ignored;
-  thread.acceptor.close(ignored);
   for (Connection* connection : thread.connections) {
     if (connection->waiting) connection->stream->cancel();
   }
 }
 
-void Server::State::stop() {
+/// From the wish to end to the end of the last connection, or of the time for that.
+asio::awaitable<void> Server::State::end() {
+  const Clock::time_point deadline = Clock::now() + options.drain_timeout;
+  const Clock::time_point announced = Clock::now() + service.announcement();
   service.drain();
   for (auto& thread : threads) {
     asio::post(thread->context, [this, &thread = *thread] { drain(thread); });
   }
-  asio::post(control, [this] {
-    auto deadline = std::make_shared<asio::steady_timer>(control, options.drain_timeout);
-    deadline->async_wait([this, deadline](const error_code& error) {
-      if (error) return;
-      for (auto& thread : threads) thread->context.stop();
+  error_code error;
+  asio::steady_timer timer(control);
+  while (Clock::now() < announced && service.announcement().count() > 0) {
+    timer.expires_after(kLook);
+    co_await timer.async_wait(into(error));
+  }
+  for (auto& thread : threads) {
+    asio::post(thread->context, [this, &thread = *thread] {
+      error_code ignored;
+      thread.acceptor.close(ignored);
+      drain(thread);
     });
-  });
+  }
+  timer.expires_at(deadline);
+  co_await timer.async_wait(into(error));
+  for (auto& thread : threads) thread->context.stop();
+}
+
+asio::awaitable<void> Server::State::await_signals() {
+  for (;;) {
+    error_code error;
+    const int signal = co_await signals.async_wait(into(error));
+    if (error) co_return;
+    if (signal == SIGHUP) {
+      reread();
+      continue;
+    }
+    if (!ending.exchange(true)) asio::co_spawn(control, end(), asio::detached);
+    signals.remove(SIGTERM);  // a second one ends the process
+    signals.remove(SIGINT);
+  }
+}
+
+void Server::State::reread() {
+  access_log.reopen();
+  try {
+    load_certificate();
+  } catch (const Error& error) {
+    service.log().event("certificate_not_reread", error.what());
+  }
+  service.reread_tokens();
+  service.start_reload(true);
 }
 
 Server::Server(ServerOptions options, Service& service, const Log& access_log)
     : state_(new State(std::move(options), service, access_log)) {
   state_->load_certificate();
   state_->bind();
+  service.metrics().watch(access_log);
 }
 
 Server::~Server() = default;
 
 std::uint16_t Server::port() const { return state_->port; }
 
-void Server::stop() { state_->stop(); }
+void Server::stop() {
+  if (state_->ending.exchange(true)) return;
+  asio::post(state_->control, [state = state_.get()] {
+    asio::co_spawn(state->control, state->end(), asio::detached);
+  });
+}
 
-void Server::run(bool on_signals) {
+void Server::reread() { state_->reread(); }
+
+bool Server::run(bool on_signals) {
   State& state = *state_;
-  asio::signal_set signals(state.control);
-  std::function<void()> await_signal = [&] {
-    signals.async_wait([&](const error_code& error, int signal) {
-      if (error) return;
-      if (signal == SIGHUP) {
-        state.service.start_reload();
-      } else {
-        state.stop();
-        signals.remove(SIGTERM);  // a second one ends the process
-        signals.remove(SIGINT);
-      }
-      await_signal();
-    });
-  };
   if (on_signals) {
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
-    await_signal();
+    sigset_t held;  // whatever came since the process started
+    sigemptyset(&held);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+      state.signals.add(signal);
+      sigaddset(&held, signal);
+    }
+    asio::co_spawn(state.control, state.await_signals(), asio::detached);
+    ::pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
   }
-  auto slow_work = asio::make_work_guard(state.slow_context);
   auto control_work = asio::make_work_guard(state.control);
-  std::vector<std::thread> slow;
-  for (std::size_t i = 0; i < state.options.slow_threads; ++i) {
-    slow.emplace_back([&] {
-      work_alone();
-      state.slow_context.run();
-    });
-  }
   std::vector<std::thread> serving;
   for (auto& thread : state.threads) {
     asio::co_spawn(thread->context, state.accept(*thread), asio::detached);
@@ -555,10 +616,15 @@ void Server::run(bool on_signals) {
   }
   std::thread controlling([&] { state.control.run(); });
   for (std::thread& thread : serving) thread.join();  // each ends when it has nothing left to do
-  slow_work.reset();
-  for (std::thread& thread : slow) thread.join();
   asio::post(state.control, [&] { state.control.stop(); });
   controlling.join();
+  const Clock::time_point end = Clock::now() + kGrace;
+  bool ended = state.service.idle_by(end);
+  for (WorkPool* pool : {&state.compute, &state.store, &state.admin}) {
+    pool->stop();
+    ended = pool->idle_by(end) && ended;
+  }
+  return ended;
 }
 
 }  // namespace tessera

@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/parallel.h"
 #include "serve/answers.h"
 
 namespace tessera {
 namespace {
+
+/// Whoever asks /readyz less often is not waited for at the end.
+constexpr std::chrono::seconds kRarestProbe{5};
 
 /// A page of another site may not write here with the reader's browser as its tool.
 bool from_another_site(const Request& request) {
@@ -46,7 +48,7 @@ std::string_view Call::text(std::string_view name) const {
 std::size_t Call::number(std::string_view name) const {
   const Field& field = *std::ranges::find(match.route->query, name, &Field::name);
   for (const auto& [key, text] : match.parameters) {
-    if (key != name || text.empty()) continue;
+    if (key != name) continue;
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || value < 1 ||
@@ -58,28 +60,71 @@ std::size_t Call::number(std::string_view name) const {
   return static_cast<std::size_t>(field.standard);
 }
 
-Service::Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log,
-                 fs::path backups, HostNames hosts)
-    : bundle_(std::move(bundle)),
-      backups_(std::move(backups)),
+Service::Service(ServiceOptions options, Store& store, const Log& log)
+    : options_(std::move(options)),
       store_(store),
-      tokens_(std::move(tokens)),
-      hosts_(std::move(hosts)),
-      log_(log) {
-  model_ = load();
-  generation_ = 1;
-  count_items();
+      log_(log),
+      model_(options_.bundle, store, log, metrics_),
+      tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
+                                          : std::make_shared<AccessTokens>(options_.token_file)) {
+  metrics_.watch(log);
+  if (!options_.load_later) model_.load();
 }
 
-Service::~Service() {
-  if (reload_thread_.joinable()) reload_thread_.join();
+std::shared_ptr<const AccessTokens> Service::tokens() const {
+  const std::lock_guard lock(mutex_);
+  return tokens_;
+}
+
+void Service::reread_tokens() {
+  if (options_.token_file.empty()) return;
+  try {
+    auto fresh = std::make_shared<const AccessTokens>(options_.token_file);
+    const std::lock_guard lock(mutex_);
+    tokens_ = std::move(fresh);
+  } catch (const Error& error) {
+    log_.event("tokens_not_reread", error.what());
+  }
+}
+
+Phase Service::phase() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (draining_) return Phase::draining;
+  }
+  if (!model()) return Phase::starting;
+  return model_.loading() ? Phase::reloading : Phase::ready;
+}
+
+void Service::drain() {
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+  }
+  model_.stop();
+}
+
+void Service::note_probe() {
+  const std::lock_guard lock(mutex_);
+  const Clock::time_point now = Clock::now();
+  if (last_probe_ != Clock::time_point()) probe_interval_ = now - last_probe_;
+  last_probe_ = now;
+  told_ = told_ || draining_;
+}
+
+std::chrono::milliseconds Service::announcement() const {
+  using namespace std::chrono_literals;
+  const std::lock_guard lock(mutex_);
+  const bool regular = probe_interval_ > 0s && probe_interval_ < kRarestProbe;
+  if (told_ || !regular || Clock::now() - last_probe_ > 2 * probe_interval_) return 0ms;
+  return std::chrono::duration_cast<std::chrono::milliseconds>(probe_interval_) + 100ms;
 }
 
 Plan Service::plan(const Request& request) const noexcept {
   Plan plan;
   std::string allowed;
   try {
-    if (!request.host.empty() && !hosts_.know(request.host, request.own_address)) {
+    if (!request.host.empty() && !options_.hosts.know(request.host, request.own_address)) {
       throw Refusal(421, "unknown_host",
                     "the service is not called so; whoever runs it may add --host NAME");
     }
@@ -89,7 +134,7 @@ Plan Service::plan(const Request& request) const noexcept {
     if (from_another_site(request)) {
       throw Refusal(403, "cross_origin", "pages of other sites may not write here");
     }
-    plan.granted = tokens_.granted(request.authorization);
+    plan.granted = tokens()->granted(request.authorization);
     require(plan.match.route->access, plan.granted, "this");
   } catch (const Refusal& refusal) {
     plan.answer = error_response(refusal.status, refusal.code, refusal.what());
@@ -100,13 +145,33 @@ Plan Service::plan(const Request& request) const noexcept {
   return plan;
 }
 
+Work Service::work_of(const Plan& plan, const Request& request, Scratch& scratch) const noexcept {
+  if (plan.answer) return Work::quick;
+  const Route& route = *plan.match.route;
+  if (std::ranges::none_of(route.body, [](const Field& f) { return f.work > Work::quick; })) {
+    return route.work;
+  }
+  try {
+    return std::max(route.work, Body(scratch, request.body, route.body, plan.granted).work());
+  } catch (const std::exception&) {  // the handler will say what is wrong with it
+    return Work::quick;
+  }
+}
+
 Response Service::respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept {
   if (plan.answer) return *plan.answer;
   try {
+    if (plan.needs_model() && !model()) {
+      Response starting = error_response(503, "starting", "the model is still being loaded");
+      starting.retry_after = 1;
+      return starting;
+    }
     Call call{*this, request, plan.match, plan.granted, model(), scratch};
     return plan.match.route->handle(call);
   } catch (const Refusal& refusal) {
-    return error_response(refusal.status, refusal.code, refusal.what());
+    Response response = error_response(refusal.status, refusal.code, refusal.what());
+    if (refusal.status == 503) response.retry_after = 1;
+    return response;
   } catch (const std::bad_alloc&) {
     log_.event("out_of_memory", plan.route());
     return error_response(503, "out_of_memory", "there is no memory for this now; try again");
@@ -116,124 +181,21 @@ Response Service::respond(const Plan& plan, const Request& request, Scratch& scr
   }
 }
 
-std::shared_ptr<Model> Service::model() const {
-  const std::lock_guard lock(model_mutex_);
-  return model_;
-}
-
-std::string Service::reload_error() const {
-  const std::lock_guard lock(model_mutex_);
-  return reload_error_;
-}
-
-void Service::apply(Model& model, const StoredItem& item) const {
-  try {
-    model.put(item.id, item.title, model.tokens_of(item.text));
-  } catch (const Error& error) {  // of this item alone: the others serve
-    log_.event("item_skipped", fmt::format("stored item '{}': {}", item.id, error.what()));
-  }
-}
-
-std::shared_ptr<Model> Service::load() {
-  auto model = std::make_shared<Model>(bundle_);
-  store_.for_each_item([&](const StoredItem& item) { apply(*model, item); },
-                       [&](std::string_view id) { model->erase(id); });
-  model->prepare_look_ups();
-  return model;
-}
-
-bool Service::start_reload() {
-  const std::lock_guard lock(reload_thread_mutex_);
-  if (reloading_.exchange(true)) return false;
-  if (reload_thread_.joinable()) reload_thread_.join();
-  reload_thread_ = std::thread([this] {
-    work_alone();
-    reload();
-    reloading_ = false;
-  });
-  return true;
-}
-
-void Service::reload() {
-  std::string failure;
-  try {
-    {
-      // What was noted before now is in the store that is read below, or left from the end of an
-      // earlier reload: it must not be done again over what followed.
-      const std::lock_guard changes(changes_);
-      noted_.clear();
-    }
-    std::shared_ptr<Model> next = load();
-    const std::lock_guard changes(changes_);
-    for (const Change& change : noted_) {
-      if (change.erased) {
-        next->erase(change.item.id);
-      } else {
-        apply(*next, change.item);
-      }
-    }
-    const std::lock_guard lock(model_mutex_);
-    model_.swap(next);
-    ++generation_;
-  } catch (const std::exception& error) {
-    failure = message_line(error.what());
-  }
-  {
-    const std::lock_guard lock(model_mutex_);
-    reload_error_ = failure;
-  }
-  metrics_.count_reload(failure.empty());
-  count_items();
-  log_.event(failure.empty() ? "reloaded" : "reload_failed",
-             failure.empty() ? bundle_.string() : failure);
-}
-
 ItemCard Service::put_item(const StoredItem& item) {
-  ItemCard card;
-  {
-    const std::lock_guard lock(changes_);
-    const std::shared_ptr<Model> model = this->model();
-    ItemTokens tokens;
-    try {
-      tokens = model->tokens_of(item.text);
-    } catch (const Error& error) {
-      throw Refusal(422, "unreadable_text", error.what());
-    }
-    with_store([&](Store& store) { store.put_item(item); });
-    if (reloading_) noted_.push_back({item, false});
-    try {
-      card = model->put(item.id, item.title, tokens);
-    } catch (const Error& error) {
-      throw Refusal(503, "too_many_items", error.what());
-    }
-  }
-  count_items();
-  return card;
+  const auto write = [&](const StoredItem& kept) {
+    with_store([&](Store& store) { store.put_item(kept); });
+  };
+  return model_.put(item, write);
 }
 
 void Service::erase_item(std::string_view id) {
-  {
-    const std::lock_guard lock(changes_);
-    const std::shared_ptr<Model> model = this->model();
-    if (!model->number(id)) {
-      throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
-    }
-    with_store([&](Store& store) { store.erase_item(id); });
-    if (reloading_) noted_.push_back({{std::string(id), "", ""}, true});
-    model->erase(id);
-  }
-  count_items();
+  model_.erase(id, [&] { with_store([&](Store& store) { store.erase_item(id); }); });
 }
 
 void Service::refuse_for_store(const Error& error) {
   metrics_.count_store_failure();
   log_.event("store_failed", error.what());
   throw Refusal(503, "store_unavailable", "the store cannot do this now; try again later");
-}
-
-void Service::count_items() {
-  const std::shared_ptr<Model> model = this->model();
-  metrics_.set_items(model->size(), model->live_items());
 }
 
 }  // namespace tessera

@@ -1,9 +1,9 @@
 #pragma once
-#include <atomic>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 
 #include "base/error.h"
 #include "serve/access.h"
@@ -13,8 +13,8 @@
 #include "serve/log.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
+#include "serve/served_model.h"
 #include "store/store.h"
-#include "tessera/model.h"
 
 namespace tessera {
 
@@ -47,59 +47,79 @@ struct Plan {
 
   std::string_view route() const { return match.route != nullptr ? match.route->path : "none"; }
   std::string_view method() const { return match.route != nullptr ? match.route->method : "none"; }
-  /// Whether the answer may take long; a stored user's history comes from a store that may be far.
-  bool slow(const Request& request) const {
-    if (answer || match.route == nullptr) return false;
-    return match.route->pace == Route::Pace::slow ||
-           (match.route->pace == Route::Pace::slow_for_user &&
-            request.body.find("\"user\"") != std::string_view::npos);
-  }
+  /// Whether the answer can wait for a model that is still being loaded.
+  bool needs_model() const { return !answer && route().starts_with("/v1/"); }
 };
+
+struct ServiceOptions {
+  fs::path bundle;
+  fs::path token_file = {};  ///< none: no tokens
+  fs::path backups = {};     ///< where the store is backed up to on request; empty: nowhere
+  HostNames hosts = {};      ///< what the service is called
+  bool load_later = false;   ///< by `start`, not by the constructor
+};
+
+/// What a service does.
+enum class Phase { starting, ready, reloading, draining };
 
 /// The service without its sockets: requests in, responses out. The model in use is swapped as a
 /// whole while calls run, which keep the one they began with. Every function may be called from
 /// several threads at once.
 class Service {
  public:
-  /// Loads the bundle and puts the store's items; throws Error. `store` and `log` must outlive the
-  /// service. `backups`: where the store is backed up to on request; empty: nowhere. `hosts`: what
-  /// the service is called.
-  Service(fs::path bundle, Store& store, AccessTokens tokens, const Log& log, fs::path backups = {},
-          HostNames hosts = {});
-  ~Service();
+  /// Loads the bundle and puts the store's items, unless told to later; throws Error. `store` and
+  /// `log` must outlive the service.
+  Service(ServiceOptions options, Store& store, const Log& log);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
+  /// Loads the first model in a thread of its own; `on_failure` is called if it cannot, and
+  /// load_error says why.
+  void start(std::function<void()> on_failure) { model_.start_load(false, std::move(on_failure)); }
+
   /// Which handler, and whether the caller may use it.
   Plan plan(const Request& request) const noexcept;
+  /// What the answer has to wait for.
+  Work work_of(const Plan& plan, const Request& request, Scratch& scratch) const noexcept;
   /// The answer, an error's too.
   Response respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept;
   Response answer(const Request& request, Scratch& scratch) noexcept {
     return respond(plan(request), request, scratch);
   }
 
-  std::shared_ptr<Model> model() const;
+  Phase phase() const;
+  /// Null while the first is loaded.
+  std::shared_ptr<Model> model() const { return model_.now(); }
   /// Loads the bundle again beside the one in use, in a thread of its own, and swaps it in with all
-  /// stored items; what goes wrong is logged and leaves the old one in use. False if that is
-  /// already going on.
-  bool start_reload();
+  /// stored items; what goes wrong is logged and leaves the old one in use. While that is going on:
+  /// false, and with `again` another follows.
+  bool start_reload(bool again = false) { return model_.start_load(again); }
   /// How often a bundle was swapped in, the first one included.
-  std::size_t generation() const { return generation_; }
-  bool reloading() const { return reloading_; }
-  /// Why the last reload failed; "" if it did not.
-  std::string reload_error() const;
+  std::size_t generation() const { return model_.generation(); }
+  bool reloading() const { return model_.loading(); }
+  /// Why the last load failed; "" if it did not.
+  std::string load_error() const { return model_.error(); }
+  /// Reads the token file again; where that fails the tokens stay as they are, and the log says so.
+  void reread_tokens();
+  bool asks_for_tokens() const { return !tokens()->empty(); }
 
-  /// From here on /readyz says no.
-  void drain() { draining_ = true; }
-  bool draining() const { return draining_; }
+  /// From here on /readyz says no, and no load begins.
+  void drain();
+  /// How long whoever asks /readyz at intervals should still be answered, so that they hear of it;
+  /// nothing if nobody asks, or they heard.
+  std::chrono::milliseconds announcement() const;
+  /// Someone asked /readyz.
+  void note_probe();
+  /// Whether all loads have ended, at the latest by then.
+  bool idle_by(std::chrono::steady_clock::time_point end) const { return model_.idle_by(end); }
 
   /// Each changes the store, then the model in use. Throw Refusal.
   /// Returns the item as the model stored it.
   ItemCard put_item(const StoredItem& item);
   void erase_item(std::string_view id);
   /// work(store); a failure is counted, logged and thrown as Refusal 503.
-  template <class Work>
-  auto with_store(const Work& work) {
+  template <class DoWork>
+  auto with_store(const DoWork& work) {
     try {
       return work(store_);
     } catch (const Error& error) {
@@ -107,41 +127,27 @@ class Service {
     }
   }
 
-  const fs::path& backups() const { return backups_; }
+  const fs::path& backups() const { return options_.backups; }
   ServiceMetrics& metrics() { return metrics_; }
-  bool asks_for_tokens() const { return !tokens_.empty(); }
+  const Log& log() const { return log_; }
 
  private:
-  std::shared_ptr<Model> load();
-  void reload();
-  void apply(Model& model, const StoredItem& item) const;
-  [[noreturn]] void refuse_for_store(const Error& error);
-  void count_items();
+  using Clock = std::chrono::steady_clock;
 
-  const fs::path bundle_, backups_;
+  std::shared_ptr<const AccessTokens> tokens() const;
+  [[noreturn]] void refuse_for_store(const Error& error);
+
+  const ServiceOptions options_;
   Store& store_;
-  const AccessTokens tokens_;
-  const HostNames hosts_;
   const Log& log_;
   ServiceMetrics metrics_;
+  ServedModel model_;
 
-  mutable std::mutex model_mutex_;  // guards model_ and reload_error_, for as long as a copy takes
-  std::shared_ptr<Model> model_;
-  std::string reload_error_;
-
-  /// Changes of items come one at a time, so that store and model see them in one order. While a
-  /// bundle is being loaded they are noted, for it may have read the store before them.
-  std::mutex changes_;
-  struct Change {
-    StoredItem item;
-    bool erased;
-  };
-  std::vector<Change> noted_;
-
-  std::atomic<bool> reloading_ = false, draining_ = false;
-  std::atomic<std::size_t> generation_ = 0;
-  std::mutex reload_thread_mutex_;
-  std::thread reload_thread_;
+  mutable std::mutex mutex_;  // guards what follows, for as long as a copy takes
+  std::shared_ptr<const AccessTokens> tokens_;
+  bool draining_ = false, told_ = false;
+  Clock::time_point last_probe_{};
+  Clock::duration probe_interval_{};
 };
 
 }  // namespace tessera

@@ -4,15 +4,34 @@
 #include "serve/handlers.h"
 
 namespace tessera {
+namespace {
+
+bool store_answers(Call& call) {
+  try {
+    call.service.with_store([](Store& store) { store.check(); });
+    return true;
+  } catch (const Refusal&) {
+    return false;
+  }
+}
+
+}  // namespace
 
 Response health(Call& /*call*/) { return reply({{"status", "ok"}}); }
 
 Response readiness(Call& call) {
-  const bool ready = !call.service.draining();
-  Json json = {{"status", ready ? "ready" : "draining"},
-               {"generation", call.service.generation()},
-               {"reloading", call.service.reloading()}};
-  const std::string error = call.service.reload_error();
+  Service& service = call.service;
+  const Phase phase = service.phase();
+  service.note_probe();
+  const char* status = phase == Phase::starting   ? "starting"
+                       : phase == Phase::draining ? "draining"
+                       : !store_answers(call)     ? "store_unavailable"
+                                                  : "ready";
+  const bool ready = std::string_view(status) == "ready";
+  Json json = {{"status", status},
+               {"generation", service.generation()},
+               {"reloading", phase == Phase::reloading}};
+  const std::string error = service.load_error();
   if (!error.empty()) json["reload_error"] = error;
   return reply(json, ready ? 200 : 503);
 }

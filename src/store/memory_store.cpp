@@ -64,6 +64,14 @@ class MemoryStore final : public Store {
     items_[item.id] = item;
   }
 
+  void keep_tokens(std::span<const StoredItem> items) override {
+    const std::lock_guard lock(mutex_);
+    for (const StoredItem& item : items) {
+      const auto known = items_.find(item.id);
+      if (known != items_.end() && known->second) known->second->tokens = item.tokens;
+    }
+  }
+
   void erase_item(std::string_view id) override {
     check_id(id);
     const std::lock_guard lock(mutex_);

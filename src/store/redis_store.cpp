@@ -50,7 +50,8 @@ class RedisStore final : public Store {
   RedisStore(const std::string& spec, const StoreOptions& options)
       : options_(options),
         redis_(parse_redis_address(spec), options.redis_timeout),
-        items_(options.redis_prefix + "items") {
+        items_(options.redis_prefix + "items"),
+        tokens_(options.redis_prefix + "tokens") {
     check_schema();
     append_ = text_of(*ask({"SCRIPT", "LOAD", kAppend}, REDIS_REPLY_STRING));
   }
@@ -92,11 +93,25 @@ class RedisStore final : public Store {
   void put_item(const StoredItem& item) override {
     check_id(item.id);
     ask({"HSET", items_, item.id, encode_item(item)}, REDIS_REPLY_INTEGER);
+    if (!item.tokens.empty()) keep_tokens({&item, 1});
   }
+
+  void keep_tokens(std::span<const StoredItem> items) override {
+    if (items.empty()) return;
+    std::vector<std::string_view> command = {"HSET", tokens_};
+    for (const StoredItem& item : items) {
+      command.emplace_back(item.id);
+      command.emplace_back(item.tokens);
+    }
+    ask(command, REDIS_REPLY_INTEGER);
+  }
+
+  void check() const override { ask({"PING"}, REDIS_REPLY_STATUS); }
 
   void erase_item(std::string_view id) override {
     check_id(id);
     ask({"HSET", items_, id, encode_erased_item()}, REDIS_REPLY_INTEGER);
+    ask({"HDEL", tokens_, id}, REDIS_REPLY_INTEGER);
   }
 
   void for_each_item(const std::function<void(const StoredItem&)>& put,
@@ -106,13 +121,7 @@ class RedisStore final : public Store {
     do {
       const RedisReply reply = ask({"HSCAN", items_, cursor, "COUNT", "1000"}, REDIS_REPLY_ARRAY);
       const auto fields = elements(*elements(*reply)[1]);
-      for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
-        const std::string_view id = text_of(*fields[i]);
-        if (!seen.emplace(id).second) continue;
-        if (!decode_item(id, text_of(*fields[i + 1]), put, erased)) {
-          fail("{}: what is stored of item '{}' is broken; put the item again", redis_.name(), id);
-        }
-      }
+      if (!fields.empty()) tell_items(fields, seen, put, erased);
       cursor = text_of(*elements(*reply)[0]);
     } while (cursor != "0");
   }
@@ -156,6 +165,28 @@ class RedisStore final : public Store {
     return {reply.element, reply.elements};
   }
 
+  /// `fields`: ids and records of some items, in turn.
+  void tell_items(std::span<redisReply* const> fields, std::set<std::string, std::less<>>& seen,
+                  const std::function<void(const StoredItem&)>& put,
+                  const std::function<void(std::string_view)>& erased) const {
+    std::vector<std::string_view> command = {"HMGET", tokens_};
+    for (std::size_t i = 0; i < fields.size(); i += 2) command.push_back(text_of(*fields[i]));
+    const RedisReply tokens = ask(command, REDIS_REPLY_ARRAY);
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+      const std::string_view id = text_of(*fields[i]);
+      if (!seen.emplace(id).second) continue;
+      const redisReply& kept = *elements(*tokens)[i / 2];
+      const auto with_tokens = [&](const StoredItem& item) {
+        StoredItem whole = item;
+        if (kept.type == REDIS_REPLY_STRING) whole.tokens = text_of(kept);
+        put(whole);
+      };
+      if (!decode_item(id, text_of(*fields[i + 1]), with_tokens, erased)) {
+        fail("{}: what is stored of item '{}' is broken; put the item again", redis_.name(), id);
+      }
+    }
+  }
+
   void check(const redisReply& reply, int type) const {
     if (reply.type == REDIS_REPLY_ERROR) fail("{}: {}", redis_.name(), text_of(reply));
     if (reply.type != type) fail("{}: gave an answer of an unexpected kind", redis_.name());
@@ -181,8 +212,8 @@ class RedisStore final : public Store {
 
   StoreOptions options_;
   mutable RedisConnections redis_;
-  std::string items_;   // the key of the hash of items
-  std::string append_;  // the name of the script, its SHA-1
+  std::string items_, tokens_;  // the keys of the hashes of items and of what models made of them
+  std::string append_;          // the name of the script, its SHA-1
 };
 
 }  // namespace

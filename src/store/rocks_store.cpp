@@ -16,6 +16,7 @@
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
+#include <ctime>
 #include <mutex>
 #include <shared_mutex>
 #include <stop_token>
@@ -35,7 +36,7 @@ using rocksdb::Status;
 constexpr int kRocksSchema = 2;
 constexpr std::string_view kSchemaKey = "schema";
 // A key is one of these letters and the id, which needs no separator then.
-constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i';
+constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i', kTokensPrefix = 't';
 constexpr std::size_t kStripes = 256;
 constexpr std::uint32_t kBackupsKept = 3;
 constexpr std::chrono::seconds kRecoveryPause{1};
@@ -214,7 +215,21 @@ class RocksStore final : public Store {
     recover();
     rocksdb::WriteBatch batch;
     batch.Put(prefixed(kItemPrefix, item.id), encode_item(item));
+    if (!item.tokens.empty()) batch.Put(prefixed(kTokensPrefix, item.id), item.tokens);
     write(batch);
+  }
+
+  void keep_tokens(std::span<const StoredItem> items) override {
+    recover();
+    rocksdb::WriteBatch batch;
+    for (const StoredItem& item : items) batch.Put(prefixed(kTokensPrefix, item.id), item.tokens);
+    write(batch);
+  }
+
+  void check() const override {
+    recover();
+    std::string schema;
+    check(Opened(*this)->Get({}, slice(kSchemaKey), &schema));
   }
 
   void erase_item(std::string_view id) override {
@@ -222,6 +237,7 @@ class RocksStore final : public Store {
     recover();
     rocksdb::WriteBatch batch;
     batch.Put(prefixed(kItemPrefix, id), encode_erased_item());
+    batch.Delete(prefixed(kTokensPrefix, id));
     write(batch);
   }
 
@@ -230,11 +246,18 @@ class RocksStore final : public Store {
     recover();
     const Opened db(*this);
     const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator({}));
+    const std::unique_ptr<rocksdb::Iterator> tokens(db->NewIterator({}));
+    tokens->Seek(Slice(&kTokensPrefix, 1));
     for (at->Seek(Slice(&kItemPrefix, 1)); at->Valid(); at->Next()) {
       const std::string_view key = view(at->key());
       if (!key.starts_with(kItemPrefix)) break;
       const std::string_view id = key.substr(1);
-      if (!decode_item(id, view(at->value()), put, erased)) {
+      const auto with_tokens = [&](const StoredItem& item) {
+        StoredItem whole = item;
+        whole.tokens = tokens_of(*tokens, id);
+        put(whole);
+      };
+      if (!decode_item(id, view(at->value()), with_tokens, erased)) {
         fail("{}: what is stored of item '{}' is broken; put the item again", name_, id);
       }
     }
@@ -265,6 +288,17 @@ class RocksStore final : public Store {
   }
 
  private:
+  /// The tokens of the item at the iterator, which goes through them in the order of ids, or behind
+  /// it; "" if there are none.
+  static std::string_view tokens_of(rocksdb::Iterator& at, std::string_view id) {
+    for (; at.Valid() && view(at.key()).starts_with(kTokensPrefix); at.Next()) {
+      const std::string_view there = view(at.key()).substr(1);
+      if (there == id) return view(at.value());
+      if (there > id) break;
+    }
+    return {};
+  }
+
   /// The database, kept open for as long as this lives. Throws Error if it could not be opened
   /// again after an error.
   class Opened {
@@ -280,15 +314,17 @@ class RocksStore final : public Store {
     rocksdb::DB* db_;
   };
 
+  [[noreturn]] void fail_full() const {
+    fail("{}: the disk is full; make room, and writing goes on by itself", name_);
+  }
+
   /// Throws Error unless all is well.
   void check(const Status& status) const {
     if (status.ok()) return;
     if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
       fail("{}: is in use; stop the other process or choose another directory", name_);
     }
-    if (status.IsNoSpace()) {
-      fail("{}: the disk is full; make room, and writing goes on by itself", name_);
-    }
+    if (status.IsNoSpace()) fail_full();
     fail("{}: {}", name_, status.ToString());
   }
 
@@ -336,15 +372,25 @@ class RocksStore final : public Store {
 
   void open() const {
     rocksdb::DB* opened = nullptr;
-    check(rocksdb::DB::Open(rocks_options(options_.history_limit), name_, &opened));
+    const rocksdb::Options options = rocks_options(options_.history_limit);
+    const Status status = rocksdb::DB::Open(options, name_, &opened);
+    if (status.IsNoSpace() && rocksdb::DB::OpenForReadOnly(options, name_, &opened).ok()) {
+      // What is there can be read until there is room to write.
+      failed_ = true;
+      db_.reset(opened);
+      return;
+    }
+    check(status);
     db_.reset(opened);
     check_schema();
+    failed_ = false;
   }
 
   /// Writes the batch as a whole.
   void write(rocksdb::WriteBatch& batch) {
     const Opened db(*this);
     const Status status = db->Write(write_options_, &batch);
+    if (status.IsNotSupported()) fail_full();  // it is open to be read
     if (!status.ok()) failed_ = true;
     check(status);
   }
@@ -363,7 +409,6 @@ class RocksStore final : public Store {
     const std::lock_guard alone(opened_);
     db_.reset();
     open();
-    failed_ = false;
   }
 
   /// Whether what is in memory, and some more, could be written.
@@ -425,33 +470,91 @@ std::unique_ptr<Store> open_rocks_store(const fs::path& directory, const StoreOp
   return std::make_unique<RocksStore>(directory, options);
 }
 
-void restore_backup(const fs::path& backup, const fs::path& directory) {
+namespace {
+
+using Backups = std::unique_ptr<rocksdb::BackupEngineReadOnly>;
+
+/// Throws Error that names the directory.
+void check_backup(const fs::path& directory, const Status& status) {
+  if (!status.ok()) fail("{}: {}", directory.string(), status.ToString());
+}
+
+Backups open_backups(const fs::path& directory) {
+  std::error_code ignored;
+  if (!fs::is_directory(directory / "meta", ignored)) fail("{}: is no backup", directory.string());
+  rocksdb::BackupEngineReadOnly* opened = nullptr;
+  check_backup(directory,
+               rocksdb::BackupEngineReadOnly::Open(rocksdb::BackupEngineOptions(directory.string()),
+                                                   rocksdb::Env::Default(), &opened));
+  return Backups(opened);
+}
+
+std::vector<BackupInfo> backups_in(const rocksdb::BackupEngineReadOnly& engine) {
+  std::vector<rocksdb::BackupInfo> whole;
+  std::vector<rocksdb::BackupID> corrupted;
+  engine.GetBackupInfo(&whole);
+  engine.GetCorruptedBackups(&corrupted);
+  std::vector<BackupInfo> all;
+  for (const rocksdb::BackupInfo& info : whole) {
+    const Status status = engine.VerifyBackup(info.backup_id, true);
+    all.push_back(
+        {info.backup_id, info.timestamp, info.size, status.ok() ? "" : status.ToString()});
+  }
+  for (const rocksdb::BackupID id : corrupted)
+    all.push_back({id, 0, 0, "its list of files is damaged"});
+  std::ranges::sort(all, {}, &BackupInfo::id);
+  return all;
+}
+
+/// The backup of this id, or the latest; throws Error if there is none or it is damaged.
+BackupInfo chosen(const std::vector<BackupInfo>& all, std::optional<std::uint32_t> id,
+                  const std::string& name) {
+  if (all.empty()) fail("{}: holds no backup", name);
+  const auto found = id ? std::ranges::find(all, *id, &BackupInfo::id) : all.end() - 1;
+  if (found == all.end()) fail("{}: holds no backup {}; --list tells which there are", name, *id);
+  if (found->damage.empty()) return *found;
+  const auto is_whole = [](const BackupInfo& backup) { return backup.damage.empty(); };
+  const auto older = std::find_if(all.rbegin(), all.rend(), is_whole);
+  if (older == all.rend()) fail("{}: every backup is damaged: {}", name, found->damage);
+  fail(
+      "{}: backup {} is damaged ({}); the latest whole one is {} of {}: choose it with --backup-id "
+      "{}",
+      name, found->id, found->damage, older->id, backup_time(*older), older->id);
+}
+
+}  // namespace
+
+std::vector<BackupInfo> list_backups(const fs::path& directory) {
+  return backups_in(*open_backups(directory));
+}
+
+std::string backup_time(const BackupInfo& backup) {
+  if (backup.time == 0) return "an unknown time";
+  const std::time_t seconds = backup.time;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+BackupInfo restore_backup(const fs::path& backup, const fs::path& directory,
+                          std::optional<std::uint32_t> id) {
   std::error_code ignored;
   if (fs::exists(directory, ignored) && !fs::is_empty(directory, ignored)) {
     fail("{}: is not empty; restore into a new directory", directory.string());
   }
-  if (!fs::is_directory(backup / "meta", ignored)) {
-    fail("{}: is no backup", backup.string());
-  }
-  const auto check = [&](const Status& status) {
-    if (!status.ok()) fail("{}: {}", backup.string(), status.ToString());
-  };
-  rocksdb::BackupEngineReadOnly* opened = nullptr;
-  check(rocksdb::BackupEngineReadOnly::Open(rocksdb::BackupEngineOptions(backup.string()),
-                                            rocksdb::Env::Default(), &opened));
-  const std::unique_ptr<rocksdb::BackupEngineReadOnly> engine(opened);
-  rocksdb::BackupInfo latest;
-  check(engine->GetLatestBackupInfo(&latest));
-  check(engine->VerifyBackup(latest.backup_id, true));
+  const Backups engine = open_backups(backup);
+  const BackupInfo choice = chosen(backups_in(*engine), id, backup.string());
   // Beside its place and renamed: nobody opens half a state.
   fs::path partial = directory;
   partial += ".restoring";
   fs::remove_all(partial);
   make_place(partial, kStateMarks, "state of Tessera");
   const std::string at = partial.string();
-  check(engine->RestoreDBFromBackup(latest.backup_id, at, at));
+  check_backup(backup, engine->RestoreDBFromBackup(choice.id, at, at));
   fs::remove(directory, ignored);
   fs::rename(partial, directory);
+  return choice;
 }
 
 }  // namespace tessera

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -24,6 +25,9 @@ constexpr std::size_t kIdempotencyKeys = 64;
 /// An item that was put over the API, as given: it outlives a change of model.
 struct StoredItem {
   std::string id, title, text;
+  /// What a model made of the text, to spare the next start the work: bytes that the store does not
+  /// look into. They may be missing, or of another text or model, and say themselves of which.
+  std::string tokens = {};
 
   bool operator==(const StoredItem&) const = default;
 };
@@ -62,11 +66,16 @@ class Store {
   virtual bool erase_history(std::string_view user) = 0;
 
   virtual void put_item(const StoredItem& item) = 0;
+  /// Keeps the tokens of items that are stored, and may lose them.
+  virtual void keep_tokens(std::span<const StoredItem> items) = 0;
   /// The item is gone, whether it was put over the API or belongs to the model's catalogue.
   virtual void erase_item(std::string_view id) = 0;
   /// Calls put(item) for every stored item and erased(id) for every erased one, in any order.
   virtual void for_each_item(const std::function<void(const StoredItem&)>& put,
                              const std::function<void(std::string_view)>& erased) const = 0;
+
+  /// Throws Error if the store cannot be read.
+  virtual void check() const {}
 
   /// Adds a consistent backup to the directory while the store is in use. Throws Error if this kind
   /// of store is backed up in another way.
@@ -105,8 +114,25 @@ void set_sync(StoreOptions& options, std::string_view policy);
 /// or if the directory holds anything else.
 std::unique_ptr<Store> open_store(const std::string& spec, const StoreOptions& options = {});
 
-/// Makes the state directory (which must not exist or be empty) from the latest backup in `backup`,
-/// whose checksums are verified. Throws Error; the directory is then as before.
-void restore_backup(const fs::path& backup, const fs::path& directory);
+/// A backup of a directory of them.
+struct BackupInfo {
+  std::uint32_t id = 0;
+  std::int64_t time = 0;    ///< seconds since 1970; 0 if it is too damaged to tell
+  std::uint64_t bytes = 0;  ///< of its files
+  std::string damage;       ///< what is wrong with it; "" if it is whole
+};
+
+/// The backups in `directory`, oldest first, their checksums verified. Throws Error.
+std::vector<BackupInfo> list_backups(const fs::path& directory);
+
+/// Makes the state directory (which must not exist or be empty) from the backup of this id in
+/// `backup`, or from the latest, and returns which it was; its checksums are verified. Throws
+/// Error, which names the latest whole backup if the one asked for is damaged; the directory is
+/// then as before.
+BackupInfo restore_backup(const fs::path& backup, const fs::path& directory,
+                          std::optional<std::uint32_t> id = std::nullopt);
+
+/// "2026-01-31 23:59:59 UTC".
+std::string backup_time(const BackupInfo& backup);
 
 }  // namespace tessera

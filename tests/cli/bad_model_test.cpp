@@ -1,5 +1,7 @@
 // Damaged bundles, data that is not the model's, negatives that do not fit, unknown users and
 // items.
+#include <sys/stat.h>
+
 #include "cli/shop.h"
 
 namespace tessera::testing {
@@ -36,6 +38,29 @@ TEST_F(DamagedBundle, WeightsThatAreCutOrRenamedAreNamed) {
   std::string renamed = weights;
   renamed.replace(renamed.find("codebook.0"), 10, "codebook.7");
   expect_refused("model.safetensors", renamed, {"model.safetensors", "'codebook.0'"});
+}
+
+TEST_F(DamagedBundle, SettingsThatAskForMoreThanTheFileHoldsAllocateNothing) {
+  for (const char* setting : {"semantic_dims", "hidden", "feed_forward", "max_length"}) {
+    Json config = Json::parse(content("config.json"));
+    config["settings"][setting] = 1'000'000;
+    expect_refused("config.json", config.dump(),
+                   {"config.json", "more than model.safetensors holds"});
+  }
+  Json config = Json::parse(content("config.json"));
+  config["text_dims"] = 1'000'000'000'000;
+  expect_refused("config.json", config.dump(),
+                 {"config.json", "more than model.safetensors holds"});
+}
+
+TEST_F(DamagedBundle, APipeInThePlaceOfAFileIsNotWaitedFor) {
+  for (const char* name : {"items.jsonl", "model.safetensors", "text_encoder.safetensors"}) {
+    fs::remove_all(path("model"));
+    const std::string model = copy(shop().model, "model");
+    fs::remove(model + "/" + name);
+    ASSERT_EQ(::mkfifo((model + "/" + name).c_str(), 0600), 0);
+    expect_refused_whole(model, {name, "not a plain file"});
+  }
 }
 
 TEST_F(DamagedBundle, AMissingFileIsNamed) {

@@ -1,5 +1,8 @@
 // `tessera serve` as a process: it starts, serves, reloads and ends on signals, and keeps its
 // state.
+#include <random>
+#include <thread>
+
 #include "cli/serving.h"
 
 namespace tessera::testing {
@@ -44,6 +47,40 @@ TEST_F(Serve, ReloadsOnSighup) {
   EXPECT_TRUE(
       eventually([&] { return Json::parse(ask("GET", "/readyz").body).at("generation") == 2; }));
   EXPECT_EQ(end(SIGTERM).exit_code, 0);
+}
+
+TEST_F(Serve, OutlivesHangupsAtAnyMomentAndEndsAtAny) {
+  std::mt19937 random(11);
+  std::uniform_int_distribution<int> milliseconds(0, 40);
+  const auto pause = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds(random)));
+  };
+  for (int round = 0; round < 8; ++round) {
+    listen("--state " + path("state"));
+    for (int i = 0; i < 5; ++i) {
+      process_->signal(SIGHUP);
+      pause();
+    }
+    EXPECT_EQ(ask("POST", "/v1/recommend", R"({"history":["S000012"]})").status, 200);
+    process_->signal(SIGHUP);
+    pause();
+    EXPECT_EQ(end(SIGTERM).exit_code, 0) << round;
+  }
+}
+
+TEST_F(Serve, ForgetsARevokedTokenOnSighup) {
+  const std::string tokens = file("tokens", "read r-0123456789abcdef\n");
+  const auto owner = fs::perms::owner_read | fs::perms::owner_write;
+  fs::permissions(tokens, owner);
+  start("--token-file " + tokens);
+  const auto status = [&](const std::string& token) {
+    return ask("GET", "/v1/model", "", "Authorization: Bearer " + token + "\r\n").status;
+  };
+  EXPECT_EQ(status("r-0123456789abcdef"), 200);
+  write(tokens, "read s-0123456789abcdef\n");
+  process_->signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return status("s-0123456789abcdef") == 200; }));
+  EXPECT_EQ(status("r-0123456789abcdef"), 401);
 }
 
 TEST_F(Serve, AsksForTokens) {

@@ -7,8 +7,13 @@ namespace tessera::testing {
 /// A test of `tessera serve` as a process.
 class Serve : public CommandTest {
  protected:
-  /// Starts `tessera serve` on a free port and waits until it listens.
+  /// Starts `tessera serve` on a free port and waits until it is ready.
   void start(const std::string& more = "", const std::string& model = shop().model) {
+    listen(more, model);
+    ASSERT_TRUE(eventually([&] { return ask("GET", "/readyz").status == 200; }));
+  }
+  /// The same, without waiting for the model.
+  void listen(const std::string& more = "", const std::string& model = shop().model) {
     out_ = path("out" + std::to_string(++starts_));
     process_ = std::make_unique<Process>(
         tessera_command("serve --listen 127.0.0.1:0 --model " + model + " " + more), out_);

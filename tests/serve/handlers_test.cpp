@@ -211,7 +211,12 @@ TEST_F(Api, LooksItemsUp) {
   EXPECT_EQ(item.at("place").size(), 2U);
   refused(404, "unknown_item", "GET", "/v1/items/99");
   refused(400, "invalid_request", "GET", "/v1/items");
-  for (const char* limit : {"0", "-1", "1001", "x", "1x", "99999999999999999999"}) {
+  std::string words = "steel";
+  for (int i = 0; i < 31; ++i) words += "+steel";
+  EXPECT_EQ(ids_of(json("GET", "/v1/items?prefix=" + words)), (Ids{"1", "2"}));
+  refused(400, "invalid_request", "GET", "/v1/items?prefix=" + words + "+steel");
+  refused(400, "invalid_request", "GET", "/v1/items?prefix=" + std::string(1025, 'a'));
+  for (const char* limit : {"", "0", "-1", "1001", "x", "1x", "99999999999999999999"}) {
     refused(400, "invalid_request", "GET", std::string("/v1/items?prefix=a&limit=") + limit);
   }
 }

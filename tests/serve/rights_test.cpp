@@ -39,11 +39,11 @@ const std::map<std::string, Access> kNeeded = {
     {"GET /console/{file}", Access::open},
 };
 
-AccessTokens tokens_in(const testing::TempDirectory& directory, const std::string& text) {
+fs::path tokens_in(const testing::TempDirectory& directory, const std::string& text) {
   const fs::path file = directory.path() / "tokens";
   write_file(file, text);
   fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
-  return AccessTokens(file);
+  return file;
 }
 
 std::string filled(std::string_view pattern) {

@@ -53,6 +53,26 @@ TEST(OpenApi, NamesEveryParameterAndRefersToSchemasThatExist) {
   }
 }
 
+TEST(OpenApi, TellsTheBounds) {
+  testing::SmallService small;
+  const Parsed paths = small.json("GET", "/openapi.json").at("paths");
+  const Parsed& body = paths.at("/v1/recommend")
+                           .at("post")
+                           .at("requestBody")
+                           .at("content")
+                           .at("application/json")
+                           .at("schema");
+  EXPECT_EQ(body.at("properties").at("k").at("maximum"), 1000);
+  EXPECT_EQ(body.at("properties").at("history").at("maxItems"), 1000);
+  EXPECT_EQ(body.at("properties").at("allow").at("maxItems"), 10'000);
+  EXPECT_EQ(body.at("properties").at("user").at("maxLength"), 256);
+  EXPECT_EQ(body.at("oneOf").size(), 2U);
+  EXPECT_EQ(body.at("additionalProperties"), false);
+  const Parsed& limit = paths.at("/v1/map").at("get").at("parameters")[0].at("schema");
+  EXPECT_EQ(limit.at("minimum"), 1);
+  EXPECT_EQ(limit.at("maximum"), 50'000);
+}
+
 TEST(OpenApi, KnowsEveryFieldThatABodyMayHave) {
   // Each described field is one that the handler does not call unknown.
   testing::SmallService small;

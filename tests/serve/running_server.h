@@ -16,7 +16,7 @@ class RunningServer : public ::testing::Test {
  protected:
   void start(ServerOptions options = {}) {
     options.port = 0;
-    options.slow_threads = 2;
+    options.store_threads = 2;
     server = std::make_unique<Server>(options, small.service(), log);
     running = std::thread([this] { server->run(); });
   }

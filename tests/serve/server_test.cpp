@@ -3,9 +3,10 @@
 
 #include <openssl/ssl.h>
 
-#include "serve/certificate.h"
+#include "serve/make_certificate.h"
 #include "serve/running_server.h"
 #include "testing/errors.h"
+#include "testing/process.h"
 
 namespace tessera {
 namespace {
@@ -14,6 +15,7 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using testing::Answer;
 using testing::Connection;
+using testing::eventually;
 using testing::kBody;
 using testing::Parsed;
 using testing::RunningServer;
@@ -67,7 +69,7 @@ TEST_F(RunningServer, FollowsHttp) {
   EXPECT_EQ(connection.receive().status, 200);
   connection.send(
       "POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n"
-      "Expect: 100-continue\r\n\r\n");
+      "Expect: 100-Continue\r\n\r\n");
   EXPECT_EQ(connection.receive().status, 100);
   connection.send(R"({"history":["1"]})");
   EXPECT_EQ(connection.receive().status, 200);
@@ -278,6 +280,218 @@ TEST_F(RunningServer, RefusesAPortInUse) {
       [&] { Server({.address = "no address"}, small.service(), log); }, {"no address"});
 }
 
+TEST_F(RunningServer, SaysNoBeforeTheBodyCame) {
+  const fs::path tokens = small.directory() / "tokens";
+  write_file(tokens, "write w-0123456789abcdef\n");
+  fs::permissions(tokens, fs::perms::owner_read);
+  testing::SmallService guarded("unified", tokens);
+  Server strict({.port = 0}, guarded.service(), log);
+  std::thread thread([&] { strict.run(); });
+  for (const char* request :
+       {"POST /v1/users/anna/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n",
+        "POST /v1/users/anna/events HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n",
+        "PUT /v1/items/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+        "Expect: 100-Continue\r\n\r\n"}) {
+    Connection connection(strict.port());
+    connection.send(request);  // and no body
+    EXPECT_EQ(connection.receive().status, 401) << request;
+    EXPECT_TRUE(connection.closed());
+  }
+  strict.stop();
+  thread.join();
+}
+
+TEST_F(RunningServer, BoundsWhatIsUnderWay) {
+  start({.max_bytes = 400 << 10});
+  const std::string head =
+      "POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 150000\r\n\r\n{";
+  const auto begun = [&](Connection& connection) {
+    connection.send(head);
+    // An answer to another connection, whose request came later, shows that it was read.
+    expect_served();
+  };
+  {
+    Connection first(port()), second(port());
+    begun(first);
+    second.send(head);
+    const Answer refused = second.receive();  // a client has half of it at most
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(code_of(refused), "overloaded");
+    EXPECT_NE(refused.header.find("Retry-After: 1"), std::string::npos);
+    expect_served();
+  }
+  // What was held is given back.
+  EXPECT_TRUE(eventually([&] {
+    Connection third(port());
+    return third.request("POST", "/v1/recommend", std::string(150'000, ' ') + kBody).status == 200;
+  }));
+  // More than there is for all.
+  Connection large(port());
+  large.send("POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n{");
+  EXPECT_EQ(large.receive().status, 503);
+}
+
+/// A store whose histories keep who asks for them waiting, until told otherwise.
+class StallingStore final : public Store {
+ public:
+  void go_on() {
+    {
+      const std::lock_guard lock(mutex_);
+      stalled_ = false;
+    }
+    wake_.notify_all();
+  }
+  Append append_events(std::string_view user, std::span<const std::string> items,
+                       std::string_view key) override {
+    return inner_->append_events(user, items, key);
+  }
+  Append foresee_append(std::string_view user, std::span<const std::string> items,
+                        std::string_view key) const override {
+    return inner_->foresee_append(user, items, key);
+  }
+  std::optional<std::vector<std::string>> history(std::string_view user) const override {
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, [&] { return !stalled_; });
+    return inner_->history(user);
+  }
+  bool erase_history(std::string_view user) override { return inner_->erase_history(user); }
+  void put_item(const StoredItem& item) override { inner_->put_item(item); }
+  void keep_tokens(std::span<const StoredItem> items) override { inner_->keep_tokens(items); }
+  void erase_item(std::string_view id) override { inner_->erase_item(id); }
+  void for_each_item(const std::function<void(const StoredItem&)>& put,
+                     const std::function<void(std::string_view)>& erased) const override {
+    inner_->for_each_item(put, erased);
+  }
+  void backup(const fs::path& directory) override { inner_->backup(directory); }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::condition_variable wake_;
+  bool stalled_ = true;
+  std::unique_ptr<Store> inner_ = open_store("");
+};
+
+TEST_F(RunningServer, AStoreThatStallsHoldsUpNobodyElse) {
+  StallingStore store;
+  Service service({.bundle = small.bundle()}, store, log);
+  Server waiting(
+      {.port = 0, .threads = 1, .store_threads = 1, .max_line = 2, .work_timeout = 200ms}, service,
+      log);
+  std::thread thread([&] { waiting.run(); });
+  const std::string body = R"({"\u0075ser":"anna"})";  // no search of the text finds it
+  Connection first(waiting.port());
+  first.send(Connection::text("POST", "/v1/recommend", body));
+  Connection late(waiting.port());
+  const Answer given_up = late.request("POST", "/v1/recommend", body);
+  EXPECT_EQ(given_up.status, 503);
+  EXPECT_EQ(code_of(given_up), "overloaded");
+  EXPECT_NE(given_up.header.find("Retry-After"), std::string::npos);
+  Connection others(waiting.port());
+  EXPECT_EQ(others.request("GET", "/healthz").status, 200);
+  EXPECT_EQ(others.request("POST", "/v1/recommend", kBody).status, 200);
+  EXPECT_EQ(others.request("GET", "/v1/items/1/similar").status, 200);
+  EXPECT_EQ(others.request("GET", "/v1/items?prefix=steel").status, 200);
+  EXPECT_EQ(others.request("GET", "/metrics").status, 200);
+  store.go_on();
+  EXPECT_EQ(first.receive().status, 404);  // the user is unknown
+  EXPECT_EQ(late.request("POST", "/v1/recommend", body).status, 404);
+  waiting.stop();
+  thread.join();
+}
+
+TEST_F(RunningServer, OpensBeforeTheModelIsLoadedAndHoldsRequestsForIt) {
+  Service service({.bundle = small.bundle(), .load_later = true}, small.store(), log);
+  Server early({.port = 0, .threads = 1}, service, log);
+  std::thread thread([&] { early.run(); });
+  Connection probe(early.port()), asking(early.port());
+  EXPECT_EQ(probe.request("GET", "/healthz").status, 200);
+  const Answer ready = probe.request("GET", "/readyz");
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_EQ(Parsed::parse(ready.body).at("status"), "starting");
+  asking.send(Connection::text("POST", "/v1/recommend", kBody));
+  EXPECT_EQ(probe.request("GET", "/metrics").status, 200);
+  service.start([] { ADD_FAILURE(); });
+  EXPECT_EQ(asking.receive().status, 200);
+  EXPECT_EQ(probe.request("GET", "/readyz").status, 200);
+  early.stop();
+  thread.join();
+}
+
+TEST_F(RunningServer, TellsThatTheModelDoesNotComeInTime) {
+  Service service({.bundle = small.bundle(), .load_later = true}, small.store(), log);
+  Server early({.port = 0, .work_timeout = 50ms}, service, log);
+  std::thread thread([&] { early.run(); });
+  Connection asking(early.port());
+  const Answer answer = asking.request("POST", "/v1/recommend", kBody);
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(code_of(answer), "starting");
+  EXPECT_NE(answer.header.find("Retry-After"), std::string::npos);
+  early.stop();
+  thread.join();
+}
+
+TEST_F(RunningServer, SaysToWhoAsksRegularlyThatItEnds) {
+  start();
+  const auto readiness = [&] {
+    Connection connection(port());
+    return connection.request("GET", "/readyz");
+  };
+  EXPECT_EQ(readiness().status, 200);
+  std::this_thread::sleep_for(300ms);
+  EXPECT_EQ(readiness().status, 200);
+  server->stop();
+  const Answer told = readiness();
+  EXPECT_EQ(told.status, 503);
+  EXPECT_EQ(Parsed::parse(told.body).at("status"), "draining");
+  running.join();
+  EXPECT_THROW(Connection{port()}, std::runtime_error);
+}
+
+TEST_F(RunningServer, RereadsTokensAndCertificateAndOpensTheLogAnew) {
+  const fs::path tokens = small.directory() / "tokens";
+  const fs::path certificate = small.directory() / "cert.pem", key = small.directory() / "key.pem";
+  const auto write_tokens = [&](const std::string& text) {
+    write_file(tokens, text);
+    fs::permissions(tokens, fs::perms::owner_read);
+  };
+  write_tokens("read r-0123456789abcdef\n");
+  testing::write_certificate(certificate, key);
+  testing::SmallService guarded("unified", tokens);
+  Server strict({.port = 0, .certificate = certificate, .key = key}, guarded.service(), log);
+  const auto status = [&](const char* token) {
+    Scratch scratch;
+    return guarded.service()
+        .answer({.method = "GET", .target = "/v1/model", .authorization = token}, scratch)
+        .status;
+  };
+  EXPECT_EQ(status("Bearer r-0123456789abcdef"), 200);
+  write_tokens("read s-0123456789abcdef\n");
+  fs::rename(log_file, small.directory() / "rotated.log");
+  strict.reread();
+  EXPECT_EQ(status("Bearer r-0123456789abcdef"), 401) << "it was revoked";
+  EXPECT_EQ(status("Bearer s-0123456789abcdef"), 200);
+  EXPECT_TRUE(fs::exists(log_file));
+  write_tokens("nonsense\n");
+  fs::remove(certificate);
+  strict.reread();
+  EXPECT_EQ(status("Bearer s-0123456789abcdef"), 200) << "what cannot be read changes nothing";
+  EXPECT_TRUE(eventually([&] { return !guarded.service().reloading(); }));
+  EXPECT_GE(guarded.service().generation(), 2U);
+}
+
+TEST_F(RunningServer, SaysWhenItIs) {
+  start();
+  Connection connection(port());
+  const std::string header = connection.request("GET", "/healthz").header;
+  const std::size_t at = header.find("Date: ");
+  ASSERT_NE(at, std::string::npos);
+  std::tm parts{};
+  const char* end = ::strptime(header.c_str() + at, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+  ASSERT_NE(end, nullptr);
+  EXPECT_NEAR(static_cast<double>(::timegm(&parts)), static_cast<double>(std::time(nullptr)), 60.0);
+}
+
 TEST_F(RunningServer, SpeaksTls) {
   const fs::path certificate = small.directory() / "cert.pem", key = small.directory() / "key.pem";
   testing::write_certificate(certificate, key);
@@ -317,6 +531,7 @@ TEST_F(RunningServer, RefusesACertificateItCannotUse) {
   write_file(file, "no certificate");
   testing::expect_error<UsageError>([&] { Server({.certificate = file}, small.service(), log); },
                                     {"both"});
+  fs::permissions(file, fs::perms::owner_read);
   testing::expect_error([&] { Server({.certificate = file, .key = file}, small.service(), log); },
                         {"cert.pem", "certificate"});
 }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "serve/kept_tokens.h"
 #include "serve/small_service.h"
+#include "testing/errors.h"
 
 namespace tessera {
 namespace {
@@ -31,7 +33,7 @@ TEST(ServiceAccess, FollowsTheTokens) {
   const fs::path file = directory.path() / "tokens";
   write_file(file, "read r-0123456789abcdef\nwrite w-0123456789abcdef\nadmin a-0123456789abcdef\n");
   fs::permissions(file, fs::perms::owner_all);
-  SmallService small("unified", AccessTokens(file));
+  SmallService small("unified", file);
   Service& service = small.service();
   const char* const kinds[] = {"", "Bearer r-0123456789abcdef", "Bearer w-0123456789abcdef",
                                "Bearer a-0123456789abcdef"};
@@ -152,7 +154,7 @@ TEST(ServiceReload, PassesOverAStoredItemTheNewModelCannotRead) {
 class FailingStore final : public Store {
  public:
   bool failing = false;
-  void check() const {
+  void check() const override {
     if (failing) fail("the disk is full");
   }
   Append append_events(std::string_view user, std::span<const std::string> items,
@@ -175,6 +177,7 @@ class FailingStore final : public Store {
     check();
     inner->put_item(item);
   }
+  void keep_tokens(std::span<const StoredItem> items) override { inner->keep_tokens(items); }
   void erase_item(std::string_view id) override {
     check();
     inner->erase_item(id);
@@ -194,7 +197,7 @@ TEST(ServiceStore, FailuresAreAnsweredWith503AndChangeNothing) {
   testing::write_small_bundle(directory.path() / "bundle");
   FailingStore store;
   const Log log(directory.path() / "log");
-  Service service(directory.path() / "bundle", store, {}, log);
+  Service service({.bundle = directory.path() / "bundle"}, store, log);
   Scratch scratch;
   const auto status = [&](const char* method, const char* target, const char* body = "") {
     return service.answer({.method = method, .target = target, .body = body}, scratch).status;
@@ -209,6 +212,7 @@ TEST(ServiceStore, FailuresAreAnsweredWith503AndChangeNothing) {
   EXPECT_EQ(status("GET", "/v1/items/1"), 200);
   EXPECT_EQ(status("POST", "/v1/recommend", R"({"user":"u"})"), 200);
   EXPECT_NE(service.metrics().text().find("tessera_store_failures_total 4"), std::string::npos);
+  log.flush();
   EXPECT_NE(read_file(directory.path() / "log").find("the disk is full"), std::string::npos);
   store.failing = false;
   EXPECT_EQ(status("PUT", "/v1/items/new", R"({"title":"oak"})"), 200);
@@ -220,7 +224,7 @@ TEST(ServiceStore, IsBackedUpWhileItIsInUse) {
   const Log log{fs::path()};
   const fs::path backups = directory.path() / "backups", copy = directory.path() / "copy";
   const std::unique_ptr<Store> store = open_store((directory.path() / "state").string());
-  Service service(directory.path() / "bundle", *store, {}, log, backups);
+  Service service({.bundle = directory.path() / "bundle", .backups = backups}, *store, log);
   Scratch scratch;
   const auto status = [&](const char* target, const char* body = "") {
     return service.answer({.method = "POST", .target = target, .body = body}, scratch).status;
@@ -235,12 +239,95 @@ TEST(ServiceStore, IsBackedUpWhileItIsInUse) {
   without.refused(409, "no_backup_directory", "POST", "/v1/admin/backup");
 }
 
+TEST(ServiceStart, UsesTheCodesThatTheStoreKept) {
+  SmallService small;
+  small.json("PUT", "/v1/items/new", R"({"title":"Steel teapot"})");
+  StoredItem stored;
+  small.store().for_each_item([&](const StoredItem& item) { stored = item; },
+                              [](std::string_view) {});
+  const std::string fingerprint = bundle_fingerprint(small.bundle());
+  const auto codes =
+      small.service().model()->cards(std::vector{*small.service().model()->number("new")});
+  EXPECT_EQ(kept_codes(stored.tokens, fingerprint, "Steel teapot"), codes.front().tokens.semantic);
+
+  // Others for the same text: they are taken as they are, so the text was not encoded again.
+  std::vector<std::int32_t> others = codes.front().tokens.semantic;
+  others[0] = others[0] == 0 ? 1 : 0;
+  const auto codes_at_start = [&](const std::string& tokens) {
+    const std::unique_ptr<Store> store = open_store("");
+    store->put_item({"new", "Steel teapot", "Steel teapot", tokens});
+    Service service({.bundle = small.bundle()}, *store, small.log());
+    return service.model()
+        ->cards(std::vector{service.model()->number("new").value()})
+        .front()
+        .tokens.semantic;
+  };
+  EXPECT_EQ(codes_at_start(keep_codes(fingerprint, "Steel teapot", others)), others);
+  // Of another text, another bundle, or damaged: they are not.
+  const std::vector<std::int32_t> wild = {others[0], others[1], 1'000'000};
+  for (const std::string& tokens :
+       {keep_codes(fingerprint, "oak desk", others), keep_codes("another", "Steel teapot", others),
+        keep_codes(fingerprint, "Steel teapot", wild), std::string("x"), std::string(),
+        keep_codes(fingerprint, "Steel teapot", others) + "x",
+        keep_codes(fingerprint, "Steel teapot", std::span(others).first(2))}) {
+    EXPECT_EQ(codes_at_start(tokens), codes.front().tokens.semantic);
+  }
+}
+
+TEST(ServiceStart, KeepsTheCodesOfWhatItHadToEncode) {
+  SmallService small;
+  const std::unique_ptr<Store> store = open_store("");
+  store->put_item({"new", "Steel teapot", "steel teapot"});
+  const Service service({.bundle = small.bundle()}, *store, small.log());
+  store->for_each_item(
+      [&](const StoredItem& item) {
+        EXPECT_TRUE(kept_codes(item.tokens, bundle_fingerprint(small.bundle()), item.text));
+      },
+      [](std::string_view) {});
+}
+
+TEST(ServiceStart, RefusesABundleThatCannotReadWhatIsStored) {
+  SmallService small;
+  const std::unique_ptr<Store> store = open_store("");
+  store->put_item({"new", "Steel teapot", "steel teapot"});
+  fs::remove(small.bundle() / "text_encoder.safetensors");
+  testing::expect_error([&] { Service({.bundle = small.bundle()}, *store, small.log()); },
+                        {small.bundle().string(), "'new'", "text_encoder.safetensors"});
+  const std::unique_ptr<Store> empty = open_store("");
+  const Service without_items({.bundle = small.bundle()}, *empty, small.log());
+}
+
+TEST(ServiceReload, FollowsOnceMoreWhenToldToMeanwhile) {
+  SmallService small;
+  for (int i = 0; i < 20; ++i) small.service().start_reload(true);
+  while (small.service().reloading()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_GE(small.service().generation(), 3U) << "the first, one, and one for all that came then";
+}
+
+TEST(ServiceStore, ThatDoesNotAnswerMakesTheServiceUnready) {
+  testing::TempDirectory directory;
+  testing::write_small_bundle(directory.path() / "bundle");
+  FailingStore store;
+  const Log log{fs::path()};
+  Service service({.bundle = directory.path() / "bundle"}, store, log);
+  Scratch scratch;
+  const auto readiness = [&] {
+    return service.answer({.method = "GET", .target = "/readyz"}, scratch);
+  };
+  EXPECT_EQ(readiness().status, 200);
+  store.failing = true;
+  EXPECT_EQ(readiness().status, 503);
+  EXPECT_EQ(Parsed::parse(readiness().body).at("status"), "store_unavailable");
+  store.failing = false;
+  EXPECT_EQ(readiness().status, 200);
+}
+
 TEST(ServiceStart, PutsTheStoredItems) {
   SmallService small;
   const std::unique_ptr<Store> store = open_store("");
   store->put_item({"new", "Steel teapot", "steel teapot"});
   store->erase_item("3");
-  Service service(small.bundle(), *store, {}, small.log());
+  Service service({.bundle = small.bundle()}, *store, small.log());
   EXPECT_TRUE(service.model()->number("new").has_value());
   EXPECT_FALSE(service.model()->number("3").has_value());
 }

@@ -13,10 +13,11 @@ using Parsed = nlohmann::json;
 /// A service over a small bundle and a store in memory, called without sockets.
 class SmallService {
  public:
-  explicit SmallService(const char* tokens = "unified", const AccessTokens& access = {})
+  explicit SmallService(const char* tokens = "unified", const fs::path& token_file = {})
       : store_(open_store("")) {
     write_small_bundle(bundle(), tokens);
-    service_ = std::make_unique<Service>(bundle(), *store_, access, log_);
+    service_ = std::make_unique<Service>(
+        ServiceOptions{.bundle = bundle(), .token_file = token_file}, *store_, log_);
   }
 
   fs::path bundle() const { return directory_.path() / "bundle"; }

@@ -118,6 +118,23 @@ TEST_P(EveryStore, KeepsItems) {
   EXPECT_EQ(items().erased, std::set<std::string>{"9"});
 }
 
+TEST_P(EveryStore, KeepsWhatAModelMadeOfAnItem) {
+  store().put_item({"a", "A", "text a", "of a"});
+  store().put_item({"b", "B", "text b"});
+  store().put_item({"c", "C", "text c"});
+  const StoredItem later[] = {{"b", "", "", "of b"}, {"unknown", "", "", "of nothing"}};
+  store().keep_tokens(later);
+  store().keep_tokens({});
+  EXPECT_EQ(items().put, (std::map<std::string, StoredItem>{{"a", {"a", "A", "text a", "of a"}},
+                                                            {"b", {"b", "B", "text b", "of b"}},
+                                                            {"c", {"c", "C", "text c"}}}));
+  store().erase_item("a");
+  EXPECT_FALSE(items().put.contains("a"));
+  store().put_item({"a", "A", "other"});
+  EXPECT_EQ(items().put["a"].tokens, "");
+  store().check();
+}
+
 TEST_P(EveryStore, IdsMayHoldAnything) {
   using namespace std::string_literals;
   Ids ids = {"\0"s,    "\0\0"s,         "a\0b"s, "a",      "a:",         "a:b",   "h:a",   "i",

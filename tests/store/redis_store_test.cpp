@@ -36,6 +36,7 @@ TEST_F(RedisServers, FindsTheServerAgain) {
   server.kill();
   expect_error([&] { store->append_events("anna", Ids{"2"}, ""); }, {"unix:", "cannot connect"});
   expect_error([&] { store->history("anna"); }, {"unix:", "cannot connect"});
+  expect_error([&] { store->check(); }, {"unix:", "cannot connect"});
   server.start();
   EXPECT_EQ(store->append_events("anna", Ids{"3"}, ""), Append::kDone)
       << "the script is learnt again";

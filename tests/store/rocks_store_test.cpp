@@ -3,6 +3,7 @@
 #include <rocksdb/db.h>
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 
 #include "stores.h"
@@ -199,6 +200,77 @@ TEST_F(RocksStore, RefusesABrokenBackup) {
   }
   expect_error([&] { restore_backup(backup, path("again")); }, {backup});
   EXPECT_FALSE(fs::exists(path("again")));
+}
+
+/// Overwrites the middle of the largest file below the directory.
+void damage_largest_file(const fs::path& directory) {
+  fs::path largest;
+  std::uintmax_t size = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file() || entry.file_size() < size) continue;
+    largest = entry.path();
+    size = entry.file_size();
+  }
+  std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(size / 2));
+  file << "damaged";
+}
+
+TEST_F(RocksStore, IsRestoredFromAnOlderBackupOnlyIfThatIsChosen) {
+  const std::string backup = path("backup");
+  const auto store = open_store(state());
+  for (const char* event : {"1", "2", "3"}) {
+    store->append_events("anna", Ids{event}, "");
+    store->backup(backup);
+  }
+  ASSERT_EQ(list_backups(backup).size(), 3U);
+  for (const BackupInfo& info : list_backups(backup)) {
+    EXPECT_EQ(info.damage, "");
+    EXPECT_NEAR(static_cast<double>(info.time), static_cast<double>(std::time(nullptr)), 600.0);
+    EXPECT_GT(info.bytes, 0U);
+  }
+  EXPECT_EQ(restore_backup(backup, path("second"), 2).id, 2U);
+  EXPECT_EQ(open_store(path("second"))->history("anna"), (Ids{"1", "2"}));
+
+  // Its files, or the list of them.
+  damage_largest_file(backup + "/private/3");
+  expect_error([&] { restore_backup(backup, path("new")); },
+               {backup, "backup 3 is damaged", "--backup-id 2"});
+  std::ofstream(backup + "/meta/3") << "damaged";
+  expect_error([&] { restore_backup(backup, path("new")); },
+               {backup, "backup 3 is damaged", "--backup-id 2"});
+  EXPECT_FALSE(fs::exists(path("new")));
+  const std::vector<BackupInfo> all = list_backups(backup);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_NE(all.back().damage, "");
+  EXPECT_EQ(restore_backup(backup, path("new"), 2).id, 2U);
+  expect_error([&] { restore_backup(backup, path("other"), 9); }, {"no backup 9", "--list"});
+}
+
+TEST_F(RocksStore, IsReadFromAFullDisk) {
+  const SmallDisk disk(path("disk"), 8);
+  if (!disk.mounted()) GTEST_SKIP() << "a small file system can only be mounted as root";
+  const std::string at = path("disk") + "/state", ballast = path("disk") + "/ballast";
+  open_store(at)->append_events("anna", Ids{"1"}, "");
+  {
+    const std::string some(4096, 'x');
+    std::ofstream file(ballast, std::ios::binary);
+    while (file.write(some.data(), std::ssize(some)).flush()) {
+    }
+  }
+  const auto store = open_store(at);
+  EXPECT_EQ(store->history("anna"), Ids{"1"});
+  store->check();
+  expect_error([&] { store->append_events("anna", Ids{"2"}, ""); }, {at, "disk is full"});
+  fs::remove(ballast);
+  EXPECT_TRUE(eventually([&] {
+    try {
+      return store->append_events("anna", Ids{"2"}, "") == Append::kDone;
+    } catch (const Error&) {
+      return false;
+    }
+  }));
+  EXPECT_EQ(store->history("anna"), (Ids{"1", "2"}));
 }
 
 TEST_F(RocksStore, GoesOnByItselfWhenTheDiskHasRoomAgain) {

@@ -1,0 +1,300 @@
+#include "serve/served_model.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "serve/exchange.h"
+#include "serve/kept_tokens.h"
+#include "serve/work.h"
+#include "text/text_encoder_file.h"
+
+namespace tessera {
+namespace {
+
+/// Thrown where a load is given up because the service ends.
+struct GivenUp {};
+
+/// How many items' codes are handed to the store at a time.
+constexpr std::size_t kKeptAtOnce = 1000;
+
+/// The codes of an item one after the other, as the store keeps them.
+std::vector<std::int32_t> joined(const ItemTokens& tokens) {
+  std::vector<std::int32_t> codes = tokens.semantic;
+  codes.insert(codes.end(), tokens.collaborative.begin(), tokens.collaborative.end());
+  return codes;
+}
+
+/// And back; nothing if they are not codes of this model.
+std::optional<ItemTokens> split(const Model& model, const std::vector<std::int32_t>& codes) {
+  const auto exists = [&](std::int32_t code) {
+    return code >= 0 && std::cmp_less(code, model.codebook_size());
+  };
+  if (codes.size() != model.levels() + model.collaborative_tokens() ||
+      !std::ranges::all_of(codes, exists)) {
+    return std::nullopt;
+  }
+  const auto middle = codes.begin() + static_cast<std::ptrdiff_t>(model.levels());
+  return ItemTokens{{codes.begin(), middle}, {middle, codes.end()}};
+}
+
+}  // namespace
+
+ServedModel::ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics)
+    : bundle_(std::move(bundle)), store_(store), log_(log), metrics_(metrics) {}
+
+ServedModel::~ServedModel() {
+  stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+std::shared_ptr<Model> ServedModel::now() const {
+  const std::lock_guard lock(mutex_);
+  return loaded_.model;
+}
+
+bool ServedModel::loading() const {
+  const std::lock_guard lock(mutex_);
+  return loading_;
+}
+
+std::size_t ServedModel::generation() const {
+  const std::lock_guard lock(mutex_);
+  return generation_;
+}
+
+std::string ServedModel::error() const {
+  const std::lock_guard lock(mutex_);
+  return error_;
+}
+
+bool ServedModel::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+void ServedModel::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+}
+
+bool ServedModel::idle_by(std::chrono::steady_clock::time_point end) const {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_until(lock, end, [&] { return !loading_; });
+}
+
+void ServedModel::load() {
+  {
+    const std::lock_guard lock(mutex_);
+    loading_ = true;
+  }
+  try {
+    swap_in_next();
+  } catch (...) {
+    finish();
+    throw;
+  }
+  finish();
+}
+
+bool ServedModel::start_load(bool again, std::function<void()> on_first_failure) {
+  const std::lock_guard lock(mutex_);
+  if (loading_ || stopping_) {
+    again_ = again_ || again;
+    return false;
+  }
+  loading_ = true;
+  if (on_first_failure) on_first_failure_ = std::move(on_first_failure);
+  if (thread_.joinable()) thread_.join();  // it has nothing left to do
+  thread_ = std::thread([this] {
+    work_alone();
+    run();
+  });
+  return true;
+}
+
+void ServedModel::run() {
+  if (now()) leave_processors_to_others();
+  for (bool more = true; more;) {
+    std::string failure;
+    try {
+      swap_in_next();
+    } catch (const GivenUp&) {
+      failure = "given up, for the service ends";
+    } catch (const std::exception& error) {
+      failure = message_line(error.what());
+    }
+    ::malloc_trim(0);  // what the model before occupied
+    note(failure);
+    const std::lock_guard lock(mutex_);
+    more = std::exchange(again_, false) && !stopping_;
+  }
+  finish();
+}
+
+void ServedModel::note(const std::string& failure) {
+  metrics_.count_reload(failure.empty());
+  const std::lock_guard lock(mutex_);
+  error_ = failure;
+  // Of the first one whoever started it says why it cannot.
+  if (!failure.empty() && loaded_.model) log_.event("reload_failed", failure);
+  if (failure.empty() && generation_ > 1) log_.event("reloaded", bundle_.string());
+}
+
+/// Marks the end of a load.
+void ServedModel::finish() {
+  std::function<void()> on_failure;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!loaded_.model && !stopping_) on_failure = on_first_failure_;
+  }
+  if (on_failure) on_failure();
+  const std::lock_guard lock(mutex_);
+  loading_ = false;
+  idle_.notify_all();
+}
+
+void ServedModel::swap_in_next() {
+  {
+    // What was noted before now is in the store that is read below, or left from the end of an
+    // earlier load: it must not be done again over what followed.
+    const std::lock_guard changes(changes_);
+    noted_.clear();
+  }
+  Loaded next = load_next();
+  {
+    const std::lock_guard changes(changes_);
+    apply_changes(next);
+    const std::lock_guard lock(mutex_);
+    std::swap(loaded_, next);
+    ++generation_;
+  }
+  count_items();
+}
+
+ServedModel::Loaded ServedModel::load_next() {
+  const std::string version = bundle_version(bundle_);
+  Loaded next{std::make_shared<Model>(bundle_), ""};
+  if (next.model->reads_text()) next.fingerprint = bundle_fingerprint(bundle_);
+  if (bundle_version(bundle_) != version) next.fingerprint.clear();
+  put_stored_items(next);
+  next.model->prepare_look_ups();
+  return next;
+}
+
+void ServedModel::put_stored_items(const Loaded& next) {
+  const bool lacks_encoder = next.model->levels() > 0 && !next.model->reads_text();
+  std::vector<StoredItem> fresh;  // encoded here, to be kept
+  store_.for_each_item(
+      [&](const StoredItem& item) {
+        if (stopping()) throw GivenUp();
+        if (lacks_encoder) {
+          fail("{}: has no text encoder, which stored items such as '{}' need: add {}",
+               bundle_.string(), item.id, kTextEncoderFile);
+        }
+        if (put_kept(next, item)) return;
+        StoredItem encoded = item;
+        if (encode_and_put(next, encoded)) fresh.push_back(std::move(encoded));
+      },
+      [&](std::string_view id) { next.model->erase(id); });
+  if (next.fingerprint.empty()) return;
+  try {
+    for (std::span<const StoredItem> rest = fresh; !rest.empty();) {
+      const auto some = rest.first(std::min(rest.size(), kKeptAtOnce));
+      store_.keep_tokens(some);
+      rest = rest.subspan(some.size());
+    }
+  } catch (const Error& error) {  // they are encoded anew at the next start
+    log_.event("tokens_not_kept", error.what());
+  }
+}
+
+/// Puts the item with the codes that the store kept; false if they are not this model's.
+bool ServedModel::put_kept(const Loaded& next, const StoredItem& item) const {
+  const auto codes = kept_codes(item.tokens, next.fingerprint, item.text);
+  const auto tokens = codes ? split(*next.model, *codes) : std::nullopt;
+  if (!tokens) return false;
+  next.model->put(item.id, item.title, *tokens);
+  return true;
+}
+
+bool ServedModel::encode_and_put(const Loaded& next, StoredItem& item) const {
+  try {
+    const ItemTokens tokens = next.model->tokens_of(item.text);
+    next.model->put(item.id, item.title, tokens);
+    item.tokens = keep_codes(next.fingerprint, item.text, joined(tokens));
+    return true;
+  } catch (const Error& error) {  // of this item alone: the others serve
+    log_.event("item_skipped", fmt::format("stored item '{}': {}", item.id, error.what()));
+    return false;
+  }
+}
+
+void ServedModel::apply_changes(const Loaded& next) {
+  for (Change& change : noted_) {
+    if (change.erased) {
+      next.model->erase(change.item.id);
+    } else {
+      encode_and_put(next, change.item);
+    }
+  }
+}
+
+ItemCard ServedModel::put(const StoredItem& item,
+                          const std::function<void(const StoredItem&)>& write) {
+  ItemCard card;
+  {
+    const std::lock_guard lock(changes_);
+    Loaded in_use;
+    bool loading = false;
+    {
+      const std::lock_guard state(mutex_);
+      in_use = loaded_;
+      loading = loading_;
+    }
+    ItemTokens tokens;
+    try {
+      tokens = in_use.model->tokens_of(item.text);
+    } catch (const Error& error) {
+      throw Refusal(422, "unreadable_text", error.what());
+    }
+    StoredItem kept = item;
+    if (!in_use.fingerprint.empty()) {
+      kept.tokens = keep_codes(in_use.fingerprint, item.text, joined(tokens));
+    }
+    write(kept);
+    if (loading) noted_.push_back({item, false});
+    try {
+      card = in_use.model->put(item.id, item.title, tokens);
+    } catch (const Error& error) {
+      throw Refusal(503, "too_many_items", error.what());
+    }
+  }
+  count_items();
+  return card;
+}
+
+void ServedModel::erase(std::string_view id, const std::function<void()>& write) {
+  {
+    const std::lock_guard lock(changes_);
+    const std::shared_ptr<Model> model = now();
+    if (!model->number(id)) {
+      throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
+    }
+    write();
+    if (loading()) noted_.push_back({StoredItem{std::string(id), "", "", ""}, true});
+    model->erase(id);
+  }
+  count_items();
+}
+
+void ServedModel::count_items() const {
+  const std::shared_ptr<Model> model = now();
+  metrics_.set_items(model->size(), model->live_items());
+}
+
+}  // namespace tessera

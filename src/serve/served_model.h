@@ -1,0 +1,96 @@
+#pragma once
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "serve/log.h"
+#include "serve/metrics.h"
+#include "store/store.h"
+#include "tessera/model.h"
+
+namespace tessera {
+
+/// The model in use: loaded from a bundle with the store's items, and swapped as a whole while
+/// requests go on with the one they began with. Every function may be called from several threads
+/// at once.
+class ServedModel {
+ public:
+  /// Nothing is loaded yet. `store`, `log` and `metrics` must outlive it.
+  ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics);
+  /// Gives up a load that goes on.
+  ~ServedModel();
+  ServedModel(const ServedModel&) = delete;
+  ServedModel& operator=(const ServedModel&) = delete;
+
+  /// Null until the first was loaded.
+  std::shared_ptr<Model> now() const;
+  /// Loads the first one here; throws Error.
+  void load();
+  /// Loads one in a thread of its own. What goes wrong is logged and leaves the one in use, and if
+  /// there is none `on_first_failure` is called. While a load goes on nothing happens but, with
+  /// `again`, that another follows; false then.
+  bool start_load(bool again, std::function<void()> on_first_failure = {});
+  bool loading() const;
+  /// How often one was swapped in, the first included.
+  std::size_t generation() const;
+  /// Why the last load failed; "" if it did not.
+  std::string error() const;
+  /// Gives up a load that goes on, at its next item, and begins none any more.
+  void stop();
+  /// Whether no load goes on, at the latest by then.
+  bool idle_by(std::chrono::steady_clock::time_point end) const;
+
+  /// Calls write(item), which adds it to the store, and then puts it into the model. Throws Refusal
+  /// where the model cannot read the text or has no room, and what `write` throws. Returns the item
+  /// as the model stored it.
+  ItemCard put(const StoredItem& item, const std::function<void(const StoredItem&)>& write);
+  /// Calls write() and then takes the item out; throws Refusal 404 for an unknown one.
+  void erase(std::string_view id, const std::function<void()>& write);
+
+ private:
+  struct Loaded {
+    std::shared_ptr<Model> model;
+    std::string fingerprint;  // "" if the bundle's files changed meanwhile
+  };
+  /// A change of an item that came while a bundle was loaded, which may have read the store before.
+  struct Change {
+    StoredItem item;
+    bool erased;
+  };
+
+  void run();
+  void swap_in_next();
+  Loaded load_next();
+  void put_stored_items(const Loaded& next);
+  bool put_kept(const Loaded& next, const StoredItem& item) const;
+  bool encode_and_put(const Loaded& next, StoredItem& item) const;
+  void apply_changes(const Loaded& next);
+  void note(const std::string& failure);
+  void finish();
+  bool stopping() const;
+  void count_items() const;
+
+  const fs::path bundle_;
+  Store& store_;
+  const Log& log_;
+  ServiceMetrics& metrics_;
+
+  std::mutex changes_;  // changes of items come one at a time, so that store and model agree
+  std::vector<Change> noted_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::condition_variable idle_;
+  Loaded loaded_;
+  std::string error_;
+  std::size_t generation_ = 0;
+  bool loading_ = false, again_ = false, stopping_ = false;
+  std::function<void()> on_first_failure_;
+  std::thread thread_;
+};
+
+}  // namespace tessera
