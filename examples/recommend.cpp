@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     tessera::embed_dataset(directory / "shop", 64);
 
     tessera::Training training{.dataset = directory / "shop", .bundle = directory / "model"};
-    training.settings = {"codebook_size=16", "epochs=3"};
+    training.settings = {"codebook_size=16", "epochs=3", "collaborative_epochs=3"};
     training.on_epoch = [](std::size_t epoch, const tessera::MetricValues& validation) {
       std::cout << "epoch " << epoch << ": validation HR@10 " << validation.at("HR@10") << '\n';
       return true;

@@ -25,7 +25,7 @@ def main():
     for column in "user", "item", "time", "item-id", "title", "text":
         parser.add_argument(f"--{column}", help="its column (of text: a template, '{title}; {brand}')")
     parser.add_argument("--k-core", type=int, default=5, help="least events of a user and an item")
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, help="at most (default: the recipe's)")
     parser.add_argument("--resume", action="store_true")
     given = parser.parse_args()
 
@@ -46,7 +46,7 @@ def main():
             k_core=given.k_core,
             catalogue="events",
         )
-        settings = {"epochs": given.epochs}
+        settings = {"epochs": given.epochs} if given.epochs else {}
         if given.items:
             data.embed(dims=min(256, len(data.item_ids)))
         else:

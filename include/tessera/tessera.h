@@ -39,7 +39,8 @@ using MetricValues = std::map<std::string, double>;
 struct Training {
   std::filesystem::path dataset;
   std::filesystem::path bundle;       ///< the model directory to write
-  std::vector<std::string> settings;  ///< "key=value" each, as after --set
+  std::string recipe = "default";     ///< a named set of settings: default or paper
+  std::vector<std::string> settings;  ///< changes to it, "key=value" each, as after --set
   std::filesystem::path negatives;    ///< of the sampled protocol; empty: drawn by seed
   bool resume = false;                ///< go on from the bundle's checkpoint
   /// Called after each epoch (from 1) with its validation metrics; false ends the training early.

@@ -8,8 +8,8 @@ namespace tessera::python {
 namespace {
 
 // Returns whether the training came to its own end, the number of epochs and the best one. on_step
-// gets (epoch, step, steps, loss) a few times a second: asking for the GIL at every step could wait
-// for other threads each time. An on_epoch that returns False ends the training.
+// gets (first stage, epoch, step, steps, loss) a few times a second: asking for the GIL at every
+// step could wait for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
               int threads, const nb::object& on_step, const nb::object& on_epoch) {
@@ -25,19 +25,20 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   if (!on_step.is_none()) {
     options.on_step =
         [&, shown = std::chrono::steady_clock::time_point()](const StepReport& report) mutable {
-          if (report.first_stage) return;
           const auto now = std::chrono::steady_clock::now();
           if (now - shown < std::chrono::milliseconds(200)) return;
           shown = now;
-          listener.call([&] { on_step(report.epoch, report.step, report.steps, report.loss); });
+          listener.call([&] {
+            on_step(report.first_stage, report.epoch, report.step, report.steps, report.loss);
+          });
         };
   }
   options.on_epoch = [&](const EpochReport& report) {
-    if (report.first_stage) return;
     listener.call([&] {
       const nb::object go_on =
-          on_epoch(report.epoch, report.epochs, report.loss, to_json(report.validation).dump(),
-                   report.train_seconds, report.validation_seconds, report.best);
+          on_epoch(report.first_stage, report.epoch, report.epochs, report.loss,
+                   to_json(report.validation).dump(), report.train_seconds,
+                   report.validation_seconds, report.best);
       if (go_on.ptr() == Py_False) listener.stop();
     });
   };

@@ -8,6 +8,10 @@ from typing import Any, TextIO
 from . import _engine
 
 
+# What lines of the model begin with that is trained first, to find collaborative codes.
+_FIRST_STAGE = "codes, "
+
+
 def _rewrites(stream: TextIO) -> bool:
     """Whether a line can be written over: on a terminal and in a notebook's output."""
     return stream.isatty() or "ipykernel" in sys.modules
@@ -21,18 +25,19 @@ class Progress:
         self._rewrites = _rewrites(self._stream)
         self._width = 0
 
-    def step(self, epoch: int, step: int, steps: int, loss: float) -> None:
+    def step(self, first_stage: bool, epoch: int, step: int, steps: int, loss: float) -> None:
         if not self._rewrites:
             return
         done = 24 * step // steps
-        self._show(f"epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
+        stage = _FIRST_STAGE if first_stage else ""
+        self._show(f"{stage}epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
 
-    def epoch(self, report: Any) -> None:
-        values = report.validation
-        figures = "  ".join(f"{name} {values[name]:.4f}" for name in _engine.epoch_metrics)
+    def epoch(self, first_stage: bool, report: Any) -> None:
+        values = {} if first_stage else report.validation
+        shown = "".join(f"{name} {values[name]:.4f}  " for name in _engine.epoch_metrics if values)
         self._show(
-            f"epoch {report.epoch:3}  loss {report.loss:.4f}  {figures}  "
-            f"{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
+            f"{_FIRST_STAGE if first_stage else ''}epoch {report.epoch:3}  loss {report.loss:.4f}  "
+            f"{shown}{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
             + ("  best" if report.best else "")
         )
         self._stream.write("\n")

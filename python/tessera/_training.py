@@ -67,11 +67,13 @@ def fit(
     Args:
         data: The dataset or its directory; embedded, unless `tokens="id"`.
         out: The model bundle to write. The best epoch is kept as the model.
-        recipe: A named set of settings: `paper`, `default`; below.
+        recipe: A named set of settings: `default`, `paper`; below.
         negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
             A whole number is the setting of that name.
         resume: Go on from the checkpoint in `out`, with its settings.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
+            Epochs of the model that `default` trains first, to find collaborative codes, are shown
+            as progress alone.
         progress: Show a bar and a line an epoch, on terminals and in notebooks.
         threads: 0: every CPU allowed. Bits may depend on it.
         settings: Settings as a dict: so a file of negatives and the setting of that name go together.
@@ -93,13 +95,17 @@ def fit(
         raise UsageError("settings do not go with resume: a resumed run keeps its settings")
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
     bar = Progress() if progress else None
-    if bar is not None:
-        listeners.insert(0, bar.epoch)
 
-    def on_epoch(epoch, epochs, loss, validation, train_seconds, validation_seconds, best) -> bool:
+    def on_epoch(
+        first_stage, epoch, epochs, loss, validation, train_seconds, validation_seconds, best
+    ) -> bool:
         report = Epoch(
             epoch, epochs, loss, json.loads(validation), train_seconds, validation_seconds, best
         )
+        if bar is not None:
+            bar.epoch(first_stage, report)
+        if first_stage:
+            return True
         return all([listener(report) is not False for listener in listeners])
 
     try:
@@ -185,7 +191,7 @@ def settings(recipe: str = _engine.default_recipe, **changes: Any) -> dict[str, 
     """Every setting of a recipe with its value, as `fit` with the same words would train.
 
     Args:
-        recipe: A named set of settings: `paper` (Lin et al. 2025) or `default`.
+        recipe: A named set of settings: `default`, or `paper` (Lin et al. 2025).
         **changes: `epochs=20, tokens="semantic", …`; `UsageError` for one that `fit` refuses.
 
     Example:

@@ -14,9 +14,9 @@ import tessera
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Settings that train in well under a second on the shop below.
+# Settings that train in well under a second on the shop below, in one stage.
 TINY = dict(
-    epochs=2, codebook_size=16, semantic_dims=16, hidden=16, feed_forward=32, max_length=8,
+    recipe="paper", epochs=2, codebook_size=16, semantic_dims=16, hidden=16, feed_forward=32, max_length=8,
     batch_users=64,
 )  # fmt: skip
 

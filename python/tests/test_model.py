@@ -242,9 +242,9 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
 @pytest.fixture(scope="module")
 def default_model(shop_directory, tmp_path_factory):
     """The default recipe, small: three semantic codes an item and 32 collaborative ones."""
-    settings = dict(TINY, encoder_hidden="32", collaborative_epochs=1, negatives=64)
+    settings = dict(TINY, recipe="default", encoder_hidden="32", collaborative_epochs=1, negatives=64)
     out = tmp_path_factory.mktemp("default") / "model"
-    tessera.fit(shop_directory / "shop", out, recipe="default", progress=False, **settings)
+    tessera.fit(shop_directory / "shop", out, progress=False, **settings)
     return tessera.Model(out)
 
 

@@ -16,20 +16,41 @@ from conftest import TINY, files_of
 
 
 def bits(bundle):
-    """What must be equal: all files but clocks and paths."""
-    files = files_of(bundle)
-    files.pop("checkpoint.safetensors", None)  # holds seconds
-    files.pop("evaluations.jsonl", None)
-    lines = [json.loads(line) for line in files.pop("training.jsonl").splitlines()]
-    for line in lines:
-        del line["seconds"]
-    config = json.loads(files.pop("config.json"))
-    del config["data"]["directory"]
-    return files, lines, config
+    """What must be equal: all files, those of a first stage too, but clocks and paths."""
+    equal = {}
+    for name, content in files_of(bundle).items():
+        last = name.rsplit("/")[-1]
+        if last in ("checkpoint.safetensors", "evaluations.jsonl"):  # hold seconds
+            continue
+        if last == "training.jsonl":
+            content = [json.loads(line) for line in content.splitlines()]
+            for line in content:
+                del line["seconds"]
+        elif last == "config.json":
+            content = json.loads(content)
+            del content["data"]["directory"]
+        equal[name] = content
+    return equal
 
 
 def words(settings):
-    return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    settings = dict(settings)
+    recipe = ["--recipe", settings.pop("recipe")] if "recipe" in settings else []
+    return recipe + [
+        word for key, value in settings.items() for word in ("--set", f"{key}={value}")
+    ]
+
+
+# The default recipe, which `fit` and `tessera train` take unless told otherwise, as small.
+DEFAULT = dict(TINY, encoder_hidden="32", collaborative_epochs=1, negatives=64)
+del DEFAULT["recipe"]
+
+
+def test_both_take_the_default_recipe(here, shop, program):
+    model = tessera.fit(shop, "python", progress=False, **DEFAULT)
+    assert model.settings["recipe"] == "default" and model.collaborative_tokens == 32
+    program("train", "--data", "shop", "--out", "line", *words(DEFAULT))
+    assert bits("python") == bits("line")
 
 
 @pytest.mark.parametrize("threads", [0, 1])
@@ -45,10 +66,14 @@ def test_the_command_line_gives_the_same_bits(tokens, threads, here, shop, progr
 
 def test_the_setting_called_negatives_is_given_in_the_dict(here, shop, program):
     settings = dict(TINY, objective="softmax", negatives=32)
-    tessera.fit(shop, "python", settings=settings, seed=5, progress=False, threads=1)
-    program(
-        "--threads", 1, "train", "--data", "shop", "--out", "line", *words(dict(settings, seed=5))
+    recipe = settings.pop("recipe")
+    tessera.fit(
+        shop, "python", recipe=recipe, settings=settings, seed=5, progress=False, threads=1
     )
+    program(
+        "--threads", 1, "train", "--data", "shop", "--out", "line",
+        *words(dict(settings, recipe=recipe, seed=5)),
+    )  # fmt: skip
     assert bits("python") == bits("line")
     assert tessera.settings("paper", **settings, seed=5) == tessera.Model("line").config["settings"]
 
@@ -212,6 +237,16 @@ def test_progress_in_a_log_is_a_line_an_epoch(shop, monkeypatch):
     lines = log.getvalue().splitlines()
     assert [line.split()[:2] for line in lines] == [["epoch", "1"], ["epoch", "2"]]
     assert "\r" not in log.getvalue()
+
+
+def test_progress_shows_the_first_stage_too(shop, monkeypatch):
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    seen = []
+    tessera.fit(shop, "out", callbacks=seen.append, **DEFAULT)
+    lines = [line.split("  ")[0] for line in log.getvalue().splitlines()]
+    assert lines == ["codes, epoch", "epoch", "epoch"]
+    assert [epoch.epoch for epoch in seen] == [1, 2] and all(e.validation for e in seen)
 
 
 def test_progress_on_a_terminal_is_written_over(shop, monkeypatch):

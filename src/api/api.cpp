@@ -51,7 +51,7 @@ MetricValues train_model(const Training& training) {
   options.bundle = training.bundle;
   options.negatives = training.negatives;
   options.resume = training.resume;
-  options.settings = recipe(kDefaultRecipe);
+  options.settings = recipe(training.recipe);
   apply_settings(options.settings, training.settings);
   bool stop = false;
   options.interrupted = [&] { return stop; };

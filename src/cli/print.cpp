@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -40,9 +41,9 @@ std::string printable(std::string_view text, std::size_t width) {
 }
 
 void print_account(const TokenAccount& account) {
-  fmt::print("tokens: {} catalogue parameters, {:.2f} % below a table of 64 dims; {} bytes\n",
-             grouped(account.catalogue_parameters), 100 * account.reduction,
-             grouped(account.catalogue_bytes));
+  fmt::print("tokens: {} catalogue parameters, {:.2f} % {} a table of 64 dims; {} bytes\n",
+             grouped(account.catalogue_parameters), std::abs(100 * account.reduction),
+             account.reduction < 0 ? "above" : "below", grouped(account.catalogue_bytes));
 }
 
 void print_codes(const TokenStatistics& statistics, bool all) {

@@ -101,7 +101,7 @@ void add_train(CLI::App& app) {
   command->footer(settings_help() +
                   "\nExamples:\n  tessera train --data dataset --out model\n"
                   "  tessera train --data dataset --out ids --set tokens=id --set seed=2\n"
-                  "  tessera train --data dataset --out model --recipe default\n"
+                  "  tessera train --data dataset --out paper --recipe paper\n"
                   "  tessera train --data dataset --out model --resume\n"
                   "  mpirun -n 2 --bind-to none tessera train --data dataset --out model\n"
                   "Several processes and machines: docs/scale.md.");

@@ -133,19 +133,22 @@ std::string recipes_help() {
 }
 
 std::string settings_help() {
-  std::string help = "Settings, for --set, as the recipe paper has them";
-  const Settings paper = recipe("paper");
-  for (const Recipe& one : recipes().subspan(1)) {
-    help += fmt::format(" (and {}, where it differs)", one.name);
-  }
+  std::string help = fmt::format("Settings, for --set, as the recipe {} has them", kDefaultRecipe);
+  const auto others = [](const auto& work) {
+    for (const Recipe& one : recipes()) {
+      if (one.name != kDefaultRecipe) work(one);
+    }
+  };
+  others([&](const Recipe& one) { help += fmt::format(" (and {}, where it differs)", one.name); });
   help += ":\n";
+  const Settings standard = recipe(kDefaultRecipe);
   for (const Setting& row : settings_table()) {
     if (row.key == "recipe") continue;
-    std::string value = fmt::format("{}={}", row.key, text_of(row.get(paper)));
-    for (const Recipe& one : recipes().subspan(1)) {
+    std::string value = fmt::format("{}={}", row.key, text_of(row.get(standard)));
+    others([&](const Recipe& one) {
       const Json other = row.get(recipe(one.name));
-      if (other != row.get(paper)) value += fmt::format(" ({})", text_of(other));
-    }
+      if (other != row.get(standard)) value += fmt::format(" ({})", text_of(other));
+    });
     help += fmt::format("  {:<34} {} [{}]\n", value, row.help, row.values);
   }
   return help;

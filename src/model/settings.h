@@ -86,7 +86,7 @@ struct Settings {
 };
 
 /// The recipe where nobody names one.
-inline constexpr const char* kDefaultRecipe = "paper";
+inline constexpr const char* kDefaultRecipe = "default";
 
 /// The settings of a recipe; throws UsageError with the known names for another.
 Settings recipe(const std::string& name);

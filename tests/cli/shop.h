@@ -114,8 +114,7 @@ inline const Shop& shop() {
 /// The default recipe on the same shop, as small: 3 semantic codes an item and 32 collaborative
 /// ones.
 inline const std::string kTinyDefault =
-    " --recipe default" + kTinySettings +
-    "--set encoder_hidden=32 --set collaborative_epochs=1 --set negatives=64 ";
+    kTinySettings + "--set encoder_hidden=32 --set collaborative_epochs=1 --set negatives=64 ";
 
 inline const std::string& default_model() {
   static const TempDirectory directory;

@@ -60,7 +60,7 @@ class ConsoleTest(unittest.TestCase):
         tessera = [PROGRAM, "--threads", "1"]
         for command in (["simulate", "--users", "400", "--items", "600", "--seed", "3", "--out", f"{path}/shop"],
                         ["embed", "--dims", "32", "--data", f"{path}/shop"],
-                        ["train", "--recipe", "default", "--data", f"{path}/shop", "--out", cls.model,
+                        ["train", "--data", f"{path}/shop", "--out", cls.model,
                          *(word for setting in TINY for word in ("--set", setting))]):
             subprocess.run(tessera + command, check=True, stdout=subprocess.DEVNULL)
         cls.server = Server(PROGRAM, cls.model)

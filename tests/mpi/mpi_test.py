@@ -46,7 +46,7 @@ def must(ranks, *words):
 
 
 def train(data, out, *more):
-    return ["train", "--data", data, "--out", out, *more]
+    return ["train", "--recipe", "paper", "--data", data, "--out", out, *more]
 
 
 def settings(*more):

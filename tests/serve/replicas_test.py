@@ -85,7 +85,7 @@ class ReplicasTest(unittest.TestCase):
         tessera = [PROGRAM, "--threads", "1"]
         for words in (["simulate", "--users", "300", "--items", "150", "--seed", "3", "--out", shop],
                       ["embed", "--dims", "32", "--data", shop],
-                      ["train", "--data", shop, "--out", self.model, *[w for s in TINY for w in ("--set", s)]]):
+                      ["train", "--recipe", "paper", "--data", shop, "--out", self.model, *[w for s in TINY for w in ("--set", s)]]):
             subprocess.run(tessera + words, check=True, stdout=subprocess.DEVNULL)
         self.redis = f"unix:{self.folder}/redis.sock"
         self.start(["redis-server", "--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", ""])
