@@ -35,11 +35,9 @@ void put(const fs::path& file, std::string_view content) {
 PrepareOptions options_of(const Bench& bench, std::uint8_t bits, bool items) {
   PrepareOptions options;
   options.interactions = bench.events;
-  RecordShape shape{.header = (bits & 1) == 0};
-  if (bench.reader == "tsv") shape.delimiter = '\t';
-  if (bench.reader == "jsonl") shape.format = Format::jsonl;
-  if (bench.reader == "amazon") shape.format = Format::amazon;
-  if (bench.reader == "recbole") shape.format = Format::recbole;
+  RecordShape shape;
+  if (bench.reader != "sequences") shape = shape_named(bench.reader);
+  shape.header = (bits & 1) == 0;
   options.items_shape = shape;
   if (bench.reader == "sequences") {
     if (items) ((bits & 1) == 0 ? options.item_text : options.timestamps) = bench.items;

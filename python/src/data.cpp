@@ -1,6 +1,6 @@
 #include "base/error.h"
 #include "data/embed.h"
-#include "data/prepare_request.h"
+#include "data/prepare_options.h"
 #include "data/simulate.h"
 #include "engine.h"
 
@@ -47,52 +47,34 @@ std::string make_dataset(const PrepareRequest& request, const fs::path& out, nb:
   return dump_json(summary);
 }
 
+// The value of an option, from Python; None of its values fits: TypeError.
+template <class T>
+void take(T& value, nb::handle given) {
+  try {
+    value = nb::cast<T>(given);
+  } catch (const nb::cast_error&) {
+    throw nb::type_error("of another type");
+  }
+}
+
+// A property for each option, and their table: (keyword, default, sentence).
 void bind_request(nb::module_& module) {
   nb::class_<PrepareRequest> request(module, "PrepareRequest", "What is asked of prepare.");
   request.def(nb::init<>());
-  const auto word = [&](const char* name, auto member) { request.def_rw(name, member); };
-  word("format", &PrepareRequest::format);
-  word("items_format", &PrepareRequest::items_format);
-  word("delimiter", &PrepareRequest::delimiter);
-  word("no_header", &PrepareRequest::no_header);
-  word("event_types", &PrepareRequest::event_types);
-  word("time_unit", &PrepareRequest::time_unit);
-  word("order", &PrepareRequest::order);
-  word("split", &PrepareRequest::split);
-  word("catalogue", &PrepareRequest::catalogue);
-  word("duplicates", &PrepareRequest::duplicates);
-  word("cold_by", &PrepareRequest::cold_by);
-  word("k_core", &PrepareRequest::k_core);
-  // A member of the options, or of the fields in them, that `at` finds.
-  const auto option = [&](const char* name, auto at) {
-    using Value = std::remove_reference_t<decltype(at(std::declval<PrepareOptions&>()))>;
-    request.def_prop_rw(
-        name, [at](PrepareRequest& self) { return at(self.options); },
-        [at](PrepareRequest& self, Value value) { at(self.options) = std::move(value); });
+  nb::list table;
+  PrepareRequest defaults;
+  const auto get = [](const PrepareOption& row, PrepareRequest& from) {
+    return std::visit([](const auto* value) { return nb::cast(*value); }, row.value(from));
   };
-  option("interactions", [](PrepareOptions& o) -> auto& { return o.interactions; });
-  option("timestamps", [](PrepareOptions& o) -> auto& { return o.timestamps; });
-  option("items", [](PrepareOptions& o) -> auto& { return o.items; });
-  option("item_text", [](PrepareOptions& o) -> auto& { return o.item_text; });
-  option("user", [](PrepareOptions& o) -> auto& { return o.fields.user; });
-  option("item", [](PrepareOptions& o) -> auto& { return o.fields.item; });
-  option("time", [](PrepareOptions& o) -> auto& { return o.fields.time; });
-  option("rating", [](PrepareOptions& o) -> auto& { return o.fields.rating; });
-  option("event_type", [](PrepareOptions& o) -> auto& { return o.fields.type; });
-  option("min_rating", [](PrepareOptions& o) -> auto& { return o.fields.min_rating; });
-  option("item_id", [](PrepareOptions& o) -> auto& { return o.item_fields.id; });
-  option("title", [](PrepareOptions& o) -> auto& { return o.item_fields.title; });
-  option("text", [](PrepareOptions& o) -> auto& { return o.item_fields.text; });
-  option("max_errors", [](PrepareOptions& o) -> auto& { return o.max_errors; });
-  option("min_weight", [](PrepareOptions& o) -> auto& { return o.min_weight; });
-  option("min_user_events", [](PrepareOptions& o) -> auto& { return o.min_user_events; });
-  option("min_item_events", [](PrepareOptions& o) -> auto& { return o.min_item_events; });
-  option("max_history", [](PrepareOptions& o) -> auto& { return o.max_history; });
-  option("validation_from", [](PrepareOptions& o) -> auto& { return o.validation_from; });
-  option("test_from", [](PrepareOptions& o) -> auto& { return o.test_from; });
-  option("cold_items", [](PrepareOptions& o) -> auto& { return o.cold_share; });
-  option("name", [](PrepareOptions& o) -> auto& { return o.name; });
-  option("seed", [](PrepareOptions& o) -> auto& { return o.seed; });
+  for (const PrepareOption& row : prepare_options()) {
+    request.def_prop_rw(
+        row.keyword().c_str(), [&row, get](PrepareRequest& self) { return get(row, self); },
+        [&row](PrepareRequest& self, nb::handle given) {
+          std::visit([&](auto* value) { take(*value, given); }, row.value(self));
+        });
+    table.append(nb::make_tuple(row.keyword(), get(row, defaults), row.help));
+  }
+  module.attr("prepare_options") = table;
 }
 
 std::size_t count_of(const char* name, std::int64_t value, std::int64_t least) {

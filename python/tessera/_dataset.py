@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import re
 from functools import cached_property
 from typing import Any, Mapping, Sequence, Union
 
@@ -241,44 +243,12 @@ def prepare(
     out: Path,
     *,
     items: Any = None,
-    format: str | None = None,
-    items_format: str | None = None,
-    item_text: Path | None = None,
-    timestamps: Path | None = None,
-    user: str | None = None,
-    item: str | None = None,
-    time: str | None = None,
-    rating: str | None = None,
-    event_type: str | None = None,
-    item_id: str | None = None,
-    title: str | None = None,
-    text: str | None = None,
-    time_unit: str | None = None,
-    delimiter: str | None = None,
-    no_header: bool = False,
-    max_errors: int = 0,
-    min_rating: float | None = None,
-    event_types: Mapping[str, float] | str | None = None,
-    min_weight: float = 0.0,
-    duplicates: str = "keep",
-    k_core: int = 1,
-    min_user_events: int = 1,
-    min_item_events: int = 1,
-    max_history: int = 0,
-    order: str | None = None,
-    catalogue: str = "all",
-    split: str = "leave-one-out",
-    validation_from: str | float | int = "0.8",
-    test_from: str | float | int = "0.9",
-    cold_items: float = 0.0,
-    cold_by: str = "seed",
-    name: str | None = None,
-    seed: int = 1,
+    **options: Any,
 ) -> Dataset:
     """Makes a dataset of interactions and of what is known about items.
 
     Both go through what `tessera prepare` does with files: the same rows give the same dataset,
-    byte for byte. Each keyword is the command's option of that name; `docs/data.md` explains them.
+    byte for byte. Each option is the command's of that name; `docs/data.md` explains them.
 
     Args:
         interactions: A row each event. A table with `__arrow_c_stream__` (pyarrow, polars, pandas,
@@ -287,12 +257,8 @@ def prepare(
             are missing. Tables are read where they lie.
         out: The dataset directory to write; a dataset that is there is replaced.
         items: The same for items, a row each. Without `text` or `title` they are guessed.
-        format: Of files: csv, tsv, jsonl, amazon, recbole or sequences (default).
-        user, item, time, rating, event_type: Columns of `interactions`; guessed by customary names.
-        item_id, title, text: Columns of `items`; `text` is a template, "{title}; {brand}".
-        event_types: Types to take with their weights, {"view": 1, "purchase": 3}.
-        order: time (default), or file: as the rows stand.
-        name: What to call it (default for tables: the name of the directory).
+        **options: Of the command line, below; `event_types` may be a dict of types with their weights,
+            {"view": 1}, and a table's dataset is called as the directory unless `name` says else.
 
     Example:
         >>> events = {"user": ["ann", "ann", "ann", "bob"], "item": [1, 2, 3, 1],
@@ -301,18 +267,16 @@ def prepare(
         >>> tessera.prepare(events, "small", items=things).history("ann")
         ['1', '2', '3']
     """
-    words = dict(
-        items_format=items_format, item_text=item_text, timestamps=timestamps, user=user, item=item,
-        time=time, rating=rating, event_type=event_type, item_id=item_id, title=title, text=text,
-        time_unit=time_unit, delimiter=delimiter, no_header=no_header, max_errors=max_errors,
-        min_rating=min_rating, min_weight=min_weight, duplicates=duplicates, k_core=k_core,
-        min_user_events=min_user_events, min_item_events=min_item_events, max_history=max_history,
-        order=order, catalogue=catalogue, split=split, validation_from=str(validation_from),
-        test_from=str(test_from), cold_items=cold_items, cold_by=cold_by, name=name, seed=seed,
-    )  # fmt: skip
-    if isinstance(event_types, Mapping):
-        event_types = ",".join(f"{kind}={weight}" for kind, weight in event_types.items())
-    words["event_types"] = event_types
+    words = dict(options)
+    for word in words:
+        if word not in _OPTIONS:
+            raise TypeError(f"prepare() got an unexpected keyword argument '{word}'")
+    if isinstance(words.get("event_types"), Mapping):
+        types = words["event_types"].items()
+        words["event_types"] = ",".join(f"{kind}={weight}" for kind, weight in types)
+    for cut in "validation_from", "test_from":
+        if words.get(cut) is not None:
+            words[cut] = str(words[cut])
     tables = {"interactions": None, "items": None}
     for role, given in ("interactions", interactions), ("items", items):
         if isinstance(given, (str, os.PathLike)):
@@ -320,12 +284,38 @@ def prepare(
         elif given is not None:
             tables[role] = _tables.table(given, role)
     if tables["interactions"] is not None:
-        if format is not None:
+        if words.get("format") is not None:
             raise UsageError("format is of files: a table needs none")
-        words["name"] = name or os.path.basename(os.path.abspath(os.fspath(out)))
-    words["format"] = format
+        words["name"] = words.get("name") or os.path.basename(os.path.abspath(os.fspath(out)))
     _engine.prepare(_request(words), os.fspath(out), tables["interactions"], tables["items"])
     return Dataset(out)
+
+
+# Every option of the engine's but those that have a place of their own: word → (default, sentence).
+_OPTIONS = {
+    word: (default, help)
+    for word, default, help in _engine.prepare_options
+    if word not in ("interactions", "items")
+}
+
+
+def _describe_options(function: Any) -> None:
+    """Gives the function's signature and docstring what the engine's table says of its options."""
+    signature = inspect.signature(function)
+    known = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    known += [
+        inspect.Parameter(word, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for word, (default, _) in _OPTIONS.items()
+    ]
+    function.__signature__ = signature.replace(parameters=known)
+    lines = ["", "", "Options:"]
+    for word, (_, help) in _OPTIONS.items():
+        plain = re.sub(r"--([a-z-]+)", lambda option: option[1].replace("-", "_"), help)
+        lines.append(f"    {word}: {plain}")
+    function.__doc__ = inspect.cleandoc(function.__doc__) + "\n".join(lines) + "\n"
+
+
+_describe_options(prepare)
 
 
 def _request(words: Mapping[str, Any]) -> _engine.PrepareRequest:

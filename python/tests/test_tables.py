@@ -1,7 +1,9 @@
 """Tables of every kind give the dataset that the same rows in a file give, byte for byte."""
 
 import datetime
+import inspect
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -150,6 +152,18 @@ def test_the_command_line_makes_the_same(expected, program, tmp_path):
         "--duplicates", "first", "--seed", 9, "--name", "same", "--out", tmp_path / "out",
     )  # fmt: skip
     assert files_of(tmp_path / "out") == files_of(expected / "out")
+
+
+def test_every_option_of_the_command_line_is_a_keyword(program):
+    help = program("prepare", "--help")
+    parameters = inspect.signature(tessera.prepare).parameters
+    options = set(re.findall(r"--([a-z][a-z-]*)", help)) - {"help", "json", "threads"}
+    named = {option.replace("-", "_") for option in options if f"  --{option}" in help}
+    assert len(named) > 30 and named <= set(parameters), named - set(parameters)
+    for word in named - {"interactions", "items", "out"}:
+        assert f"    {word}: " in tessera.prepare.__doc__
+    with pytest.raises(TypeError, match="unexpected keyword argument 'k_cor'"):
+        tessera.prepare({"user": ["a"], "item": [1]}, "out", k_cor=2)
 
 
 def test_missing_values_are_missing(tmp_path):

@@ -2,6 +2,8 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+#include <variant>
 
 #include "base/error.h"
 #include "base/numbers.h"
@@ -10,7 +12,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
-#include "data/prepare_request.h"
+#include "data/prepare_options.h"
 
 namespace tessera {
 namespace {
@@ -82,156 +84,57 @@ void prepare(const PrepareArguments& arguments) {
   print_json(summary);
 }
 
-void add_files(CLI::App& command, PrepareArguments& arguments) {
-  PrepareOptions& options = arguments.options;
-  const CLI::IsMember formats({"sequences", "csv", "tsv", "jsonl", "amazon", "recbole"});
-  command.add_option("--format", arguments.format, "Format of the interactions")
-      ->check(formats)
-      ->capture_default_str();
-  command
-      .add_option("--interactions", options.interactions,
-                  "Events: a record each, or with 'sequences' one user a line, 'user item item …' "
-                  "in time order. Plain, gzip or zstd, like all files")
-      ->required();
-  command.add_option("--items", options.items, "What is known about items, a record each");
-  command
-      .add_option("--items-format", arguments.items_format,
-                  "Format of --items (default: as --format; jsonl beside sequences)")
-      ->check(CLI::IsMember({"csv", "tsv", "jsonl", "amazon", "recbole"}));
-  command.add_option("--item-text", options.item_text,
-                     "In place of --items: one JSON object, item id → text");
-  command.add_option("--timestamps", options.timestamps,
-                     "With sequences: the same lines with unix seconds in place of items, -1 "
-                     "unknown");
-  command.add_option("--delimiter", arguments.delimiter,
-                     "Of csv: a character or 'tab' (default: the most frequent of , ; tab |)");
-  command.add_flag("--no-header", arguments.no_header,
-                   "Of csv: the first line is a record; fields are called 1, 2, …");
-  command.add_option("--max-errors", options.max_errors, "Bad records to skip and count")
-      ->check(count_from(0))
-      ->capture_default_str();
+// What a value may be, and its default, where --help shows one.
+void constrain(CLI::Option& option, const PrepareOption& row, const std::string* value) {
+  if (row.choices.empty() && row.least > 0) option.check(kNotEmpty);
+  if (!value->empty()) option.capture_default_str();
 }
-
-void add_fields(CLI::App& command, PrepareArguments& arguments) {
-  PrepareOptions& options = arguments.options;
-  constexpr const char* kGroup = "Fields (guessed by customary names; of JSON: dotted paths)";
-  const auto add = [&](const char* name, std::string& to, const char* what) {
-    command.add_option(name, to, what)->check(kNotEmpty)->group(kGroup);
-  };
-  add("--user", options.fields.user, "The user's id");
-  add("--item", options.fields.item, "The item's id");
-  add("--time", options.fields.time, "When it happened");
-  add("--rating", options.fields.rating, "The rating, for --min-rating");
-  add("--event-type", options.fields.type, "The type of event, for --event-types");
-  add("--item-id", options.item_fields.id, "In --items: the item's id");
-  add("--title", options.item_fields.title, "In --items: the item's title");
-  add("--text", options.item_fields.text,
-      "In --items: the item's text, fields in braces: '{title}; {brand}; {categories}'");
-  command
-      .add_option("--time-unit", arguments.time_unit,
-                  "s, ms or iso, ISO 8601 (default: as the first time suggests)")
-      ->check(CLI::IsMember({"s", "ms", "iso"}))
-      ->group(kGroup);
+void constrain(CLI::Option& option, const PrepareOption& row, const std::size_t* value) {
+  const auto least = static_cast<std::size_t>(row.least);
+  if (row.most > 0) {
+    option.check(kSeed);
+  } else {
+    option.check(count_from(least));
+  }
+  if (*value >= least) option.capture_default_str();
 }
-
-void add_filters(CLI::App& command, PrepareArguments& arguments) {
-  PrepareOptions& options = arguments.options;
-  constexpr const char* kGroup = "Filters (in the order of docs/data.md)";
-  command
-      .add_option("--min-rating", options.fields.min_rating,
-                  "Drop events rated lower, or not rated")
-      ->group(kGroup);
-  command
-      .add_option("--event-types", arguments.event_types,
-                  "Types of events to take, with weights: 'view=1,purchase=3'")
-      ->group(kGroup);
-  command
-      .add_option("--min-weight", options.min_weight,
-                  "Drop a user's events with an item if their weights add up to less")
-      ->check(CLI::NonNegativeNumber)
-      ->group(kGroup);
-  command
-      .add_option("--duplicates", arguments.duplicates,
-                  "Of a user's events with one item: keep all; drop those at the exact same time, "
-                  "or consecutive ones; keep the first or the last")
-      ->check(CLI::IsMember({"keep", "exact", "consecutive", "first", "last"}))
-      ->capture_default_str()
-      ->group(kGroup);
-  command
-      .add_option("--k-core", arguments.k_core,
-                  "Drop users and items with fewer events until none is left to drop")
-      ->check(count_from(1))
-      ->capture_default_str()
-      ->group(kGroup);
-  command.add_option("--min-user-events", options.min_user_events, "The same for users alone")
-      ->check(count_from(1))
-      ->group(kGroup);
-  command.add_option("--min-item-events", options.min_item_events, "The same for items alone")
-      ->check(count_from(1))
-      ->group(kGroup);
-  command.add_option("--max-history", options.max_history, "Keep each user's last events alone")
-      ->check(count_from(1))
-      ->group(kGroup);
-  command
-      .add_option("--order", arguments.order,
-                  "Order of a history: time (equal times: as in the file) or file (default for "
-                  "sequences)")
-      ->check(CLI::IsMember({"time", "file"}))
-      ->group(kGroup);
-  command
-      .add_option("--catalogue", arguments.catalogue,
-                  "all: also items of --items without events (default); events: only those with")
-      ->check(CLI::IsMember({"all", "events"}))
-      ->group(kGroup);
+void constrain(CLI::Option& option, const PrepareOption& row, const double* /*value*/) {
+  if (row.most > 0) {
+    option.check(CLI::Range(row.least, row.most));
+  } else {
+    option.check(CLI::NonNegativeNumber);
+  }
 }
+template <class T>
+void constrain(CLI::Option& /*option*/, const PrepareOption& /*row*/, const T* /*value*/) {}
 
-void add_split(CLI::App& command, PrepareArguments& arguments) {
-  PrepareOptions& options = arguments.options;
-  constexpr const char* kGroup = "Split";
-  command
-      .add_option("--split", arguments.split,
-                  "leave-one-out (default): each user's last two events are held out; time: all "
-                  "events from a cut on")
-      ->check(CLI::IsMember({"leave-one-out", "time"}))
-      ->group(kGroup);
-  command
-      .add_option("--validation-from", options.validation_from,
-                  "Cut of --split time: a share of the events, a date or unix seconds")
-      ->capture_default_str()
-      ->group(kGroup);
-  command.add_option("--test-from", options.test_from, "The second cut")
-      ->capture_default_str()
-      ->group(kGroup);
-  command
-      .add_option("--cold-items", options.cold_share,
-                  "Share of the items to withhold from training, as if they were new")
-      ->check(CLI::Range(0.0, 1.0))
-      ->group(kGroup);
-  command
-      .add_option("--cold-by", arguments.cold_by,
-                  "Withheld are: seed: drawn ones; time: those that appeared last")
-      ->check(CLI::IsMember({"seed", "time"}))
-      ->capture_default_str()
-      ->group(kGroup);
+void add_option(CLI::App& command, PrepareRequest& request, const PrepareOption& row) {
+  const std::string name = "--" + row.name;
+  CLI::Option* option = std::visit(
+      [&]<class T>(T* value) {
+        CLI::Option* added = nullptr;
+        if constexpr (std::is_same_v<T, bool>) {
+          added = command.add_flag(name, *value, row.help);
+        } else {
+          added = command.add_option(name, *value, row.help);
+        }
+        constrain(*added, row, value);
+        return added;
+      },
+      row.value(request));
+  if (!row.choices.empty()) option->check(CLI::IsMember(row.choices));
+  if (*row.group != '\0') option->group(row.group);
+  if (row.name == "interactions") option->required();
 }
 
 }  // namespace
 
 void add_prepare(CLI::App& app) {
   auto arguments = std::make_shared<PrepareArguments>();
-  PrepareOptions& options = arguments->options;
   CLI::App* command = app.add_subcommand("prepare", "Turn interaction files into a dataset");
-  add_files(*command, *arguments);
   command->add_option("--out", arguments->out, "Dataset directory to write")->required();
-  command->add_option("--name", options.name,
-                      "Name of the dataset (default: the folder of the interactions)");
-  command->add_option("--seed", options.seed, "Seed of the item numbering and of drawn cold items")
-      ->check(kSeed)
-      ->capture_default_str();
+  for (const PrepareOption& row : prepare_options()) add_option(*command, *arguments, row);
   command->add_flag("--json", arguments->json, "Print the summary for programs");
-  add_fields(*command, *arguments);
-  add_filters(*command, *arguments);
-  add_split(*command, *arguments);
   command->footer(
       "Examples:\n  tessera prepare --interactions interactions.txt --item-text item_text.json \\\n"
       "      --out dataset\n"

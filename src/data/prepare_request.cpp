@@ -5,31 +5,28 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "data/prepare_options.h"
 
 namespace tessera {
 namespace {
 
-using Words = std::initializer_list<std::string_view>;
-
-// The place of `word` among the known ones.
-std::size_t choice(const char* option, const std::string& word, Words known) {
-  const auto* const found = std::ranges::find(known, word);
-  if (found == known.end()) {
-    std::string list;
-    for (const std::string_view one : known) {
-      if (!one.empty()) list.append(list.empty() ? "" : ", ").append(one);
-    }
-    fail_usage("{} '{}': it must be one of {}", option, word, list);
+// Which of its choices an option's word is, from 1; 0: the word is empty, as it may be by default.
+std::size_t choice(PrepareRequest request, std::string_view name) {
+  const auto row = std::ranges::find(prepare_options(), name, &PrepareOption::name);
+  const std::string& word = *std::get<std::string*>(row->value(request));
+  PrepareRequest defaults;
+  if (word.empty() && std::get<std::string*>(row->value(defaults))->empty()) return 0;
+  const auto found = std::ranges::find(row->choices, word);
+  if (found != row->choices.end()) {
+    return static_cast<std::size_t>(found - row->choices.begin()) + 1;
   }
-  return static_cast<std::size_t>(found - known.begin());
+  std::string list;
+  for (const std::string& one : row->choices) list += (list.empty() ? "" : ", ") + one;
+  fail_usage("--{} '{}': it must be one of {}", name, word, list);
 }
 
 RecordShape shape_of(const PrepareRequest& request, const std::string& format) {
-  RecordShape shape;
-  if (format == "jsonl" || format == "sequences") shape.format = Format::jsonl;
-  if (format == "amazon") shape.format = Format::amazon;
-  if (format == "recbole") shape.format = Format::recbole;
-  if (format == "tsv") shape.delimiter = '\t';
+  RecordShape shape = shape_named(format == "sequences" ? "jsonl" : format);
   if (request.delimiter == "\\t" || request.delimiter == "tab") {
     shape.delimiter = '\t';
   } else if (!request.delimiter.empty()) {
@@ -89,8 +86,7 @@ void find_recbole_files(PrepareOptions& options) {
 }  // namespace
 
 PrepareOptions options_of(const PrepareRequest& request) {
-  const Words formats = {"sequences", "csv", "tsv", "jsonl", "amazon", "recbole"};
-  choice("--format", request.format, formats);
+  choice(request, "format");
   PrepareOptions options = request.options;
   const bool table = options.event_table != nullptr;
   const bool sequences = !table && request.format == "sequences";
@@ -101,11 +97,9 @@ PrepareOptions options_of(const PrepareRequest& request) {
   const bool items = !options.items.empty() || options.item_table;
   if (items && !options.item_text.empty()) fail_usage("give --items or --item-text, not both");
   if (!table && request.format == "recbole") find_recbole_files(options);
-  const std::string& items_format =
-      request.items_format.empty() ? request.format : request.items_format;
-  choice("--items-format", items_format, formats);
-  options.items_shape = shape_of(request, items_format);
-  switch (choice("--time-unit", request.time_unit, {"", "s", "ms", "iso"})) {
+  const bool as_events = choice(request, "items-format") == 0;
+  options.items_shape = shape_of(request, as_events ? request.format : request.items_format);
+  switch (choice(request, "time-unit")) {
     case 1:
       options.fields.time_unit = TimeUnit::seconds;
       break;
@@ -126,20 +120,19 @@ PrepareOptions options_of(const PrepareRequest& request) {
   if (options.min_weight > 0 && options.fields.weights.empty()) {
     fail_usage("--min-weight needs weights: give --event-types");
   }
-  options.split_by_time = choice("--split", request.split, {"", "leave-one-out", "time"}) == 2;
-  const std::size_t order = choice("--order", request.order, {"", "time", "file"});
+  options.split_by_time = choice(request, "split") == 2;
+  const std::size_t order = choice(request, "order");
   options.order_by_time = order == 0 ? !sequences || options.split_by_time : order == 1;
   if (options.split_by_time && !options.order_by_time) {
     fail_usage("--split time needs --order time");
   }
-  options.duplicates = std::array{Duplicates::keep, Duplicates::exact, Duplicates::consecutive,
-                                  Duplicates::first, Duplicates::last}[choice(
-      "--duplicates", request.duplicates, {"keep", "exact", "consecutive", "first", "last"})];
+  options.duplicates =
+      std::array{Duplicates::keep, Duplicates::exact, Duplicates::consecutive, Duplicates::first,
+                 Duplicates::last}[choice(request, "duplicates") - 1];
   options.min_user_events = std::max(options.min_user_events, request.k_core);
   options.min_item_events = std::max(options.min_item_events, request.k_core);
-  options.items_without_events =
-      choice("--catalogue", request.catalogue, {"", "all", "events"}) != 2;
-  options.cold_by_time = choice("--cold-by", request.cold_by, {"seed", "time"}) == 1;
+  options.items_without_events = choice(request, "catalogue") != 2;
+  options.cold_by_time = choice(request, "cold-by") == 2;
   if (!(options.cold_share >= 0 && options.cold_share <= 1)) {
     fail_usage("--cold-items {}: it must be a share from 0 to 1", options.cold_share);
   }

@@ -1,4 +1,5 @@
 #pragma once
+// prepare_options.h has a row for each of these: the words it takes and a sentence.
 #include "data/prepare.h"
 
 namespace tessera {
@@ -6,7 +7,7 @@ namespace tessera {
 /// What is asked of `prepare`, in the words of the command line's options and of Python's keywords.
 /// Empty words: the default, which may depend on others.
 struct PrepareRequest {
-  std::string format = "sequences";  ///< of files: sequences | csv | tsv | jsonl | amazon | recbole
+  std::string format = "sequences";  ///< of files: sequences, or one of kFormats
   std::string items_format;          ///< the same for the items file
   std::string delimiter;             ///< of csv: a character or "tab"
   bool no_header = false;

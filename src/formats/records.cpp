@@ -28,6 +28,12 @@ std::vector<std::string> header_names(LineReader& lines, const RecordShape& shap
 
 }  // namespace
 
+RecordShape shape_named(std::string_view name) {
+  const auto* const found = std::ranges::find(kFormats, name, &NamedFormat::name);
+  if (found == std::end(kFormats)) fail_usage("format '{}': there is none of this name", name);
+  return found->shape;
+}
+
 void BadRecords::refuse(const std::string& where, const Error& error) {
   const std::string what = fmt::format("{}: {}", where, error.what());
   if (skipped == 0) first = what;

@@ -61,6 +61,19 @@ struct RecordShape {
   bool header = true;     ///< of csv: the first line names the columns
 };
 
+/// What formats are called, and what each is.
+struct NamedFormat {
+  std::string_view name;
+  RecordShape shape;
+};
+inline constexpr NamedFormat kFormats[] = {{"csv", {}},
+                                           {"tsv", {.delimiter = '\t'}},
+                                           {"jsonl", {.format = Format::jsonl}},
+                                           {"amazon", {.format = Format::amazon}},
+                                           {"recbole", {.format = Format::recbole}}};
+/// UsageError for a name that is none of these.
+RecordShape shape_named(std::string_view name);
+
 /// Records of one source in any format: names of fields first, then rows of those wanted.
 class Records {
  public:
