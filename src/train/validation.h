@@ -9,8 +9,9 @@ namespace tessera {
 /// What the settings select the best epoch on: the metrics of the validation split by their
 /// protocol, over the users of all ranks. Each ranks the targets of its own users (`data`,
 /// `negatives`), and none holds more of the catalogue's vectors than its own items' (`own`) and a
-/// block of the others'. `model` is read for its settings and transformer alone, `negatives` as
-/// validation_negatives gave them. Throws Error if a score is not a number.
+/// block of the others'; one that holds all items ranks as evaluation does. `model` is read for its
+/// settings and transformer alone, `negatives` as validation_negatives gave them. Throws Error if a
+/// score is not a number.
 Metrics validate(const Recommender& model, const Catalogue& own, const Dataset& data,
                  const Negatives& negatives, const TrainingShare& share = {});
 

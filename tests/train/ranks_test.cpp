@@ -14,6 +14,7 @@
 #include "ranks/placement.h"
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
+#include "train/shared_catalogue.h"
 #include "train/state.h"
 #include "train/tensor_files.h"
 #include "train/trainer.h"
@@ -204,9 +205,14 @@ TEST_F(RanksTest, ValidateAsEvaluationDoes) {
     const Scorer scorer = model_scorer(bundle.model, bundle.catalogue, data);
     for (const Protocol protocol : {Protocol::full, Protocol::sampled}) {
       bundle.model.settings.selection_protocol = protocol;
-      const Metrics expected = metrics_of(
-          protocol == Protocol::full ? rank_full(data, Split::validation, scorer)
-                                     : rank_sampled(data, Split::validation, negatives, scorer));
+      const auto places = protocol == Protocol::full
+                              ? rank_full(data, Split::validation, scorer)
+                              : rank_sampled(data, Split::validation, negatives, scorer);
+      const Metrics expected = metrics_of(places);
+      // By blocks, of one rank that holds all of them.
+      EXPECT_TRUE(std::ranges::equal(
+          rank_by_blocks(bundle.model, bundle.catalogue, data, negatives, kAlone), places,
+          [](TargetPlace a, TargetPlace b) { return a.better == b.better && a.tied == b.tied; }));
       const Metrics one = validate(bundle.model, bundle.catalogue, data, negatives);
       EXPECT_EQ(one.users, expected.users);
       EXPECT_EQ(one.values, expected.values) << tokens << (protocol == Protocol::full);
@@ -242,6 +248,7 @@ TEST_F(RanksTest, RefuseScoresThatAreNotNumbers) {
   for (const Protocol protocol : {Protocol::full, Protocol::sampled}) {
     bundle.model.settings.selection_protocol = protocol;
     EXPECT_THROW(validate(bundle.model, bundle.catalogue, data, negatives), Error);
+    EXPECT_THROW(rank_by_blocks(bundle.model, bundle.catalogue, data, negatives, kAlone), Error);
   }
 }
 
