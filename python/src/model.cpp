@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "data/item_texts.h"
 #include "engine.h"
 #include "eval/code_statistics.h"
