@@ -8,7 +8,6 @@ from pathlib import Path
 
 import tessera
 
-METRICS = ("HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
 PAPER = "Lin et al. 2025 (arXiv 2502.16474) and its authors' logs"
 
 # Users and items of the paper's datasets, by which they are known.
@@ -36,7 +35,7 @@ def _rows() -> tuple[dict, ...]:
     with open(Path(__file__).with_name("published.csv"), encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        row.update({metric: float(row[metric]) if row[metric] else None for metric in METRICS})
+        row.update({metric: float(row[metric]) if row.get(metric) else None for metric in tessera.METRICS})
     return tuple(rows)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 
+import tessera
+
 from . import published
 from .data import StudyData
 from .grids import Grid, Variant
 
-METRICS = published.METRICS
+METRICS = tessera.METRICS
 
 
 @dataclass
@@ -92,10 +94,10 @@ def estimate_of(values: list[float | None]) -> Estimate:
 
 
 def figure(result: dict, name: str) -> float | None:
-    """A figure by its name; None where the model has no such level. KeyError for names that are none.
+    """A figure by its name; None where the model has no such level, or the record is older than the metric.
 
     "sampled HR@10" and so on for both protocols; "unique_share", "distinct_share", "catalogue_parameters";
-    "activation L" and "perplexity L" of level L from 1.
+    "activation L" and "perplexity L" of level L from 1. KeyError for names that are none.
     """
     first, _, second = name.partition(" ")
     tokens = result["tokens"]
@@ -106,7 +108,9 @@ def figure(result: dict, name: str) -> float | None:
         return tokens[first] if tokens["activation"] else None
     if first == "catalogue_parameters":
         return float(tokens[first])
-    return result["test"][first][second]
+    if second not in METRICS:
+        raise KeyError(name)
+    return result["test"][first].get(second)
 
 
 def figure_names(settings: dict) -> list[str]:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import tessera
 
-METRICS = ("HR@1", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
-
 
 def tell(**what) -> None:
     print(json.dumps(what), flush=True)
@@ -32,11 +30,11 @@ def trained_seconds(bundle: Path) -> float:
 
 
 def _metrics(report: dict) -> dict:
-    return {**{m: report["metrics"][m] for m in METRICS}, "users": report["users"]}
+    return {**{m: report["metrics"][m] for m in tessera.METRICS}, "users": report["users"]}
 
 
 def _rule(report: dict) -> dict:
-    return {**{m: report[m] for m in METRICS}, "users": report["users"]}
+    return {**{m: report[m] for m in tessera.METRICS}, "users": report["users"]}
 
 
 def train(job: dict) -> tessera.Model:
