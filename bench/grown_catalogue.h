@@ -1,5 +1,5 @@
 #pragma once
-#include "model/catalogue.h"
+#include "index/score_axes.h"
 
 namespace tessera {
 
@@ -9,12 +9,23 @@ struct GrownCatalogue {
   Matrix ids;                       ///< [items, ID dims]
 };
 
-/// The first items are the real ones, as many as fit. Each further item has the codes of a real one
-/// drawn at random, but for the last code, which half of the time is another real item's; and the
-/// ID vector of a third one, each component moved by `spread` standard deviations of that dimension
-/// times a normal deviate. With a small spread the marginal distributions stay those of the trained
-/// model; with a large one ID vectors gather around no real ones.
+/// The first items are the real ones, as many as fit. Each further item is made around a real one
+/// drawn at random: each of its codes, and its ID vector, is that item's own or, half of the time,
+/// that of one of its nearest neighbours, as the model's states see distances. Tokens then mix as
+/// they do among real items that are alike, and scores are distributed as theirs
+/// (`score_distribution`).
 GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalogue,
-                              std::size_t items, double spread, std::uint64_t seed);
+                              const ScoreAxes& axes, std::size_t items, std::size_t neighbours,
+                              std::uint64_t seed);
+
+/// How scores of a state lie over a catalogue; means over the states.
+struct ScoreDistribution {
+  double spread = 0;  ///< standard deviation
+  double gap = 0;     ///< of the score that 1 item in 1,000 reaches to the mean, in spreads
+  double near = 0;    ///< share of items within a tenth of that score, where it is positive
+};
+/// Of `vectors` [items, width], 1,000 or more, for `states` [n, width].
+ScoreDistribution score_distribution(MatrixView<const float> vectors,
+                                     MatrixView<const float> states);
 
 }  // namespace tessera

@@ -12,7 +12,7 @@ struct IndexBenchmarkOptions {
   std::size_t rounds = 5;            ///< over all states, for median and range
   bool peers = true;                 ///< faiss, where the build has it
   std::size_t hnsw_items = 100'000;  ///< no HNSW over more: it takes minutes to build
-  double spread = 0.1;               ///< of grown ID vectors, see grow_catalogue
+  std::size_t neighbours = 8;        ///< whose tokens grown items mix, see grow_catalogue
   std::uint64_t seed = 1;
   std::function<void(const std::string& line)> report;  ///< told each figure as it is known
 };

@@ -131,10 +131,9 @@ void add_bench_index(CLI::App& bench) {
                    "No HNSW over more items: it takes minutes to build")
       ->capture_default_str();
   index
-      ->add_option("--spread", arguments->options.spread,
-                   "How far grown ID vectors lie from real ones, in standard deviations: pruning\n"
-                   "has the harder work the larger it is")
-      ->check(CLI::Range(0.0, 100.0))
+      ->add_option("--neighbours", arguments->options.neighbours,
+                   "Of each real item: how many lend their tokens to the items grown around it")
+      ->check(count_from(1))
       ->capture_default_str();
   index->add_flag("--no-peers", arguments->no_peers, "Without faiss");
   index->add_option("--seed", arguments->options.seed, "Seed of the growth")

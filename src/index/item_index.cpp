@@ -41,9 +41,9 @@ struct Items {
     codes.insert(codes.end(), item_codes.begin(), item_codes.end());
     ids.insert(ids.end(), id.begin(), id.end());
   }
-  Segment segment(const ScoringTables& tables) const {
-    const std::size_t dims = tables.id_dims();
-    return {tables, numbers, codes, MatrixView<const float>(ids.data(), numbers.size(), dims)};
+  Segment segment(const ScoreSpace& space) const {
+    const std::size_t dims = space.tables.id_dims;
+    return {space, numbers, codes, MatrixView<const float>(ids.data(), numbers.size(), dims)};
   }
 };
 
@@ -66,7 +66,7 @@ ItemIndex::Part ItemIndex::part_of(Segment segment) {
           whole ? nullptr : std::make_shared<const ItemSet>(std::move(members)), nullptr};
 }
 
-ItemIndex::ItemIndex(ScoringTables tables, Segment segment) : tables_(std::move(tables)) {
+ItemIndex::ItemIndex(ScoreSpace space, Segment segment) : space_(std::move(space)) {
   auto version = std::make_shared<Version>();
   version->size = segment.size();
   version->parts.push_back(part_of(std::move(segment)));
@@ -93,7 +93,7 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
 std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::size_t k,
                                           const SearchFilter& filter, ScanFunction scan,
                                           SearchStatistics& statistics) const {
-  const IndexQuery query = index_query(tables_, state);
+  const IndexQuery query = index_query(space_, state);
   const Filter admission(filter);
   const auto version = this->version();
   TopK best(k);
@@ -101,7 +101,8 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
   for (const auto& entry : version->changes.entries()) {
     if (entry->removed) continue;
     if (filter.allowed != nullptr && !filter.allowed->contains(entry->item)) continue;
-    const double score = token_score(tables_, query.scores, entry->codes, entry->id);
+    const double score =
+        token_score(query.scores, space_.tables.codebook_size, std::span(entry->codes), entry->id);
     if (best.admits(score, entry->item) && admission.passes(entry->item)) {
       best.add(score, entry->item);
     }
@@ -136,11 +137,12 @@ std::vector<std::vector<ScoredItem>> ItemIndex::search_batch(
 void ItemIndex::put(std::int32_t item, std::span<const std::int32_t> codes,
                     std::span<const float> id) {
   if (item < 0) fail("item number {} is negative", item);
-  if (codes.size() != tables_.levels || id.size() != tables_.id_dims()) {
+  const ScoringTables& tables = space_.tables;
+  if (codes.size() != tables.levels.size() || id.size() != tables.id_dims) {
     fail("item {} has {} codes and {} ID dimensions: {} and {} are needed", item, codes.size(),
-         id.size(), tables_.levels, tables_.id_dims());
+         id.size(), tables.levels.size(), tables.id_dims);
   }
-  check_codes(codes, tables_.codebook_size);
+  check_codes(codes, tables.codebook_size);
   check_values(id, "an ID vector is");
   Changes::Entry entry;
   entry.item = item;
@@ -177,7 +179,9 @@ void ItemIndex::change(Changes::Entry entry) {
 std::size_t ItemIndex::size() const { return version()->size; }
 
 std::size_t ItemIndex::bytes() const {
-  std::size_t bytes = tables_.tables.size() * sizeof(float);
+  std::size_t bytes =
+      space_.axes.to_axes.size() * sizeof(float) + space_.axes.to_weights.size() * sizeof(double);
+  for (const auto& level : space_.tables.levels) bytes += level.vectors.size() * sizeof(float);
   for (const Part& part : version()->parts) {
     bytes += part.segment->bytes();
     if (part.members) bytes += part.members->bytes();
@@ -210,7 +214,7 @@ void ItemIndex::compact() {
     for (const auto& entry : before->changes.entries()) hidden.insert(entry->item);
     part.hidden = std::make_shared<const ItemSet>(std::move(hidden));
   }
-  if (!items.numbers.empty()) parts.push_back(part_of(items.segment(tables_)));
+  if (!items.numbers.empty()) parts.push_back(part_of(items.segment(space_)));
 
   const std::scoped_lock change(change_mutex_);
   auto next = std::make_shared<Version>(*version());

@@ -18,7 +18,7 @@ namespace tessera {
 /// of like size, so that there are few (the log-structured merge of O'Neil et al. 1996).
 class ItemIndex {
  public:
-  ItemIndex(ScoringTables tables, Segment segment);
+  ItemIndex(ScoreSpace space, Segment segment);
   ~ItemIndex();
   ItemIndex(const ItemIndex&) = delete;
   ItemIndex& operator=(const ItemIndex&) = delete;
@@ -76,7 +76,7 @@ class ItemIndex {
   void change(Changes::Entry entry);
   void compact_in_background(const std::stop_token& stop);
 
-  ScoringTables tables_;
+  ScoreSpace space_;
   mutable std::mutex version_mutex_;  // guards the pointer alone, for the time of a copy
   std::shared_ptr<const Version> version_;
   std::mutex change_mutex_;      // one change at a time

@@ -18,68 +18,43 @@ struct Key {
 
 class Tree {
  public:
-  Tree(const ScoringTables& tables, MatrixView<const float> ids, std::size_t block,
-       std::size_t group)
-      : ids_(ids),
-        block_(block),
-        group_(group),
-        axes_(tables.id_axes.clone()),
-        order_(ids.rows),
-        keys_(ids.rows) {
-    for (std::size_t d = 0; d < axes_.rows(); ++d) {
-      for (float& x : axes_.view().row(d)) x *= tables.axis_weights[d];
-    }
+  Tree(MatrixView<const float> places, std::size_t branch, std::size_t leaf)
+      : places_(places), branch_(branch), leaf_(leaf), order_(places.rows), keys_(places.rows) {
     std::iota(order_.begin(), order_.end(), 0U);
   }
 
   std::vector<std::uint32_t> order() {
-    if (ids_.cols > 0) {
 #pragma omp parallel
 #pragma omp single
-      split(0, order_.size());
-    }
+    split(0, order_.size());
     return std::move(order_);
   }
 
  private:
-  float place(std::size_t axis, std::uint32_t row) const {
-    const float* direction = axes_[axis];
-    const float* id = ids_[row];
-    float sum = 0.0F;
-    for (std::size_t i = 0; i < ids_.cols; ++i) sum += direction[i] * id[i];
-    return sum;
-  }
-
   std::size_t widest_axis(std::size_t begin, std::size_t end) const {
     const std::size_t step = std::max<std::size_t>(1, (end - begin) / kSample);
-    std::size_t widest = 0;
-    double most = -1.0;
-    for (std::size_t axis = 0; axis < axes_.rows(); ++axis) {
-      double sum = 0.0;
-      double squares = 0.0;
-      double count = 0.0;
-      for (std::size_t i = begin; i < end; i += step) {
-        const double x = place(axis, order_[i]);
-        sum += x;
-        squares += x * x;
-        count += 1.0;
-      }
-      const double variance = squares / count - sum / count * (sum / count);
-      if (variance > most) {
-        most = variance;
-        widest = axis;
+    std::vector<double> sums(places_.cols), squares(places_.cols);
+    double count = 0.0;
+    for (std::size_t i = begin; i < end; i += step, count += 1.0) {
+      const float* place = places_[order_[i]];
+      for (std::size_t axis = 0; axis < places_.cols; ++axis) {
+        sums[axis] += double{place[axis]};
+        squares[axis] += double{place[axis]} * double{place[axis]};
       }
     }
-    return widest;
+    for (std::size_t axis = 0; axis < places_.cols; ++axis) {
+      squares[axis] -= sums[axis] / count * sums[axis];
+    }
+    return static_cast<std::size_t>(std::ranges::max_element(squares) - squares.begin());
   }
 
   void split(std::size_t begin, std::size_t end) {
-    while (end - begin > group_) {
-      const std::size_t leaf = end - begin > block_ ? block_ : group_;
+    while (end - begin > leaf_) {
+      const std::size_t part = end - begin > branch_ ? branch_ : leaf_;
       const std::size_t axis = widest_axis(begin, end);
-      for (std::size_t i = begin; i < end; ++i) keys_[i] = {place(axis, order_[i]), order_[i]};
-      const std::size_t leaves = (end - begin + leaf - 1) / leaf;
-      const std::size_t middle = begin + leaves / 2 * leaf;
+      for (std::size_t i = begin; i < end; ++i) keys_[i] = {places_[order_[i]][axis], order_[i]};
+      const std::size_t parts = (end - begin + part - 1) / part;
+      const std::size_t middle = begin + parts / 2 * part;
       const auto at = [&](std::size_t i) { return keys_.begin() + static_cast<std::ptrdiff_t>(i); };
       std::nth_element(at(begin), at(middle), at(end), [](const Key& a, const Key& b) {
         return a.place != b.place ? a.place < b.place : a.row < b.row;
@@ -95,18 +70,17 @@ class Tree {
     }
   }
 
-  MatrixView<const float> ids_;
-  std::size_t block_, group_;
-  Matrix axes_;
+  MatrixView<const float> places_;
+  std::size_t branch_, leaf_;
   std::vector<std::uint32_t> order_;
   std::vector<Key> keys_;
 };
 
 }  // namespace
 
-std::vector<std::uint32_t> kd_order(const ScoringTables& tables, MatrixView<const float> ids,
-                                    std::size_t block, std::size_t group) {
-  return Tree(tables, ids, block, group).order();
+std::vector<std::uint32_t> kd_order(MatrixView<const float> places, std::size_t branch,
+                                    std::size_t leaf) {
+  return Tree(places, branch, leaf).order();
 }
 
 }  // namespace tessera

@@ -1,5 +1,4 @@
 #pragma once
-#include "base/safetensors.h"
 #include "model/catalogue.h"
 
 namespace tessera {
@@ -8,57 +7,56 @@ namespace tessera {
 /// range of single precision.
 inline constexpr float kLargestValue = 1e15F;
 
-/// Values of the byte that stands for a code in a scan.
-inline constexpr std::size_t kCodeBytes = 256;
-
-/// What turns a user state into scores:
-///   score(item) = Σ_l <tables of level l at the item's code, state> + <id_map · state + id_offset,
-///                 ID vector of the item>.
-/// Any linear map between an item's tokens and the states is folded into the tables.
+/// What an item's tokens stand for: its vector is the sum of those of its codes, each from its
+/// level's column on, and of its ID vector from `id_column` on. Its score is the inner product with
+/// the user's state.
 struct ScoringTables {
-  std::size_t levels = 0;
+  struct Level {
+    Matrix vectors;          ///< [its dims, codebook size], a code's vector a column
+    std::size_t column = 0;  ///< of the item vector, where they begin
+  };
+  std::size_t width = 0;  ///< of item vectors and states
   std::size_t codebook_size = 0;
-  Matrix tables;                 ///< [width, levels · codebook_size]
-  Matrix id_map;                 ///< [ID dims, width]
-  std::vector<float> id_offset;  ///< [ID dims]
-  /// Item tokens lie anywhere; these axes say where states look at them. Row d of `id_axes` [ID
-  /// dims, ID dims] is a direction of unit length, all of them orthogonal, and `axis_weights[d]`
-  /// the root mean square that states have along it.
-  Matrix id_axes;
-  std::vector<float> axis_weights;
-  /// The byte that stands for a code in a scan: the code itself up to 256 of them; with more,
-  /// neighbours along the codebook's principal axis share one. [levels · codebook_size]
-  std::vector<std::uint8_t> code_bytes;
-
-  std::size_t width() const { return tables.rows() > 0 ? tables.rows() : id_map.cols(); }
-  std::size_t id_dims() const { return id_map.rows(); }
+  std::vector<Level> levels;
+  std::size_t id_dims = 0, id_column = 0;
 };
 
-/// Those of a trained model, without an orientation.
-ScoringTables token_tables(const Recommender& model);
-/// Fills in axes and code bytes for states like `typical_states` [any, width] (none: any direction
-/// is as likely as another). Throws Error if a value is not finite or beyond kLargestValue.
-void orient(ScoringTables& tables, MatrixView<const float> typical_states);
+/// Those of a trained model. Throws Error if a value is not finite or beyond kLargestValue.
+ScoringTables scoring_tables(const Recommender& model);
 
-/// token_tables, oriented. The model's typical states are those after single items of its
-/// catalogue.
-ScoringTables scoring_tables(const Recommender& model, const Catalogue& catalogue);
-
-/// The orientation as tensors that look into it, and back. Throws Error that names the file.
-std::map<std::string, Tensor> orientation_tensors(const ScoringTables& tables);
-void read_orientation(const SafeTensors& file, ScoringTables& tables);
+/// The item vector of codes [levels] and an ID vector [ID dims], in double precision, to
+/// `out` [width].
+void token_vector(const ScoringTables& tables, std::span<const std::int32_t> codes,
+                  std::span<const float> id, std::span<double> out);
 
 /// What one state makes of the tables, in double precision.
 struct TokenScores {
-  std::vector<double> codes;  ///< [levels · codebook_size]
-  std::vector<double> id;     ///< [ID dims], id_map · state + id_offset
+  std::vector<double> codes;  ///< [levels · codebook size]
+  std::vector<double> id;     ///< [ID dims], the state where ID vectors lie
 };
 /// Throws Error if the state is not finite or beyond kLargestValue.
 TokenScores score_tokens(const ScoringTables& tables, std::span<const float> state);
 
-/// The score of an item by its codes [levels] and its ID vector [ID dims].
-double token_score(const ScoringTables& tables, const TokenScores& scores,
-                   std::span<const std::int32_t> codes, std::span<const float> id);
+/// The score of an item by its codes [levels] and its ID vector [ID dims]. Four levels are summed
+/// side by side: one after the other they would wait for each other. Whatever the codes are stored
+/// as, equal tokens score bitwise equal.
+template <class Code>
+double token_score(const TokenScores& scores, std::size_t codebook_size,
+                   std::span<const Code> codes, std::span<const float> id) {
+  double sums[4] = {};
+  const double* level = scores.codes.data();
+  std::size_t l = 0;
+  for (; l + 4 <= codes.size(); l += 4, level += 4 * codebook_size) {
+    for (std::size_t j = 0; j < 4; ++j) {
+      sums[j] += level[j * codebook_size + static_cast<std::size_t>(codes[l + j])];
+    }
+  }
+  for (; l < codes.size(); ++l, level += codebook_size) {
+    sums[0] += level[static_cast<std::size_t>(codes[l])];
+  }
+  for (std::size_t d = 0; d < id.size(); ++d) sums[d % 4] += scores.id[d] * double{id[d]};
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
 
 /// Throws Error if a code is negative or not below `codebook_size`.
 void check_codes(std::span<const std::int32_t> codes, std::size_t codebook_size);

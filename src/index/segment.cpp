@@ -1,161 +1,208 @@
 #include "index/segment.h"
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
 
 #include "base/error.h"
-#include "base/parallel.h"
-#include "index/kd_order.h"
-#include "kernels/box_bounds.h"
 
 namespace tessera {
 namespace {
 
-constexpr std::int32_t kNoItem = -1;
-constexpr std::size_t kGroups = kScanBlock / kScanGroup;
-constexpr std::size_t kMostDims = 1024;
-constexpr int kIdSteps = 127;  // of a byte of an ID vector, from side to side of its box
 // Single precision rounds by 6e-8 of a term; what bounds a score is a sum of few dozen such terms.
+// Scores themselves are sums in double precision.
 constexpr double kSlack = 4e-6;
+constexpr double kDoubleSlack = 1e-13;
+// Sums of a scan stay within 16 bits; rounding of the weights takes the rest.
+constexpr double kLargestSum = 32000.0;
+constexpr int kLowestSum = -32768;
+constexpr int kHighestSum = 32767;
+// Of more items than this those with the best bounds are scored first: most of the others then
+// miss.
+constexpr std::size_t kManyHits = 32;
 
-// Blocks with the best bounds are searched before all others, so that most of these can be skipped:
-// this many, estimated from a sample of the bounds.
-constexpr std::size_t kLeaders = 48;
-constexpr std::size_t kBoundSample = 1024;
+constexpr std::size_t kMostFields = kBoxAxes + kRestGroups + kMostBallAxes;
+
+double length(std::span<const double> weights) {
+  return std::sqrt(std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0));
+}
 
 }  // namespace
 
-IndexQuery index_query(const ScoringTables& tables, std::span<const float> state) {
+std::size_t rest_group_end(std::size_t width, std::size_t ball_axes) {
+  const std::size_t first = std::min(width, kBoxAxes + ball_axes);
+  return first + (width - first) / 4;
+}
+
+IndexQuery index_query(const ScoreSpace& space, std::span<const float> state) {
   IndexQuery query;
-  query.scores = score_tokens(tables, state);
-  for (std::size_t d = 0; d < tables.id_dims(); ++d) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < tables.id_dims(); ++i) {
-      sum += double{tables.id_axes[d][i]} * query.scores.id[i];
-    }
-    query.axes.push_back(static_cast<float>(sum));
+  query.scores = score_tokens(space.tables, state);
+  for (std::size_t j = 0; j < state.size(); ++j) {
+    const double term = double{state[j]} * double{space.axes.centre[j]};
+    query.base += term;
+    query.base_slack += kDoubleSlack * std::abs(term);
   }
-  query.axes.resize((tables.id_dims() + 3) / 4 * 4);
-  const std::size_t codes = tables.codebook_size;
-  std::vector<double> least(tables.levels);
-  double widest = 0.0;
-  for (std::size_t l = 0; l < tables.levels; ++l) {
-    const auto level = std::span(query.scores.codes).subspan(l * codes, codes);
-    const auto [low, high] = std::ranges::minmax(level);
-    least[l] = low;
-    query.code_base += low;
-    query.code_best += high;
-    widest = std::max(widest, high - low);
-  }
-  // A unit that is a little too large: rounding must not lift the best above 255.
-  query.code_unit = static_cast<float>(widest / 255.0 * (1.0 + 1e-6) + 1e-30);
-  query.code_scores.assign(tables.levels * kCodeBytes, 0);
-  for (std::size_t l = 0; l < tables.levels; ++l) {
-    std::uint8_t* bytes = query.code_scores.data() + l * kCodeBytes;
-    for (std::size_t c = 0; c < codes; ++c) {
-      const double units = (query.scores.codes[l * codes + c] - least[l]) / double{query.code_unit};
-      std::uint8_t& byte = bytes[tables.code_bytes[l * codes + c]];
-      byte = std::max(byte, static_cast<std::uint8_t>(std::ceil(units)));
-    }
-    query.bytes_best += *std::max_element(bytes, bytes + kCodeBytes);
-  }
+  for (const double score : query.scores.codes) query.base_slack += kDoubleSlack * std::abs(score);
+  query.weights = axis_weights(space.axes, state);
+  const std::size_t width = query.weights.size();
+  const std::size_t fine = kBoxAxes + space.axes.ball_axes;
+  query.weights.resize(std::max(width, fine));
+  const std::span<const double> all(query.weights);
+  const auto box = all.first(kBoxAxes);
+  const auto ball = all.subspan(kBoxAxes, space.axes.ball_axes);
+  const std::size_t split = rest_group_end(width, space.axes.ball_axes);
+  query.rest[0] = length(box);
+  query.rest[1] = length(ball);
+  query.rest[2] = width > fine ? length(all.subspan(fine, split - fine)) : 0.0;
+  query.rest[3] = width > fine ? length(all.subspan(split)) : 0.0;
+  query.box.assign(box.begin(), box.end());
+  query.ball.assign(ball.begin(), ball.end());
+  query.ball_length = static_cast<float>(query.rest[1]);
+  query.rest_length = static_cast<float>(length(all.subspan(fine)));
+  query.weights.resize(fine);
+  for (const float q : query.box) query.slack += std::abs(double{q});
+  for (const float q : query.ball) query.slack += std::abs(double{q});
+  query.slack = kSlack * (query.slack + query.rest[1] + double{query.rest_length});
   return query;
 }
 
-struct Segment::Owned {
-  AlignedBuffer<std::int32_t> items;
-  AlignedBuffer<std::uint8_t> codes, id_bytes, corners;
-  AlignedBuffer<std::uint16_t> wide_codes;
-  AlignedBuffer<float> ids, low, high, boxes;
+// What scans of a branch's blocks share:
+//   score ≤ base of the block + offset + unit · Σ_f weights[f] · field_f.
+struct Segment::BranchScan {
+  std::array<std::int8_t, kMostFields> weights;
+  double unit = 0.0;
+  double offset = 0.0;  // with all that rounding may take
+
+  // The least sum with which an item of a block may reach the threshold.
+  int least_sum(double base, double threshold) const {
+    const double least = std::floor((threshold - base - offset) / unit);
+    if (!(least > kLowestSum)) return kLowestSum;  // also of what is not a number
+    return least >= kHighestSum + 1 ? kHighestSum + 1 : static_cast<int>(least);
+  }
 };
 
-Segment::Segment(const ScoringTables& tables, std::span<const std::int32_t> items,
-                 std::span<const std::int32_t> codes, MatrixView<const float> ids)
-    : size_(items.size()),
-      blocks_((items.size() + kScanBlock - 1) / kScanBlock),
-      levels_(tables.levels),
-      codebook_size_(tables.codebook_size),
-      dims_(tables.id_dims()) {
-  check_codes(codes, codebook_size_);
-  if (padded() > kMostDims) fail("an ID vector has more than {} dimensions", kMostDims);
-  for (std::size_t i = 0; i < ids.rows; ++i) check_values(ids.row(i), "an ID vector is");
-  const std::vector<std::uint32_t> order = kd_order(tables, ids, kScanBlock, kScanGroup);
+Segment::BranchScan Segment::branch_scan(const IndexQuery& query, std::size_t branch) const {
+  const float* steps = arrays_.steps.data() + branch * shape_.fields();
+  const float* shortest = arrays_.shortest.data() + branch * kRestGroups;
+  std::array<double, kMostFields> slopes;
+  BranchScan scan;
+  double range = 0.0;
+  double steepest = 0.0;
+  for (std::size_t f = 0; f < shape_.fields(); ++f) {
+    const bool rest = f >= kBoxAxes && f < kBoxAxes + kRestGroups;
+    const std::size_t axis = f < kBoxAxes ? f : f - kRestGroups;
+    const double weight = rest ? query.rest[f - kBoxAxes] : query.weights[axis];
+    const double most = shape_.largest(f);
+    slopes[f] = weight * double{steps[f]};
+    range += std::abs(slopes[f]) * most;
+    steepest = std::max(steepest, std::abs(slopes[f]));
+    // Fields of an axis count from its middle, lengths from the branch's shortest.
+    scan.offset += rest ? weight * double{shortest[f - kBoxAxes]} : -slopes[f] * most / 2.0;
+  }
+  scan.unit = std::max({steepest / 127.0, range / kLargestSum, 1e-30});
+  for (std::size_t f = 0; f < shape_.fields(); ++f) {
+    const double weight = std::clamp(std::round(slopes[f] / scan.unit), -127.0, 127.0);
+    scan.weights[f] = static_cast<std::int8_t>(weight);
+    scan.offset += std::max(0.0, slopes[f] - weight * scan.unit) * shape_.largest(f);
+  }
+  return scan;
+}
 
-  auto owned = std::make_shared<Owned>();
-  const std::size_t places = blocks_ * kScanBlock;
-  owned->items = AlignedBuffer<std::int32_t>(places);
-  owned->codes = AlignedBuffer<std::uint8_t>(places * levels_);
-  if (codebook_size_ > kCodeBytes)
-    owned->wide_codes = AlignedBuffer<std::uint16_t>(places * levels_);
-  owned->id_bytes = AlignedBuffer<std::uint8_t>(places * quads() * 4);
-  owned->ids = AlignedBuffer<float>(places * dims_);
-  owned->low = AlignedBuffer<float>(dims_ * blocks_);
-  owned->high = AlignedBuffer<float>(dims_ * blocks_);
-  owned->boxes = AlignedBuffer<float>(2 * padded() * blocks_);
-  owned->corners = AlignedBuffer<std::uint8_t>(2 * padded() * kGroups * blocks_);
-  parallel_for(blocks_, 16, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t b = begin; b < end; ++b) {
-      const std::size_t count = std::min(kScanBlock, size_ - b * kScanBlock);
-      const auto rows = std::span(order).subspan(b * kScanBlock, count);
-      for (std::size_t i = 0; i < kScanBlock; ++i) {
-        owned->items.data()[b * kScanBlock + i] = i < count ? items[rows[i]] : kNoItem;
-      }
-      for (std::size_t i = 0; i < count; ++i) {
-        for (std::size_t l = 0; l < levels_; ++l) {
-          const auto code = static_cast<std::size_t>(codes[rows[i] * levels_ + l]);
-          const std::size_t at = place_of_code(b, l, i);
-          owned->codes.data()[at] = tables.code_bytes[l * codebook_size_ + code];
-          if (codebook_size_ > kCodeBytes) {
-            owned->wide_codes.data()[at] = static_cast<std::uint16_t>(code);
-          }
-        }
-        std::copy_n(ids[rows[i]], dims_, owned->ids.data() + (b * kScanBlock + i) * dims_);
-      }
-      for (std::size_t d = 0; d < dims_; ++d) pack_dimension(tables, ids, rows, b, d, *owned);
+// What a scan found in a block, whose rows are under way from memory.
+struct Segment::BlockHits {
+  std::size_t first = 0;  // place of the block
+  double base = 0.0;      // of its scores
+  std::size_t count = 0;
+  ScanHit hits[kScanBlock];
+};
+
+void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, const BlockHits& block,
+                         const Admission& admission, TopK& best,
+                         SearchStatistics& statistics) const {
+  int least = branch.least_sum(block.base, best.threshold());
+  for (const ScanHit& hit : std::span(block.hits).first(block.count)) {
+    if (hit.sum < least) continue;
+    const std::uint8_t* row = this->row(block.first + hit.place);
+    const std::int32_t item = TokenRow::item(row);
+    if (item == kNoItem) continue;
+    if (admission.allowed != nullptr && !admission.allowed->contains(item)) continue;
+    ++statistics.rescored;
+    const double exact = row_.with_codes(row, [&](auto codes) {
+      return token_score(query.scores, row_.codebook_size, codes, row_.id(row));
+    });
+    if (!best.admits(exact, item) || !admission.admits(item)) continue;
+    best.add(exact, item);
+    least = branch.least_sum(block.base, best.threshold());
+  }
+}
+
+void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool best_first,
+                            const Admission& admission, ScanFunction scan, TopK& best,
+                            SearchStatistics& statistics) const {
+  float bounds[kBranchBlocks];
+  float centres[kBranchBlocks];
+  node_bounds(nodes(arrays_.blocks.data() + branch * node_rows() * kBranchBlocks, kBranchBlocks),
+              {query.box, query.ball, query.ball_length, query.rest_length}, bounds, centres);
+  BranchScan shared = branch_scan(query, branch);
+  const double slack = slack_of(query, branch);
+  shared.offset += slack;
+  const std::size_t first = branch * kBranchBlocks;
+  const std::size_t count = std::min(kBranchBlocks, blocks_ - first);
+  std::array<std::uint8_t, kBranchBlocks> order;
+  std::iota(order.begin(), order.end(), std::uint8_t{0});
+  if (best_first) {
+    // What is not a number, as a damaged file may make it, comes last.
+    for (float& bound : bounds) bound = std::isnan(bound) ? -HUGE_VALF : bound;
+    std::stable_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
+                     [&](std::uint8_t a, std::uint8_t b) { return bounds[a] > bounds[b]; });
+  }
+  // Rows come from far memory: they are asked for when a block has been scanned, and read when the
+  // next one has.
+  BlockHits found[2];
+  bool turn = false;
+  for (const std::uint8_t b : std::span(order).first(count)) {
+    if (!(query.base + double{bounds[b]} + slack >= best.threshold())) continue;
+    BlockHits& hits = found[turn];
+    hits.first = (first + b) * kScanBlock;
+    hits.base = query.base + double{centres[b]};
+    const int least = shared.least_sum(hits.base, best.threshold());
+    hits.count = least > kHighestSum
+                     ? 0
+                     : scan(arrays_.fields.data() + (first + b) * shape_.block_bytes(),
+                            {shape_, shared.weights.data(), least}, hits.hits);
+    ++statistics.blocks;
+    if (best_first && hits.count > kManyHits) {
+      std::ranges::sort(hits.hits, hits.hits + hits.count, std::ranges::greater(), &ScanHit::sum);
     }
-  });
-  arrays_ = {owned->items.span(),    owned->codes.span(), owned->wide_codes.span(),
-             owned->id_bytes.span(), owned->ids.span(),   owned->low.span(),
-             owned->high.span(),     owned->boxes.span(), owned->corners.span()};
-  memory_ = std::move(owned);
-  find_largest();
+    for (const ScanHit& hit : std::span(hits.hits).first(hits.count)) {
+      __builtin_prefetch(row(hits.first + hit.place));
+      __builtin_prefetch(row(hits.first + hit.place) + row_.bytes() - 1);
+    }
+    turn = !turn;
+    score_hits(query, shared, found[turn], admission, best, statistics);
+    found[turn].count = 0;
+  }
+  score_hits(query, shared, found[!turn], admission, best, statistics);
 }
 
-Segment::Segment(const ScoringTables& tables, std::shared_ptr<const SafeTensors> file)
-    : levels_(tables.levels), codebook_size_(tables.codebook_size), dims_(tables.id_dims()) {
-  const std::size_t places = file->at("items").count();
-  blocks_ = places / kScanBlock;
-  if (places % kScanBlock != 0) fail("{}: holds no whole blocks of items", file->path().string());
-  const std::size_t wide = codebook_size_ > kCodeBytes ? places * levels_ : 0;
-  arrays_ = {file->values<std::int32_t>("items", "I32", places),
-             file->values<std::uint8_t>("codes", "U8", places * levels_),
-             file->values<std::uint16_t>("wide_codes", "U16", wide),
-             file->values<std::uint8_t>("id_bytes", "U8", places * padded()),
-             file->values<float>("ids", "F32", places * dims_),
-             file->values<float>("low", "F32", blocks_ * dims_),
-             file->values<float>("high", "F32", blocks_ * dims_),
-             file->values<float>("boxes", "F32", 2 * blocks_ * padded()),
-             file->values<std::uint8_t>("corners", "U8", 2 * blocks_ * padded() * kGroups)};
-  // What a search uses as an index must be in range; a damaged number merely spoils a score.
-  const auto in_range = [&](auto span) {
-    return std::ranges::all_of(span, [&](auto code) { return code < codebook_size_; });
-  };
-  if (!(wide > 0 ? in_range(arrays_.wide_codes) : in_range(arrays_.codes))) {
-    fail("{}: a code is outside a codebook of {}; build the index again", file->path().string(),
-         codebook_size_);
-  }
-  for (const std::int32_t item : arrays_.items) {
-    if (item < kNoItem) fail("{}: an item number is negative", file->path().string());
-    size_ += item == kNoItem ? 0 : 1;
-  }
-  memory_ = std::move(file);
-  find_largest();
-}
-
-void Segment::find_largest() {
-  for (const auto side : {arrays_.low, arrays_.high}) {
-    for (const float x : side) largest_ = std::max(largest_, std::abs(x));
+void Segment::search(const IndexQuery& query, const Admission& admission, ScanFunction scan,
+                     TopK& best, SearchStatistics& statistics) const {
+  std::vector<float> bounds(branches_);
+  std::vector<float> centres(branches_);
+  node_bounds(nodes(arrays_.branches.data(), branches_),
+              {query.box, query.ball, query.ball_length, query.rest_length}, bounds, centres);
+  for (float& bound : bounds) bound = std::isnan(bound) ? -HUGE_VALF : bound;
+  std::vector<std::uint32_t> order(branches_);
+  std::iota(order.begin(), order.end(), 0U);
+  std::ranges::stable_sort(order, std::ranges::greater(),
+                           [&](std::uint32_t branch) { return bounds[branch]; });
+  // The best branch is searched from its best block on, which brings the threshold near its final
+  // value; in the others the order of memory is faster.
+  for (const std::uint32_t branch : order) {
+    const double slack = slack_of(query, branch);
+    if (!(query.base + double{bounds[branch]} + slack >= best.threshold())) continue;
+    search_branch(query, branch, branch == order.front(), admission, scan, best, statistics);
   }
 }
 
@@ -163,15 +210,10 @@ std::map<std::string, Tensor> Segment::tensors() const {
   const auto tensor = [](const char* dtype, auto values) -> Tensor {
     return {dtype, {values.size()}, std::as_bytes(values)};
   };
-  return {{"items", tensor("I32", arrays_.items)},
-          {"codes", tensor("U8", arrays_.codes)},
-          {"wide_codes", tensor("U16", arrays_.wide_codes)},
-          {"id_bytes", tensor("U8", arrays_.id_bytes)},
-          {"ids", tensor("F32", arrays_.ids)},
-          {"low", tensor("F32", arrays_.low)},
-          {"high", tensor("F32", arrays_.high)},
-          {"boxes", tensor("F32", arrays_.boxes)},
-          {"corners", tensor("U8", arrays_.corners)}};
+  return {{"rows", tensor("U8", arrays_.rows)},       {"fields", tensor("U8", arrays_.fields)},
+          {"blocks", tensor("F32", arrays_.blocks)},  {"branches", tensor("F32", arrays_.branches)},
+          {"steps", tensor("F32", arrays_.steps)},    {"shortest", tensor("F32", arrays_.shortest)},
+          {"largest", tensor("F32", arrays_.largest)}};
 }
 
 std::size_t Segment::bytes() const {
@@ -182,171 +224,23 @@ std::size_t Segment::bytes() const {
 
 void Segment::for_each(const std::function<void(std::int32_t, std::span<const std::int32_t>,
                                                 std::span<const float>)>& visit) const {
-  std::vector<std::int32_t> codes(levels_);
-  for (std::size_t place = 0; place < arrays_.items.size(); ++place) {
-    if (arrays_.items[place] == kNoItem) continue;
-    for (std::size_t l = 0; l < levels_; ++l) {
-      codes[l] = static_cast<std::int32_t>(code_at(place / kScanBlock, l, place % kScanBlock));
-    }
-    visit(arrays_.items[place], codes, arrays_.ids.subspan(place * dims_, dims_));
+  std::vector<std::int32_t> plain(row_.levels);
+  for (std::size_t place = 0; place < blocks_ * kScanBlock; ++place) {
+    const std::uint8_t* row = this->row(place);
+    if (TokenRow::item(row) == kNoItem) continue;
+    row_.with_codes(row, [&](auto codes) { std::ranges::copy(codes, plain.begin()); });
+    visit(TokenRow::item(row), plain, row_.id(row));
   }
 }
 
-// Dimension d, along the axes, of the ID vectors of a block: the block's box, each vector's byte
-// within it, and the corners of the groups.
-void Segment::pack_dimension(const ScoringTables& tables, MatrixView<const float> ids,
-                             std::span<const std::uint32_t> rows, std::size_t block, std::size_t d,
-                             Owned& owned) const {
-  float along[kScanBlock] = {};
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    double sum = 0.0;
-    for (std::size_t j = 0; j < dims_; ++j) {
-      sum += double{tables.id_axes[d][j]} * double{ids[rows[i]][j]};
-    }
-    along[i] = static_cast<float>(sum);
-  }
-  const auto [low, high] = std::ranges::minmax(std::span(along, rows.size()));
-  const float step = (high - low) / static_cast<float>(kIdSteps);
-  owned.low.data()[d * blocks_ + block] = low;
-  owned.high.data()[d * blocks_ + block] = high;
-  owned.boxes.data()[2 * block * padded() + d] = low;
-  owned.boxes.data()[(2 * block + 1) * padded() + d] = step;
-  std::uint8_t* bytes = owned.id_bytes.data() + block * kScanBlock * padded();
-  std::uint8_t* low_corners = owned.corners.data() + 2 * block * padded() * kGroups;
-  std::uint8_t* high_corners = low_corners + padded() * kGroups;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const float steps = step > 0.0F ? std::round((along[i] - low) / step) : 0.0F;
-    const auto byte =
-        static_cast<std::uint8_t>(std::clamp(steps, 0.0F, static_cast<float>(kIdSteps)));
-    bytes[scan_place(i, d, quads())] = byte;
-    const std::size_t corner = (d / 4 * 4 + i / kScanGroup) * 4 + d % 4;
-    const bool first = i % kScanGroup == 0;
-    low_corners[corner] = first ? byte : std::min(low_corners[corner], byte);
-    high_corners[corner] = first ? byte : std::max(high_corners[corner], byte);
-  }
-}
-
-std::size_t Segment::place_of_code(std::size_t block, std::size_t level, std::size_t offset) const {
-  const std::size_t group = block * kGroups + offset / kScanGroup;
-  return (group * levels_ + level) * kScanGroup + offset % kScanGroup;
-}
-
-std::size_t Segment::code_at(std::size_t block, std::size_t level, std::size_t offset) const {
-  const std::size_t at = place_of_code(block, level, offset);
-  return wide() ? arrays_.wide_codes[at] : arrays_.codes[at];
-}
-
-double Segment::score(const IndexQuery& query, std::size_t block, std::size_t offset) const {
-  double sum = 0.0;
-  for (std::size_t l = 0; l < levels_; ++l) {
-    sum += query.scores.codes[l * codebook_size_ + code_at(block, l, offset)];
-  }
-  const float* id = arrays_.ids.data() + (block * kScanBlock + offset) * dims_;
-  for (std::size_t d = 0; d < dims_; ++d) sum += query.scores.id[d] * double{id[d]};
-  return sum;
-}
-
-void Segment::search_block(const IndexQuery& query, std::size_t block, double slack,
-                           const Admission& admission, ScanFunction scan, TopK& best,
-                           SearchStatistics& statistics) const {
-  // score ≤ base + code_unit · Σ bytes + id_unit · <weights, bytes of the ID vector> + error
-  const float* low = arrays_.boxes.data() + 2 * block * padded();
-  const float* step = low + padded();
-  const float* axes = query.axes.data();
-  float slopes[kMostDims];
-  float base = 0.0F;
-  float steepest = 0.0F;
-  for (std::size_t d = 0; d < padded(); ++d) {
-    base += axes[d] * low[d];
-    slopes[d] = axes[d] * step[d];
-    steepest = std::max(steepest, std::abs(slopes[d]));
-  }
-  const float id_unit = steepest / 127.0F + 1e-30F;
-  const float inverse = 1.0F / id_unit;
-  std::int8_t weights[kMostDims];
-  float error = 0.0F;
-  for (std::size_t d = 0; d < padded(); ++d) {
-    const float exact = slopes[d] * inverse;
-    const auto weight = static_cast<int>(exact + (exact < 0.0F ? -0.5F : 0.5F));
-    weights[d] = static_cast<std::int8_t>(weight);
-    error += std::abs(slopes[d] - static_cast<float>(weight) * id_unit) * kIdSteps +
-             std::abs(slopes[d]) / 2.0F;
-  }
-  const double threshold = best.threshold();
-  const double rest = threshold - query.code_base - double{base} - double{error} -
-                      (slack + kSlack * std::abs(threshold));
-  const ScanQuery scanned{levels_,         quads(), query.code_scores.data(), weights,
-                          query.code_unit, id_unit, static_cast<float>(rest), query.bytes_best};
-  const std::uint8_t* corners = arrays_.corners.data() + 2 * block * padded() * kGroups;
-  const ScanBlock bytes{arrays_.codes.data() + block * levels_ * kScanBlock,
-                        arrays_.id_bytes.data() + block * kScanBlock * padded(), corners,
-                        corners + padded() * kGroups};
-  std::uint16_t found[kScanBlock];
-  std::size_t count = scan(bytes, scanned, found);
-  ++statistics.blocks;
-  // ID vectors come from far memory: ask for all of them, but for none that may not be returned.
-  const std::int32_t* items = arrays_.items.data() + block * kScanBlock;
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t item = items[found[i]];
-    if (item == kNoItem) continue;
-    if (admission.allowed != nullptr && !admission.allowed->contains(item)) continue;
-    __builtin_prefetch(arrays_.ids.data() + (block * kScanBlock + found[i]) * dims_);
-    found[kept++] = found[i];
-  }
-  count = kept;
-  statistics.rescored += count;
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int32_t item = items[found[i]];
-    const double exact = score(query, block, found[i]);
-    if (best.admits(exact, item) && admission.admits(item)) best.add(exact, item);
-  }
-}
-
-void Segment::search(const IndexQuery& query, const Admission& admission, ScanFunction scan,
-                     TopK& best, SearchStatistics& statistics) const {
-  const auto bounds = std::make_unique_for_overwrite<float[]>(blocks_);
-  const std::span<float> all(bounds.get(), blocks_);
-  box_bounds(std::span(query.axes).first(dims_), {arrays_.low.data(), dims_, blocks_},
-             {arrays_.high.data(), dims_, blocks_}, static_cast<float>(query.code_best), all);
-  // What rounding may take from a bound.
-  double magnitude = std::abs(query.code_base) + std::abs(query.code_best) +
-                     255.0 * static_cast<double>(levels_) * double{query.code_unit};
-  for (const float q : query.axes) magnitude += 3.0 * std::abs(double{q}) * double{largest_};
-  const double slack = kSlack * magnitude;
-  const auto worth = [&](float bound) { return double{bound} + slack >= best.threshold(); };
-
-  // The blocks with the best bounds first; where there are many, a sample says which these are.
-  // Without ID vectors all bounds are equal.
-  std::vector<std::uint32_t> leaders;
-  float least_leader =
-      dims_ == 0 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
-  if (dims_ > 0 && blocks_ > kBoundSample) {
-    std::vector<float> sample;
-    const std::size_t stride = blocks_ / kBoundSample;
-    for (std::size_t b = stride / 2; b < blocks_; b += stride) {
-      if (!std::isnan(all[b])) sample.push_back(all[b]);  // as a damaged file may make it
-    }
-    if (sample.empty()) return;
-    const std::size_t rank = kLeaders * sample.size() / blocks_;
-    std::ranges::nth_element(sample, sample.begin() + static_cast<std::ptrdiff_t>(rank),
-                             std::ranges::greater());
-    least_leader = sample[rank];
-  }
-  for (std::size_t b = 0; b < blocks_; ++b) {
-    if (all[b] >= least_leader) leaders.push_back(static_cast<std::uint32_t>(b));
-  }
-  std::ranges::sort(leaders, [&](std::uint32_t a, std::uint32_t b) {
-    return all[a] != all[b] ? all[a] > all[b] : a < b;
-  });
-  for (const std::uint32_t b : leaders) {
-    if (!worth(all[b])) break;
-    search_block(query, b, slack, admission, scan, best, statistics);
-  }
-  for (std::size_t b = 0; b < blocks_; ++b) {
-    if (all[b] < least_leader && worth(all[b])) {
-      search_block(query, b, slack, admission, scan, best, statistics);
-    }
+void TokenRow::write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
+                     std::span<const float> id) const {
+  std::memcpy(row, &item, sizeof(item));
+  std::memcpy(row + sizeof(item), id.data(), id.size_bytes());
+  std::uint8_t* to = row + sizeof(item) + id.size_bytes();
+  for (const std::int32_t code : codes) {
+    *to++ = static_cast<std::uint8_t>(code);
+    if (wide()) *to++ = static_cast<std::uint8_t>(code >> 8);
   }
 }
 

@@ -1,27 +1,43 @@
 #pragma once
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "base/safetensors.h"
-#include "index/scoring_tables.h"
+#include "index/score_axes.h"
 #include "index/top_k.h"
-#include "kernels/scan.h"
+#include "kernels/node_bounds.h"
 
 namespace tessera {
+
+/// Blocks of a branch, which share the steps of their fields.
+inline constexpr std::size_t kBranchBlocks = 64;
+/// Lengths that bound what an item's fields leave over: along the box axes, along the ball axes,
+/// and along two groups of the others.
+inline constexpr std::size_t kRestGroups = 4;
+
+/// What an index knows of a model's scores: exactly, and where they differ most.
+struct ScoreSpace {
+  ScoringTables tables;
+  ScoreAxes axes;
+};
 
 /// What one state asks of every segment.
 struct IndexQuery {
   TokenScores scores;
-  std::vector<float> axes;  ///< [ID dims, padded to fours], the ID query along the tables' axes
-  std::vector<std::uint8_t> code_scores;  ///< [levels, 256], rounded up in units of code_unit
-  float code_unit = 0;
-  double code_base = 0;          ///< Σ_l of the least code score
-  double code_best = 0;          ///< Σ_l of the best
-  std::uint32_t bytes_best = 0;  ///< Σ_l of the largest byte
+  double base = 0;                ///< of an item at the centre of the axes
+  std::vector<double> weights;    ///< [box and ball axes, zeros where the width is less]
+  std::vector<float> box, ball;   ///< the same in single precision
+  double rest[kRestGroups] = {};  ///< the state's length along each group
+  float ball_length = 0, rest_length = 0;
+  double slack = 0;       ///< what rounding may take of a bound, for each 1 of a branch's largest
+  double base_slack = 0;  ///< and whatever the branch
 };
 /// Throws Error as score_tokens.
-IndexQuery index_query(const ScoringTables& tables, std::span<const float> state);
+IndexQuery index_query(const ScoreSpace& space, std::span<const float> state);
+
+/// Where the second of the two groups of other axes begins: the first, a quarter of them, has the
+/// larger part of what is left.
+std::size_t rest_group_end(std::size_t width, std::size_t ball_axes);
 
 /// Which items may be returned: those in `allowed` (if given) for which `admits` is true. The
 /// second is asked only for items that would be among the best.
@@ -36,20 +52,46 @@ struct SearchStatistics {
   std::size_t rescored = 0;  ///< items scored in full precision
 };
 
-/// A part of the catalogue, immutable, in blocks of kScanBlock items that are alike in their ID
-/// vectors (leaves of a k-d tree along the tables' axes). Each block knows the box around its ID
-/// vectors, which bounds every score within; blocks that may hold one of the best items are scanned
-/// as bytes, and what passes is scored in full precision. See docs/exact-search.md.
+/// All that is exact of an item, in one row of bytes: reading it costs one wait for memory.
+struct TokenRow {
+  std::size_t levels = 0, codebook_size = 0, id_dims = 0;
+
+  bool wide() const { return codebook_size > 256; }
+  std::size_t bytes() const {
+    return (sizeof(std::int32_t) + id_dims * sizeof(float) + levels * (wide() ? 2 : 1) + 3) / 4 * 4;
+  }
+  void write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
+             std::span<const float> id) const;
+  static std::int32_t item(const std::uint8_t* row) {
+    return *reinterpret_cast<const std::int32_t*>(row);
+  }
+  std::span<const float> id(const std::uint8_t* row) const {
+    return {reinterpret_cast<const float*>(row + sizeof(std::int32_t)), id_dims};
+  }
+  /// Calls visit(codes), a span of bytes or of 16-bit numbers.
+  template <class Visit>
+  auto with_codes(const std::uint8_t* row, const Visit& visit) const {
+    const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
+    if (!wide()) return visit(std::span(codes, levels));
+    return visit(std::span(reinterpret_cast<const std::uint16_t*>(codes), levels));
+  }
+};
+
+/// A part of the catalogue, immutable, in blocks of kScanBlock items that lie together in score
+/// space (leaves of a k-d tree along its first axes), and branches of kBranchBlocks blocks.
+/// Branches and blocks that cannot hold one of the best items are skipped; items of the others have
+/// a few bits for each axis, from which a bound of each score follows; what passes is scored from
+/// its codes and ID vector in full precision. See docs/exact-search.md.
 class Segment {
  public:
   Segment() = default;
   /// `codes` [items, levels], `ids` [items, ID dims]; item numbers are the caller's and distinct.
   /// Throws Error for a code out of range or a value not finite or beyond kLargestValue.
-  Segment(const ScoringTables& tables, std::span<const std::int32_t> items,
+  Segment(const ScoreSpace& space, std::span<const std::int32_t> items,
           std::span<const std::int32_t> codes, MatrixView<const float> ids);
   /// Looks into the mapped file for as long as it lives. Throws Error that names the file if its
-  /// tensors do not fit the tables or each other.
-  Segment(const ScoringTables& tables, std::shared_ptr<const SafeTensors> file);
+  /// tensors do not fit the space or each other.
+  Segment(const ScoreSpace& space, std::shared_ptr<const SafeTensors> file);
 
   /// Offers every admitted item of the segment that is good enough to `best`.
   void search(const IndexQuery& query, const Admission& admission, ScanFunction scan, TopK& best,
@@ -64,41 +106,49 @@ class Segment {
                                          std::span<const float>)>& visit) const;
 
  private:
-  // All arrays cover whole blocks; places behind the last item have the number kNoItem.
+  friend class SegmentBuilder;
+  // Places cover whole blocks; those behind the last item have the number kNoItem. Nodes cover
+  // whole branches; those behind the last block hold nothing.
   struct Arrays {
-    std::span<const std::int32_t> items;        // [blocks · kScanBlock]
-    std::span<const std::uint8_t> codes;        // [blocks, groups, levels, kScanGroup]
-    std::span<const std::uint16_t> wide_codes;  // as codes, where codes are more than 256
-    std::span<const std::uint8_t> id_bytes;     // [blocks, kScanBlock · padded ID dims]
-    std::span<const float> ids;                 // [blocks · kScanBlock, ID dims]
-    std::span<const float> low, high;           // [ID dims, blocks], the boxes along the axes
-    std::span<const float>
-        boxes;  // [blocks, 2, padded ID dims]: low, and the width of a byte's step
-    std::span<const std::uint8_t> corners;  // [blocks, 2, padded ID dims · 4]: boxes of the groups
+    std::span<const std::uint8_t> rows;    // [places, row.bytes()]
+    std::span<const std::uint8_t> fields;  // [blocks, shape.block_bytes()]
+    std::span<const float> blocks;         // [branches, node rows, kBranchBlocks]
+    std::span<const float> branches;       // [node rows, branches]
+    std::span<const float> steps;     // [branches, fields]: what one more of a field stands for
+    std::span<const float> shortest;  // [branches, kRestGroups]: the lengths' least
+    std::span<const float> largest;   // [branches]: of all numbers of the branch's nodes
   };
-  struct Owned;
-  std::size_t quads() const { return (dims_ + 3) / 4; }
-  std::size_t padded() const { return quads() * 4; }
-  bool wide() const { return !arrays_.wide_codes.empty(); }
-  std::size_t place_of_code(std::size_t block, std::size_t level, std::size_t offset) const;
-  std::size_t code_at(std::size_t block, std::size_t level, std::size_t offset) const;
-  double score(const IndexQuery& query, std::size_t block, std::size_t offset) const;
-  void find_largest();
-  void pack_dimension(const ScoringTables& tables, MatrixView<const float> ids,
-                      std::span<const std::uint32_t> rows, std::size_t block, std::size_t d,
-                      Owned& owned) const;
-  void search_block(const IndexQuery& query, std::size_t block, double slack,
-                    const Admission& admission, ScanFunction scan, TopK& best,
-                    SearchStatistics& statistics) const;
+  struct BranchScan;
+  struct BlockHits;
+  std::size_t node_rows() const { return Nodes::row_count(kBoxAxes, ball_axes_); }
+  Nodes nodes(const float* first, std::size_t count) const {
+    return {kBoxAxes, ball_axes_, {first, node_rows(), count}};
+  }
+  const std::uint8_t* row(std::size_t place) const {
+    return arrays_.rows.data() + place * row_.bytes();
+  }
+  double slack_of(const IndexQuery& query, std::size_t branch) const {
+    return query.base_slack + query.slack * double{arrays_.largest[branch]};
+  }
+  void check_rows(const fs::path& path);
+  BranchScan branch_scan(const IndexQuery& query, std::size_t branch) const;
+  void search_branch(const IndexQuery& query, std::size_t branch, bool best_first,
+                     const Admission& admission, ScanFunction scan, TopK& best,
+                     SearchStatistics& statistics) const;
+  void score_hits(const IndexQuery& query, const BranchScan& branch, const BlockHits& hits,
+                  const Admission& admission, TopK& best, SearchStatistics& statistics) const;
 
   std::size_t size_ = 0;
   std::size_t blocks_ = 0;
-  std::size_t levels_ = 0;
-  std::size_t codebook_size_ = 0;
-  std::size_t dims_ = 0;
-  float largest_ = 0;  // of all box sides
+  std::size_t branches_ = 0;
+  TokenRow row_;
+  std::size_t ball_axes_ = 0;
+  ScanShape shape_;
   Arrays arrays_;
   std::shared_ptr<const void> memory_;  // of the arrays
 };
+
+/// The number of places behind the last item.
+inline constexpr std::int32_t kNoItem = -1;
 
 }  // namespace tessera

@@ -1,33 +1,44 @@
 #include "kernels/scan.h"
 
 namespace tessera {
+namespace {
 
-std::size_t scan_portable(const ScanBlock& block, const ScanQuery& query, std::uint16_t* found) {
-  const float best_table = query.table_unit * static_cast<float>(query.table_max);
+// Where a field lies: in which byte of its block, and from which bit of it.
+struct FieldPlace {
+  std::size_t byte;
+  unsigned shift;
+};
+
+// Neighbouring fields lie in the two bytes of an item, so that multiplying pairs of bytes and
+// adding them up, as vector instructions do, adds up an item's own.
+FieldPlace place_of(const ScanShape& shape, std::size_t item, std::size_t f) {
+  const bool quad = f < 4 * shape.quads;
+  const std::size_t of_octets = quad ? 0 : f - 4 * shape.quads;
+  const std::size_t group = quad ? f / 4 : shape.quads + of_octets / 8;
+  const std::size_t within = quad ? f % 4 : of_octets % 8;
+  const std::size_t lane = item / kScanLane * (shape.quads + shape.octets) + group;
+  return {lane * 2 * kScanLane + item % kScanLane * 2 + within % 2,
+          static_cast<unsigned>(within / 2 * (quad ? 4 : 2))};
+}
+
+}  // namespace
+
+void set_scan_field(const ScanShape& shape, std::uint8_t* block, std::size_t item, std::size_t f,
+                    int value) {
+  const FieldPlace place = place_of(shape, item, f);
+  block[place.byte] = static_cast<std::uint8_t>(block[place.byte] | value << place.shift);
+}
+
+std::size_t scan_portable(const std::uint8_t* block, const ScanQuery& query, ScanHit* found) {
   std::size_t count = 0;
-  for (std::size_t g = 0; g < kScanBlock / kScanGroup; ++g) {
-    std::int32_t bound = 0;
-    for (std::size_t d = 0; d < 4 * query.quads; ++d) {
-      const std::size_t at = (d / 4 * 4 + g) * 4 + d % 4;
-      bound += query.weights[d] * (query.weights[d] < 0 ? block.low : block.high)[at];
+  for (std::size_t item = 0; item < kScanBlock; ++item) {
+    int sum = 0;
+    for (std::size_t f = 0; f < query.shape.fields(); ++f) {
+      const FieldPlace place = place_of(query.shape, item, f);
+      sum += query.weights[f] * (block[place.byte] >> place.shift & query.shape.largest(f));
     }
-    if (!(best_table + query.id_unit * static_cast<float>(bound) >= query.threshold)) continue;
-    for (std::size_t i = g * kScanGroup; i < (g + 1) * kScanGroup; ++i) {
-      std::int32_t id = 0;
-      for (std::size_t d = 0; d < 4 * query.quads; ++d) {
-        id += query.weights[d] * block.ids[scan_place(i, d, query.quads)];
-      }
-      const float by_id = query.id_unit * static_cast<float>(id);
-      if (!(best_table + by_id >= query.threshold)) continue;
-      std::uint32_t table = 0;
-      for (std::size_t l = 0; l < query.levels; ++l) {
-        const std::size_t at = (g * query.levels + l) * kScanGroup + i % kScanGroup;
-        table += query.tables[l * 256 + block.codes[at]];
-      }
-      const float by_table = query.table_unit * static_cast<float>(table);
-      found[count] = static_cast<std::uint16_t>(i);
-      count += by_table + by_id >= query.threshold ? 1 : 0;
-    }
+    found[count] = {static_cast<std::uint16_t>(item), static_cast<std::int16_t>(sum)};
+    count += sum >= query.threshold ? 1 : 0;
   }
   return count;
 }
@@ -36,10 +47,8 @@ const std::vector<ScanTarget>& scan_targets() {
   static const std::vector<ScanTarget> targets = [] {
     std::vector<ScanTarget> list;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vbmi") &&
-        __builtin_cpu_supports("avx512vnni")) {
-      list.push_back({"AVX-512 VBMI", scan_avx512});
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) {
+      list.push_back({"AVX-512", scan_avx512});
     }
     if (__builtin_cpu_supports("avx2")) list.push_back({"AVX2", scan_avx2});
 #endif

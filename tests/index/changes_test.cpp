@@ -21,11 +21,11 @@ class Writer {
 
   void put(std::int32_t number) {
     testing::PlainItem item;
-    for (std::size_t l = 0; l < catalogue_.tables.levels; ++l) {
+    for (std::size_t l = 0; l < catalogue_.tables.levels.size(); ++l) {
       item.codes.push_back(
           static_cast<std::int32_t>(catalogue_.below(catalogue_.tables.codebook_size)));
     }
-    for (std::size_t d = 0; d < catalogue_.tables.id_dims(); ++d) {
+    for (std::size_t d = 0; d < catalogue_.tables.id_dims; ++d) {
       item.id.push_back(catalogue_.normal());
     }
     index_.put(number, item.codes, item.id);

@@ -14,7 +14,7 @@ using testing::SmallCatalogue;
 TEST(KdOrder, IsAPermutationForEverySize) {
   for (const std::size_t n : {0U, 1U, 63U, 64U, 65U, 255U, 257U, 1000U, 5000U}) {
     SmallCatalogue catalogue({.items = n});
-    auto order = kd_order(catalogue.tables, catalogue.ids, 256, 64);
+    auto order = kd_order(catalogue.ids, 256, 64);
     std::ranges::sort(order);
     ASSERT_EQ(order.size(), n);
     for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(order[i], i);
@@ -42,7 +42,7 @@ double mean_variance(const SmallCatalogue& catalogue, const std::vector<std::uin
 
 TEST(KdOrder, ItemsOfABlockAndOfAGroupAreAlike) {
   SmallCatalogue catalogue({.items = 16384, .id_dims = 2});
-  const auto order = kd_order(catalogue.tables, catalogue.ids, 256, 64);
+  const auto order = kd_order(catalogue.ids, 256, 64);
   std::vector<std::uint32_t> as_given(order.size());
   std::iota(as_given.begin(), as_given.end(), 0U);
   // 64 blocks, 256 groups: an eighth and a sixteenth of the side, in two dimensions.
@@ -53,7 +53,7 @@ TEST(KdOrder, ItemsOfABlockAndOfAGroupAreAlike) {
 TEST(KdOrder, EqualVectorsAreNoTrouble) {
   SmallCatalogue catalogue({.items = 3000});
   for (float& x : catalogue.ids.span()) x = 1.0F;
-  auto order = kd_order(catalogue.tables, catalogue.ids, 256, 64);
+  auto order = kd_order(catalogue.ids, 256, 64);
   std::ranges::sort(order);
   EXPECT_EQ(order.back(), 2999U);
 }

@@ -1,13 +1,15 @@
 #pragma once
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "base/random.h"
 #include "index/item_index.h"
 
 namespace tessera::testing {
 
-/// Tables, codes and ID vectors drawn at random; states score them through a random linear map.
+/// Tables, codes and ID vectors drawn at random. Rows of all levels and ID vectors lie over each
+/// other in the item vector.
 struct SmallCatalogue {
   ScoringTables tables;
   std::vector<std::int32_t> codes;  ///< [items, levels]
@@ -18,52 +20,68 @@ struct SmallCatalogue {
   };
   explicit SmallCatalogue(const Shape& shape, std::uint64_t seed = 1)
       : ids(shape.items, shape.id_dims), random_(seed, {shape.items, shape.levels, shape.id_dims}) {
-    tables.levels = shape.levels;
+    tables.width = std::max(shape.width, shape.id_dims);
     tables.codebook_size = shape.codebook_size;
-    tables.tables = Matrix(shape.width, shape.levels * shape.codebook_size);
-    tables.id_map = Matrix(shape.id_dims, shape.width);
-    tables.id_offset.resize(shape.id_dims);
-    for (float& x : tables.tables.span()) x = normal();
-    for (float& x : tables.id_map.span()) x = normal();
-    for (float& x : tables.id_offset) x = normal();
+    tables.id_dims = shape.id_dims;
+    tables.id_column = tables.width - shape.id_dims;
+    for (std::size_t l = 0; l < shape.levels; ++l) {
+      const std::size_t column = l % 2 * (tables.width / 2);
+      tables.levels.push_back({Matrix(tables.width - column, shape.codebook_size), column});
+      for (float& x : tables.levels.back().vectors.span()) x = normal();
+    }
     for (std::size_t i = 0; i < shape.items * shape.levels; ++i) {
       codes.push_back(static_cast<std::int32_t>(random_.below(shape.codebook_size)));
     }
     for (float& x : ids.span()) x = normal();
-    orient(tables, states(50));
   }
 
   std::size_t items() const { return ids.rows(); }
   float normal() { return static_cast<float>(random_.normal()); }
   std::size_t below(std::size_t bound) { return random_.below(bound); }
   Matrix states(std::size_t count) {
-    Matrix states(count, tables.width());
+    Matrix states(count, tables.width);
     for (float& x : states.span()) x = normal();
     return states;
   }
   std::span<const std::int32_t> codes_of(std::size_t item) const {
-    return std::span(codes).subspan(item * tables.levels, tables.levels);
+    return std::span(codes).subspan(item * tables.levels.size(), tables.levels.size());
   }
-  Segment segment() const {
+  /// Item vectors in single precision, as a catalogue has them. [items, width]
+  Matrix vectors() const {
+    Matrix result(items(), tables.width);
+    std::vector<double> vector(tables.width);
+    for (std::size_t i = 0; i < items(); ++i) {
+      token_vector(tables, codes_of(i), ids.view().row(i), vector);
+      for (std::size_t w = 0; w < tables.width; ++w) result[i][w] = static_cast<float>(vector[w]);
+    }
+    return result;
+  }
+  ScoreSpace space() const {
+    Random random(9);
+    Matrix states(50, tables.width);
+    for (float& x : states.span()) x = static_cast<float>(random.normal());
+    return {copy_of_tables(), score_axes(tables.width, vectors(), states)};
+  }
+  Segment segment(const ScoreSpace& space) const {
     std::vector<std::int32_t> numbers(items());
     std::iota(numbers.begin(), numbers.end(), 0);
-    return {tables, numbers, codes, ids};
+    return {space, numbers, codes, ids};
   }
   std::unique_ptr<ItemIndex> index() const {
-    return std::make_unique<ItemIndex>(copy_of_tables(), segment());
+    ScoreSpace shared = space();
+    Segment all = segment(shared);
+    return std::make_unique<ItemIndex>(std::move(shared), std::move(all));
   }
 
  private:
   ScoringTables copy_of_tables() const {
     ScoringTables copy;
-    copy.levels = tables.levels;
+    copy.width = tables.width;
     copy.codebook_size = tables.codebook_size;
-    copy.tables = tables.tables.clone();
-    copy.id_map = tables.id_map.clone();
-    copy.id_offset = tables.id_offset;
-    copy.id_axes = tables.id_axes.clone();
-    copy.axis_weights = tables.axis_weights;
-    copy.code_bytes = tables.code_bytes;
+    copy.id_dims = tables.id_dims;
+    copy.id_column = tables.id_column;
+    for (const auto& level : tables.levels)
+      copy.levels.push_back({level.vectors.clone(), level.column});
     return copy;
   }
   Random random_;
@@ -86,26 +104,21 @@ inline PlainItems plain_items(const SmallCatalogue& catalogue) {
   return items;
 }
 
-/// The item vector of the published formula, in the states' space: the rows of its codes plus the
-/// ID vector through the map, scored by a plain inner product in double precision.
+/// The published formula: the item vector is the sum of the rows of its codes and of its ID vector,
+/// its score a plain inner product in double precision.
 inline double plain_score(const ScoringTables& tables, std::span<const float> state,
                           const PlainItem& item) {
-  double score = 0.0;
-  for (std::size_t w = 0; w < state.size(); ++w) {
-    double component = 0.0;
-    for (std::size_t l = 0; l < item.codes.size(); ++l) {
-      component += double{
-          tables.tables[w][l * tables.codebook_size + static_cast<std::size_t>(item.codes[l])]};
+  std::vector<double> vector(tables.width);
+  for (std::size_t l = 0; l < item.codes.size(); ++l) {
+    const auto& [vectors, column] = tables.levels[l];
+    for (std::size_t d = 0; d < vectors.rows(); ++d) {
+      vector[column + d] += double{vectors[d][item.codes[l]]};
     }
-    for (std::size_t d = 0; d < item.id.size(); ++d) {
-      component += double{tables.id_map[d][w]} * double{item.id[d]};
-    }
-    score += component * double{state[w]};
   }
   for (std::size_t d = 0; d < item.id.size(); ++d) {
-    score += double{tables.id_offset[d]} * double{item.id[d]};
+    vector[tables.id_column + d] += double{item.id[d]};
   }
-  return score;
+  return std::inner_product(vector.begin(), vector.end(), state.begin(), 0.0);
 }
 
 /// The k best by sorting everything that passes.
