@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/parallel.h"
 #include "bench/index_benchmark.h"
 #include "bench/train_benchmark.h"
@@ -65,7 +66,13 @@ void write_results(const std::string& json, const Machine& machine,
   write_file(json, dump_json(to_json(machine, results), 2) + "\n");
 }
 
+// Before the work: whether its results may go there.
+void check_results(const std::string& json) {
+  check_json_output(json, "a file of figures of bench", {"machine", "results"});
+}
+
 void bench_index(BenchIndexArguments arguments) {
+  check_results(arguments.json);
   const Bundle bundle = read_bundle(arguments.model);
   const Dataset data = read_dataset_of(bundle, arguments.data);
   const Matrix states = test_states(bundle, data, arguments.queries);
@@ -86,6 +93,7 @@ struct BenchTrainArguments {
 };
 
 void bench_train(BenchTrainArguments arguments) {
+  check_results(arguments.json);
   arguments.options.settings = recipe(arguments.recipe);
   apply_settings(arguments.options.settings, arguments.set);
   const Settings& settings = arguments.options.settings;

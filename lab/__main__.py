@@ -80,12 +80,28 @@ def parser() -> Parser:
     return top  # fmt: skip
 
 
+def check_folder(folder: Path) -> None:
+    """Refuses a folder that holds anything but an earlier study, as the program's own commands do."""
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+    names = {name for name in names if not name.startswith(".") and name != "lost+found"}
+    if not names:
+        return
+    try:
+        ours = {"datasets", "runs"} <= json.loads((folder / "report.json").read_text("utf-8")).keys()
+    except (OSError, ValueError, AttributeError):  # perhaps ended before its first page
+        ours = names == {"data"} and all((d / "dataset.json").exists() for d in (folder / "data").iterdir())
+    if not ours:
+        raise LabError(f"{folder}: is not empty, it holds {', '.join(sorted(names)[:3])}: a study needs a new or "
+                       "an empty folder, or that of an earlier one")  # fmt: skip
+
+
 def make_study(arguments: argparse.Namespace) -> Study:
     changes = parse_assignments(arguments.set)
     names = [data_name(source) for source in arguments.data]
     for source, name in zip(arguments.data, names):
         if names.count(name) > 1:
             raise WrongUsage(f"--data {source}: two datasets are called '{name}': name their folders apart")
+    check_folder(arguments.out)
     folder = arguments.out / "data"
     if arguments.study == "cold":
         grid = tokens_grid(arguments.recipe, changes)
@@ -123,7 +139,7 @@ def measure_differences(study: Study, runner: Runner) -> None:
             key = f"{first.name} {run.name} {protocol}"
             if key not in known:
                 report = tessera.evaluate(
-                    runner.bundle(first), run.data.path, protocol=protocol, compare=runner.bundle(run),
+                    runner.bundle(first), run.data.path, protocol=protocol, compare=runner.bundle(run), repeats="published",
                     negatives=run.data.negatives if protocol == "sampled" else None,
                 )  # fmt: skip
                 known[key] = {m: report["difference"][m] for m in ("HR@10", "NDCG@10")}

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/folders.h"
 #include "data/embed.h"
 #include "data/prepare_options.h"
 #include "data/simulate.h"
@@ -25,6 +26,7 @@ std::string make_dataset(const PrepareRequest& request, const fs::path& out, nb:
   {
     const nb::gil_scoped_release release;
     PrepareOptions options = options_of(wanted);
+    check_folder(out, Folder::dataset);
     wanted = {};
     struct Interrupted {};
     options.watcher = [&](std::uint64_t, std::uint64_t) {

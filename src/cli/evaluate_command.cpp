@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/folders.h"
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"
@@ -24,6 +25,7 @@ struct EvaluateArguments {
 };
 
 void evaluate(const EvaluateArguments& arguments) {
+  check_json_output(arguments.json, "a report of evaluate", {"protocol", "metrics"});
   EvaluateOptions options = arguments.options;
   options.baselines = baselines_of(arguments.baselines);
   options.progress = shown_progress("ranking");

@@ -1,8 +1,10 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/npy.h"
 #include "base/numbers.h"
 #include "base/progress.h"
@@ -31,6 +33,27 @@ struct ExportArguments {
   bool all = false;
 };
 
+// A file that is written over must be an earlier export; a dataset's arrays look alike.
+void check_vectors_file(const fs::path& out) {
+  const bool beside_data = holds(fs::absolute(out).parent_path(), Folder::dataset);
+  check_output(out, "an exported .npy array", [&](std::string_view content) {
+    const std::string_view header = content.substr(0, 128);
+    const std::size_t shape = header.find("'shape': (");
+    const std::string_view size = header.substr(std::min(shape, header.size()));
+    return !beside_data && header.starts_with("\x93NUMPY") &&
+           header.find("'<f4'") != std::string_view::npos &&
+           size.substr(0, size.find(')')).find(", ") != std::string_view::npos;
+  });
+}
+
+// {"id":[3,1,…],…}, to judge by its beginning.
+bool is_tokens_object(std::string_view content) {
+  const std::string_view head = content.substr(0, 4096);
+  const std::size_t codes = head.find("\":[");
+  return head == "{}\n" || (head.starts_with("{\"") && codes != std::string_view::npos &&
+                            head.find_first_of("0123456789", codes) == codes + 3);
+}
+
 void export_vectors(const Model& model, const fs::path& out) {
   std::vector<float> vectors = model.vectors(model.items());
   write_npy(out, MatrixView<const float>(vectors.data(), model.size(), model.width()));
@@ -57,6 +80,11 @@ void export_tokens(const Model& model, const fs::path& out, bool all) {
 
 void export_model(const ExportArguments& arguments) {
   if (arguments.all && arguments.what != "tokens") fail_usage("--all belongs to --what tokens");
+  if (arguments.what == "vectors") {
+    check_vectors_file(arguments.out);
+  } else {
+    check_output(arguments.out, "an object of items' codes", is_tokens_object);
+  }
   const Model model(arguments.model);
   if (arguments.what == "vectors") return export_vectors(model, arguments.out);
   export_tokens(model, arguments.out, arguments.all);

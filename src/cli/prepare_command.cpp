@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"
@@ -77,6 +78,7 @@ void prepare(const PrepareArguments& arguments) {
   write_dataset(arguments.out, data, dump_json(summary, 2) + "\n");
   if (!arguments.json) return print_summary(summary, report, arguments.out);
   summary["dataset"] = arguments.out;
+  check_folder(arguments.out, Folder::dataset);
   for (const FieldChoice& choice : report.choices) {
     summary["fields"][choice.role] = {{"field", choice.field}, {"guessed", choice.guessed}};
   }

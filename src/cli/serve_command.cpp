@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/folders.h"
 #include "base/parallel.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
@@ -122,6 +123,7 @@ void serve(ServeArguments arguments) {
     file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
   }
   check_bundle(arguments.model);  // what is certainly none is refused before the port opens
+  if (!arguments.backups.empty()) check_folder(arguments.backups, Folder::backups);
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
   Service service({.bundle = arguments.model,
                    .token_file = arguments.token_file,

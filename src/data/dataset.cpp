@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/npy.h"
 #include "base/random.h"
 #include "data/id_table.h"
@@ -194,14 +195,15 @@ void write_dataset(const fs::path& directory, const Dataset& data, const std::st
   check_ids(data, directory);
   check_events(data, directory);
   check_split(data, directory);
+  check_folder(directory, Folder::dataset);
   // All is written in a folder inside before any of it takes its place: whoever interrupts the
   // writing leaves the dataset that was there, and whoever interrupts the moves a fingerprint that
   // does not match.
   const fs::path staging = directory / ".writing";
   const bool fresh = !fs::exists(directory);
   std::error_code ignored;
+  const FolderLock lock(directory, Folder::dataset);
   fs::remove_all(staging, ignored);  // of an interrupted writing
-  make_directory(directory);
   make_directory(staging);
   try {
     write_files(staging, data, summary);

@@ -66,6 +66,8 @@ std::span<const std::int32_t> train_history(const Dataset& data, std::size_t use
 std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split);
 /// The target of `split` (validation or test), under the same conditions.
 std::int32_t target_of(const Dataset& data, std::size_t user, Split split);
+/// Whether that target stands in the history before it already.
+bool target_repeats(const Dataset& data, std::size_t user, Split split);
 /// Users that `split` (validation or test) evaluates, ascending: those with a target and an event
 /// before it.
 std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split);
@@ -89,7 +91,8 @@ std::string fingerprint(const Dataset& data);
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
 /// times are known, times.npy. Both throw Error naming the file and what is wrong. Writing over a
 /// dataset replaces it whole, at the end, and removes its embeddings; where it fails, nothing is
-/// left. `summary` becomes summary.json unless it is empty.
+/// left. A folder with anything else is refused (check_folder), and so is a second writer.
+/// `summary` becomes summary.json unless it is empty.
 void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary = "");
 Dataset read_dataset(const fs::path& directory);
 

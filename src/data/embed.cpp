@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/npy.h"
 #include "data/vectors.h"
 #include "text/sentence_folder.h"
@@ -38,6 +39,7 @@ std::vector<std::string_view> texts_of(const Dataset& data, const fs::path& dire
 EmbedReport write_encoded(const fs::path& directory, const TextEncoder& encoder,
                           std::span<const std::string_view> texts,
                           const ProgressFunction& progress) {
+  const FolderLock lock(directory, Folder::dataset);
   EmbedReport report{texts.size(), encoder.dims(), 0};
   NpyWriter file(directory / kEmbeddingsFile, texts.size(), encoder.dims());
   if (progress) progress(0, texts.size());
@@ -56,6 +58,7 @@ EmbedReport write_encoded(const fs::path& directory, const TextEncoder& encoder,
 }
 
 EmbedReport write_taken(const fs::path& directory, const ItemVectors& vectors) {
+  const FolderLock lock(directory, Folder::dataset);
   std::error_code ignored;
   fs::remove(directory / kTextEncoderFile, ignored);  // of other embeddings
   write_npy(directory / kEmbeddingsFile, vectors.rows);

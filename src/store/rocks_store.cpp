@@ -24,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/folders.h"
 #include "store/records.h"
 
 namespace tessera {
@@ -102,21 +103,11 @@ rocksdb::Options rocks_options(std::size_t history_limit) {
   return options;
 }
 
-constexpr const char* kStateMarks[] = {"CURRENT", "LOCK"};
-constexpr const char* kBackupMarks[] = {"meta", "private", "shared_checksum"};
-
 /// Makes the directory for its owner alone, since it will hold others' histories; or takes one that
-/// is empty, or holds a file that marks its kind. Throws Error.
-void make_place(const fs::path& directory, std::span<const char* const> marks, const char* kind) {
-  if (::mkdir(directory.c_str(), 0700) == 0) return;
-  make_directory(directory);
-  std::error_code error;
-  const auto there = [&](const char* mark) { return fs::exists(directory / mark, error); };
-  if (std::ranges::any_of(marks, there)) return;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().filename() == "lost+found") continue;
-    fail("{}: is not empty and no {}; choose another directory", directory.string(), kind);
-  }
+/// check_folder lets have. Throws Error.
+void make_folder(const fs::path& directory, Folder kind) {
+  check_folder(directory, kind);
+  if (::mkdir(directory.c_str(), 0700) != 0) make_directory(directory);
 }
 
 /// Takes from all but the owner what they may do with the directory and the files in it, which
@@ -138,7 +129,7 @@ class RocksStore final : public Store {
  public:
   RocksStore(const fs::path& directory, const StoreOptions& options)
       : name_(directory.string()), options_(options) {
-    make_place(directory, kStateMarks, "state of Tessera");
+    make_folder(directory, Folder::state);
     write_options_.sync = options.sync == Sync::kAlways;
     open();
     close_to_others(directory);
@@ -268,7 +259,7 @@ class RocksStore final : public Store {
     recover();
     const std::lock_guard lock(backup_);
     const Opened db(*this);
-    make_place(directory, kBackupMarks, "backup of Tessera");
+    make_folder(directory, Folder::backups);
     close_to_others(directory);
     rocksdb::BackupEngine* opened = nullptr;
     check(rocksdb::BackupEngine::Open(rocksdb::BackupEngineOptions(directory.string()),
@@ -540,16 +531,14 @@ std::string backup_time(const BackupInfo& backup) {
 BackupInfo restore_backup(const fs::path& backup, const fs::path& directory,
                           std::optional<std::uint32_t> id) {
   std::error_code ignored;
-  if (fs::exists(directory, ignored) && !fs::is_empty(directory, ignored)) {
-    fail("{}: is not empty; restore into a new directory", directory.string());
-  }
+  check_new_folder(directory, Folder::state);
   const Backups engine = open_backups(backup);
   const BackupInfo choice = chosen(backups_in(*engine), id, backup.string());
   // Beside its place and renamed: nobody opens half a state.
   fs::path partial = directory;
   partial += ".restoring";
   fs::remove_all(partial);
-  make_place(partial, kStateMarks, "state of Tessera");
+  make_folder(partial, Folder::state);
   const std::string at = partial.string();
   check_backup(backup, engine->RestoreDBFromBackup(choice.id, at, at));
   fs::remove(directory, ignored);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/folders.h"
 #include "base/progress.h"
 #include "data/parts.h"
 #include "ranks/placement.h"
@@ -222,6 +223,7 @@ TrainResult run_epochs(Run& run) {
 }  // namespace
 
 TrainResult train(const TrainOptions& options) {
+  check_folder(options.bundle, Folder::bundle);
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;
@@ -234,7 +236,8 @@ TrainResult train(const TrainOptions& options) {
   TrainingState state = opening_state(options, ranks, data, text);
   Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
 
-  if (ranks.first()) make_directory(options.bundle);
+  std::optional<FolderLock> lock;  // of one training at a time
+  if (ranks.first()) lock.emplace(options.bundle, Folder::bundle);
   if (state.model.settings.has_collaborative() && !state.codes_found) {
     save(options, ranks, state, data.items.size());
     const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);

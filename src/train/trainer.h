@@ -60,7 +60,9 @@ inline constexpr const char* kCollaborativeStage = "collaborative";
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
 /// kCollaborativeStage, whose last table gives the codes. Of the ranks, which read the same files,
-/// the first alone writes and reports; a run may be resumed by another number of them.
+/// the first alone writes and reports; a run may be resumed by another number of them. Throws
+/// Error where the bundle's folder holds anything else (check_folder), or where another process
+/// trains into it.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera

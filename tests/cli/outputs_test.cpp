@@ -52,6 +52,77 @@ TEST_F(Outputs, ADirectoryThatCannotBeMadeIsNamed) {
   EXPECT_EQ(content_of(text), "x");
 }
 
+TEST_F(Outputs, NeverReplaceSomebodysFiles) {
+  fs::create_directory(path("data"));
+  file("data/events.jsonl", R"({"user": "a", "item": "1", "time": 5})");
+  file("data/items.jsonl", R"({"item": "1", "title": "teapot"})");
+  file("data/embeddings.npy", "mine");
+  const std::string data = path("data");
+  const std::string encoder = path("encoder");
+  fs::create_directory(encoder);
+  file("encoder/config.json", R"({"model_type": "bert"})");
+  file("encoder/model.safetensors", "weights");
+  const std::string dataset = copy(shop().data, "dataset");
+  const std::string model = copy(shop().model, "model");
+  const auto before = snapshot(path(""));
+  const auto refused = [&](const std::string& line, std::initializer_list<std::string_view> parts) {
+    expect_refusal(tessera(line), 1, parts);
+    EXPECT_EQ(snapshot(path("")), before) << line;
+  };
+  refused("prepare --format jsonl --interactions " + data + "/events.jsonl --items " + data +
+              "/items.jsonl --out " + data,
+          {data + ": is not empty, it holds embeddings.npy, events.jsonl, items.jsonl",
+           "empty folder"});
+  refused("simulate --users 20 --items 20 --out " + data, {data + ": is not empty, it holds"});
+  refused("simulate --users 20 --items 20 --out " + model,
+          {model + ": is not empty, it holds a model bundle"});
+  refused("train --data " + dataset + " --out " + dataset + kTiny, {"holds a dataset"});
+  refused("train --data " + dataset + " --out " + encoder + kTiny,
+          {encoder + ": is not empty, it holds config.json, model.safetensors"});
+  refused("serve --listen 127.0.0.1:0 --model " + model + " --state " + data,
+          {data + ": is not empty, it holds"});
+  refused("serve --listen 127.0.0.1:0 --model " + model + " --state " + model, {"model bundle"});
+  refused("serve --listen 127.0.0.1:0 --model " + model + " --backups " + data,
+          {data + ": is not empty, it holds"});
+  refused("restore --backup " + data + " --state " + encoder,
+          {encoder + ": is not empty, it holds"});
+  for (const char* what : {"vectors", "tokens"}) {
+    for (const char* file : {"/events.npy", "/items.jsonl", "/dataset.json"}) {
+      refused("export --model " + model + " --what " + what + " --out " + dataset + file,
+              {file, "is there already"});
+    }
+  }
+  refused("evaluate --model " + model + " --data " + dataset + " --json " + model + "/config.json",
+          {"config.json", "is not a report"});
+}
+
+TEST_F(Outputs, AreReplacedWhereTheyAreOfTheSameKind) {
+  const std::string data = copy(shop().data, "data");
+  const std::string model = path("model");
+  for (int round = 0; round < 2; ++round) {
+    output_of("simulate --users 300 --items 150 --seed 3 --out " + data);
+    output_of("embed --dims 32 --data " + data);
+    output_of("train --data " + data + " --out " + model + kTiny);
+    output_of("export --model " + model + " --what vectors --out " + path("vectors.npy"));
+    output_of("export --model " + model + " --what tokens --out " + path("tokens.json"));
+    output_of("evaluate --model " + model + " --data " + data + " --json " + path("report.json"));
+  }
+}
+
+TEST_F(Outputs, ASecondTrainingIntoABundleIsRefusedByALock) {
+  const std::string data = path("data");
+  const std::string model = path("model");
+  output_of("simulate --users 4000 --items 400 --seed 8 --out " + data);
+  output_of("embed --dims 16 --data " + data);
+  const std::string line = "train --data " + data + " --out " + model + " --set batch_users=1";
+  Process first(tessera_command(line));
+  ASSERT_TRUE(eventually([&] { return fs::exists(model + "/.tessera-lock"); }));
+  expect_refusal(tessera(line), 1, {model + ": another process", "a model bundle"});
+  first.signal(SIGINT);
+  expect_refusal(first.wait(), 1, {"interrupted", "--resume"});
+  EXPECT_FALSE(fs::exists(model + "/.tessera-lock"));
+}
+
 TEST_F(Outputs, AFailedTrainingLeavesTheLastGoodModel) {
   const std::string model = copy(shop().model, "model");
   const std::string data = copy(shop().data, "data");
