@@ -52,7 +52,7 @@ def train(job: dict) -> tessera.Model:
 def measure(model: tessera.Model, job: dict) -> dict:
     """What a finished model came to: by both protocols on the test split, each looked at once."""
     begin = time.monotonic()
-    how = {"baselines": job["baselines"], "threads": job["threads"]}
+    how = {"baselines": job["baselines"], "threads": job["threads"], "repeats": "published"}
     full = tessera.evaluate(job["bundle"], job["data"], **how)
     sampled = tessera.evaluate(job["bundle"], job["data"], protocol="sampled", negatives=job["negatives"], **how)
     curve = [

@@ -54,8 +54,8 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
 
 std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
                           const std::string& protocol, const fs::path& negatives,
-                          const fs::path& compare, std::uint64_t seed, const std::string& baselines,
-                          std::size_t budget, int threads) {
+                          const std::string& repeats, const fs::path& compare, std::uint64_t seed,
+                          const std::string& baselines, std::size_t budget, int threads) {
   Listener listener;
   struct Interrupted {};
   nlohmann::json report;
@@ -63,7 +63,7 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     try {
-      report = evaluate({model, data, split, protocol, negatives, compare, seed,
+      report = evaluate({model, data, split, protocol, negatives, repeats, compare, seed,
                          baselines_of(baselines), budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
@@ -97,7 +97,8 @@ void bind_training(nb::module_& module) {
   module.attr("metrics") = metric_names();
   module.attr("epoch_metrics") = metric_names(Shown::epoch);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
-             "negatives"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "threads"_a);
+             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a,
+             "threads"_a);
 }
 
 }  // namespace tessera::python

@@ -138,6 +138,7 @@ def evaluate(
     split: str = "test",
     protocol: str = "full",
     negatives: Path | None = None,
+    repeats: bool | str = False,
     compare: Model | Path | None = None,
     seed: int = 1,
     baselines: bool | str = False,
@@ -155,6 +156,9 @@ def evaluate(
         split: test or validation.
         protocol: full, among all items, or sampled, among 99 negatives.
         negatives: A file of negatives of the sampled protocol; None: drawn by `seed`.
+        repeats: Items of the history: False leaves them out, as `recommend` does, so that a target
+            among them is missed; True lets candidates and lists name them, as `recommend` with
+            `repeats=True`; "published" leaves them out but for the target, as most papers do.
         compare: Another model: adds the paired bootstrap of the difference, by slice.
         seed: Of drawn negatives and of the bootstrap.
         baselines: Also popularity, item-kNN and sequential rules: True or "fixed", with their
@@ -178,6 +182,7 @@ def evaluate(
             split,
             protocol,
             "" if negatives is None else os.fspath(negatives),
+            repeats if isinstance(repeats, str) else "allowed" if repeats else "excluded",
             "" if compare is None else _path_of(compare),
             seed,
             baselines if isinstance(baselines, str) else "fixed" if baselines else "none",

@@ -70,7 +70,8 @@ MetricValues evaluate_model(const fs::path& bundle, const fs::path& dataset,
   const Dataset data = read_dataset(dataset);
   const Bundle model = read_bundle_of(bundle, data);
   return values_of(metrics_of(rank_full(data, split == "test" ? Split::test : Split::validation,
-                                        model_scorer(model.model, model.catalogue, data))));
+                                        model_scorer(model.model, model.catalogue, data), {},
+                                        nullptr, Repeats::excluded)));
 }
 
 }  // namespace tessera

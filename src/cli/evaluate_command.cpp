@@ -24,6 +24,20 @@ struct EvaluateArguments {
   bool all = false;
 };
 
+void print_repeats(const EvaluationReport& report, const std::string& rule) {
+  if (report.repeated_targets == 0) return;
+  const char* consequence =
+      rule == "excluded"  ? "recommend leaves such items out, so these targets are missed "
+                            "(--repeats lets both name "
+                            "them)"
+      : rule == "allowed" ? "candidates and lists name such items, as recommend --repeats does"
+                          : "they are candidates here, but lists never name them (the published "
+                            "convention)";
+  fmt::print("{} targets ({:.1f} %) stand in the user's history already: {}\n",
+             grouped(report.repeated_targets),
+             100 * report.json.at("repeats").at("share").get<double>(), consequence);
+}
+
 void evaluate(const EvaluateArguments& arguments) {
   check_json_output(arguments.json, "a report of evaluate", {"protocol", "metrics"});
   EvaluateOptions options = arguments.options;
@@ -37,6 +51,7 @@ void evaluate(const EvaluateArguments& arguments) {
              report.simulated ? " (simulated)" : "",
              grouped(report.json.at("users").get<std::size_t>()), options.split, options.protocol,
              grouped(report.candidates));
+  print_repeats(report, options.repeats);
   print_tables(report, arguments.all);
   fmt::print("\n");
   print_account(report.tokens.account);
@@ -63,6 +78,15 @@ void add_evaluate(CLI::App& app) {
   command->add_option("--negatives", options.negatives,
                       "Negatives of the sampled protocol, 'user item item …' (default: 99 drawn by "
                       "--seed)");
+  command
+      ->add_option("--repeats", options.repeats,
+                   "Items of the history: excluded, as recommend leaves them out, so that a target "
+                   "among them is missed; allowed, as by recommend --repeats, among candidates and "
+                   "in lists, as is meant by the option without a word; published: left out but "
+                   "for the target, as most papers do (without the option: excluded)")
+      ->check(CLI::IsMember({"excluded", "allowed", "published"}))
+      ->expected(0, 1)
+      ->default_str("allowed");
   command->add_option("--seed", options.seed, "Seed of drawn negatives and of the bootstrap")
       ->check(kSeed)
       ->capture_default_str();
@@ -90,6 +114,7 @@ void add_evaluate(CLI::App& app) {
       "Examples:\n  tessera evaluate --model model --data dataset --baselines tuned\n"
       "  tessera evaluate --model model --data dataset --protocol sampled --negatives "
       "negatives.txt.gz\n"
+      "  tessera evaluate --model model --data listening --repeats\n"
       "  tessera evaluate --model model --data dataset --compare ids --json report.json\n"
       "Metrics, slices, intervals and measures: docs/evaluation.md.");
   command->callback([arguments] { evaluate(*arguments); });

@@ -25,6 +25,16 @@ struct PrepareArguments : PrepareRequest {
   bool json = false;
 };
 
+void print_repeats(std::size_t repeated, std::size_t evaluated) {
+  if (repeated == 0) return;
+  const double share = static_cast<double>(repeated) / static_cast<double>(evaluated);
+  fmt::print("  {} of the test's targets ({:.1f} %) repeat an item of the user's history{}\n",
+             grouped(repeated), 100 * share,
+             share < 0.05 ? ""
+                          : ": 'evaluate' and 'recommend' take --repeats to name such items, and "
+                            "'prepare --duplicates first' leaves new ones alone");
+}
+
 void print_summary(const Json& summary, const PrepareReport& report, const std::string& out) {
   const auto count = [&](const char* name) { return summary.at(name).get<std::size_t>(); };
   for (const FieldChoice& choice : report.choices) {
@@ -56,6 +66,7 @@ void print_summary(const Json& summary, const PrepareReport& report, const std::
       "items have text but no event: they can be recommended cold (--catalogue events drops them)");
   note(report.unknown_times, "events have no known time: they keep their place in the file");
   note(report.users_out_of_order, "users have times that decrease in the file");
+  print_repeats(count("repeated_targets"), count("evaluated_users"));
   if (summary.contains("test_from")) {
     fmt::print("  split by time: validation from {}, test from {}; {} users validate\n",
                summary.at("validation_from").get<std::int64_t>(),
@@ -67,6 +78,7 @@ void print_summary(const Json& summary, const PrepareReport& report, const std::
 void prepare(const PrepareArguments& arguments) {
   const InterruptGuard guard;
   PrepareOptions options = options_of(arguments);
+  check_folder(arguments.out, Folder::dataset);
   options.watcher = [show = shown_progress("reading")](std::uint64_t done, std::uint64_t total) {
     if (InterruptGuard::interrupted()) fail("interrupted; nothing was changed");
     if (total > 0) show(done, total);
@@ -78,7 +90,6 @@ void prepare(const PrepareArguments& arguments) {
   write_dataset(arguments.out, data, dump_json(summary, 2) + "\n");
   if (!arguments.json) return print_summary(summary, report, arguments.out);
   summary["dataset"] = arguments.out;
-  check_folder(arguments.out, Folder::dataset);
   for (const FieldChoice& choice : report.choices) {
     summary["fields"][choice.role] = {{"field", choice.field}, {"guessed", choice.guessed}};
   }

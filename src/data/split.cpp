@@ -60,6 +60,11 @@ std::int32_t target_of(const Dataset& data, std::size_t user, Split split) {
   return data.history(user)[known_place(data, user, split)];
 }
 
+bool target_repeats(const Dataset& data, std::size_t user, Split split) {
+  const auto history = history_before(data, user, split);
+  return std::ranges::find(history, target_of(data, user, split)) != history.end();
+}
+
 std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split) {
   std::vector<std::int32_t> users;
   for (std::size_t u = 0; u < data.users(); ++u) {

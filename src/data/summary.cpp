@@ -8,6 +8,13 @@ namespace {
 
 using Json = nlohmann::json;
 
+std::size_t repeated_targets(const Dataset& data) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(evaluated_users(data, Split::test), [&](std::int32_t user) {
+        return target_repeats(data, static_cast<std::size_t>(user), Split::test);
+      }));
+}
+
 }  // namespace
 
 Json summarise(const Dataset& data, const PrepareReport& report) {
@@ -25,6 +32,7 @@ Json summarise(const Dataset& data, const PrepareReport& report) {
                {"items", data.items.size()},
                {"events", data.events.size()},
                {"evaluated_users", evaluated_users(data, Split::test).size()},
+               {"repeated_targets", repeated_targets(data)},
                {"validated_users", evaluated_users(data, Split::validation).size()},
                {"history_length",
                 {{"min", lengths.front()},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/parallel.h"
@@ -27,6 +28,11 @@ TargetPlace place_among(std::span<const float> scores, float target) {
   }
   --place.tied;  // the target itself
   return place;
+}
+
+bool is_missed(const Dataset& data, std::int32_t user, Split split, Repeats repeats) {
+  return repeats == Repeats::excluded &&
+         target_repeats(data, static_cast<std::size_t>(user), split);
 }
 
 bool any_nan(std::span<const float> scores) {
@@ -67,7 +73,8 @@ std::span<const std::int32_t> TopLists::of(std::size_t user) const {
 }
 
 std::vector<TargetPlace> rank_sampled(const Dataset& data, Split split, const Negatives& negatives,
-                                      const Scorer& scorer, const ProgressFunction& progress) {
+                                      const Scorer& scorer, const ProgressFunction& progress,
+                                      Repeats repeats) {
   const std::vector<std::int32_t> users = evaluated_users(data, split);
   std::vector<TargetPlace> places(users.size());
   const std::size_t columns = negatives.per_user + 1;
@@ -97,17 +104,45 @@ std::vector<TargetPlace> rank_sampled(const Dataset& data, Split split, const Ne
             row = candidate_scores.span();
           }
           if (any_nan(row)) fail_not_a_number(data, part[i]);
-          places[first + i] = place_among(row, row[0]);
+          places[first + i] =
+              is_missed(data, part[i], split, repeats) ? kMissed : place_among(row, row[0]);
         }
       });
   return places;
 }
 
+namespace {
+
+// By the scores of all items, which it changes; the best go into `list`, if there is one.
+TargetPlace place_of_user(const Dataset& data, std::int32_t user, Split split, Repeats repeats,
+                          std::span<float> scores, std::span<std::int32_t> list) {
+  const auto number = static_cast<std::size_t>(user);
+  const auto target = static_cast<std::size_t>(target_of(data, number, split));
+  const float own = scores[target];
+  if (repeats != Repeats::allowed) {
+    // Not a number is neither better than the target nor tied with it.
+    for (const std::int32_t item : history_before(data, number, split)) {
+      scores[static_cast<std::size_t>(item)] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  if (!list.empty()) take_best(scores, list);
+  if (repeats == Repeats::excluded && std::isnan(scores[target])) return kMissed;
+  scores[target] = own;
+  return place_among(scores, own);
+}
+
+}  // namespace
+
 std::vector<TargetPlace> rank_full(const Dataset& data, Split split, const Scorer& scorer,
-                                   const ProgressFunction& progress, TopLists* lists) {
+                                   const ProgressFunction& progress, TopLists* lists,
+                                   Repeats repeats) {
   const std::vector<std::int32_t> users = evaluated_users(data, split);
   std::vector<TargetPlace> places(users.size());
   if (lists != nullptr) lists->items.resize(users.size() * lists->length);
+  const auto list_of = [&](std::size_t place) {
+    if (lists == nullptr) return std::span<std::int32_t>();
+    return std::span(lists->items).subspan(place * lists->length, lists->length);
+  };
   for_user_blocks(
       users, data.items.size(), progress,
       [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
@@ -115,21 +150,9 @@ std::vector<TargetPlace> rank_full(const Dataset& data, Split split, const Score
         std::vector<char> broken(part.size(), 0);
         parallel_for(part.size(), 4, [&](std::size_t begin, std::size_t end) {
           for (std::size_t i = begin; i < end; ++i) {
-            const auto user = static_cast<std::size_t>(part[i]);
-            const auto target_item = static_cast<std::size_t>(target_of(data, user, split));
-            const std::span<float> row = scores.row(i);
-            const float target = row[target_item];
-            broken[i] = any_nan(row) ? 1 : 0;
-            // Not a number is neither better than the target nor tied with it.
-            for (const std::int32_t item : history_before(data, user, split)) {
-              row[static_cast<std::size_t>(item)] = std::numeric_limits<float>::quiet_NaN();
-            }
-            if (lists != nullptr) {
-              const std::size_t length = lists->length;
-              take_best(row, std::span(lists->items).subspan((first + i) * length, length));
-            }
-            row[target_item] = target;
-            places[first + i] = place_among(row, target);
+            broken[i] = any_nan(scores.row(i)) ? 1 : 0;
+            places[first + i] =
+                place_of_user(data, part[i], split, repeats, scores.row(i), list_of(first + i));
           }
         });
         for (std::size_t i = 0; i < part.size(); ++i) {
@@ -139,20 +162,28 @@ std::vector<TargetPlace> rank_full(const Dataset& data, Split split, const Score
   return places;
 }
 
-std::vector<std::uint32_t> full_candidates(const Dataset& data, Split split) {
-  std::vector<std::uint32_t> counts;
-  for (const std::int32_t evaluated : evaluated_users(data, split)) {
-    const auto user = static_cast<std::size_t>(evaluated);
-    const auto history = history_before(data, user, split);
-    std::vector<std::int32_t> excluded(history.begin(), history.end());
-    std::ranges::sort(excluded);
-    const auto repeats = std::ranges::unique(excluded);
-    excluded.erase(repeats.begin(), repeats.end());
-    const bool repeated = std::ranges::binary_search(excluded, target_of(data, user, split));
-    counts.push_back(
-        static_cast<std::uint32_t>(data.items.size() - excluded.size() + (repeated ? 1 : 0)));
+std::vector<TargetPlace> chance_full(const Dataset& data, Split split, Repeats repeats) {
+  std::vector<TargetPlace> places;
+  for (const std::int32_t user : evaluated_users(data, split)) {
+    const auto history = history_before(data, static_cast<std::size_t>(user), split);
+    const std::unordered_set<std::int32_t> known(history.begin(), history.end());
+    const bool repeated = known.contains(target_of(data, static_cast<std::size_t>(user), split));
+    std::size_t others = data.items.size() - 1;
+    if (repeats != Repeats::allowed) others -= known.size() - (repeated ? 1 : 0);
+    const bool missed = repeated && repeats == Repeats::excluded;
+    places.push_back(missed ? kMissed : TargetPlace{0, static_cast<std::uint32_t>(others)});
   }
-  return counts;
+  return places;
+}
+
+std::vector<TargetPlace> chance_sampled(const Dataset& data, Split split,
+                                        const Negatives& negatives, Repeats repeats) {
+  const TargetPlace level{0, static_cast<std::uint32_t>(negatives.per_user)};
+  std::vector<TargetPlace> places;
+  for (const std::int32_t user : evaluated_users(data, split)) {
+    places.push_back(is_missed(data, user, split, repeats) ? kMissed : level);
+  }
+  return places;
 }
 
 }  // namespace tessera

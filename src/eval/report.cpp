@@ -1,5 +1,6 @@
 #include "eval/report.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -20,6 +21,8 @@ struct Evaluation {
   Dataset data;
   Split split = Split::test;
   bool sampled = false;
+  Repeats repeats = Repeats::excluded;
+  std::size_t repeated_targets = 0;
   Negatives negatives;
   Popularity popularity;
   std::vector<Slice> slices;
@@ -64,6 +67,7 @@ Evaluation open_evaluation(const EvaluateOptions& options) {
                          ? Split::test
                          : Split::validation;
   evaluation.sampled = choice("--protocol", options.protocol, {"full", "sampled"}) == 1;
+  evaluation.repeats = repeats_of(options.repeats);
   if (!evaluation.sampled && !options.negatives.empty()) {
     fail_usage("--negatives belongs to --protocol sampled");
   }
@@ -71,22 +75,24 @@ Evaluation open_evaluation(const EvaluateOptions& options) {
   evaluation.data = read_dataset(options.data);
   const Dataset& data = evaluation.data;
   const Split split = evaluation.split;
-  const std::size_t users = evaluated_users(data, split).size();
-  if (users == 0) {
+  const std::vector<std::int32_t> users = evaluated_users(data, split);
+  if (users.empty()) {
     fail("{}: no user has {} events, so there is nothing to evaluate", options.data.string(),
          kMinEvaluatedEvents);
   }
+  evaluation.repeated_targets =
+      static_cast<std::size_t>(std::ranges::count_if(users, [&](int user) {
+        return target_repeats(data, static_cast<std::size_t>(user), split);
+      }));
   read_negatives(evaluation);
   evaluation.popularity = training_popularity(data);
   evaluation.slices = slices_of(data, split, evaluation.popularity);
   evaluation.rankings = count_rankings(options);
   if (evaluation.sampled) {
-    evaluation.chance.assign(users, {0, static_cast<std::uint32_t>(evaluation.negatives.per_user)});
+    evaluation.chance = chance_sampled(data, split, evaluation.negatives, evaluation.repeats);
     return evaluation;
   }
-  for (const std::uint32_t candidates : full_candidates(data, split)) {
-    evaluation.chance.push_back({0, candidates - 1});
-  }
+  evaluation.chance = chance_full(data, split, evaluation.repeats);
   evaluation.history_popularity = history_popularity(data, split, evaluation.popularity);
   if (fs::exists(options.data / kEmbeddingsFile)) {
     evaluation.embeddings = read_embeddings(options.data, data.items.size());
@@ -102,8 +108,9 @@ std::vector<TargetPlace> rank(Evaluation& evaluation, Split split, const Scorer&
   };
   std::vector<TargetPlace> places =
       evaluation.sampled
-          ? rank_sampled(evaluation.data, split, evaluation.negatives, scorer, progress)
-          : rank_full(evaluation.data, split, scorer, progress, lists);
+          ? rank_sampled(evaluation.data, split, evaluation.negatives, scorer, progress,
+                         evaluation.repeats)
+          : rank_full(evaluation.data, split, scorer, progress, lists, evaluation.repeats);
   ++evaluation.ranked;
   return places;
 }
@@ -208,6 +215,7 @@ void log_test_evaluation(const fs::path& bundle, const Json& report, const Metri
   std::string log = fs::exists(file) ? read_file(file) : "";
   Json line = {{"time", now_in_utc()}, {"metrics", to_json(metrics)}};
   for (const char* key : {"split", "protocol", "negatives", "users"}) line[key] = report.at(key);
+  line["repeats"] = report.at("repeats").at("rule");
   write_file(file, log + dump_json(line) + "\n");
 }
 
@@ -226,6 +234,11 @@ Baselines baselines_of(const std::string& word) {
   return kKinds[choice("--baselines", word, {"none", "fixed", "tuned"})];
 }
 
+Repeats repeats_of(const std::string& word) {
+  constexpr std::array kRules = {Repeats::excluded, Repeats::allowed, Repeats::published};
+  return kRules[choice("--repeats", word, {"excluded", "allowed", "published"})];
+}
+
 EvaluationReport evaluate(const EvaluateOptions& options) {
   Evaluation evaluation = open_evaluation(options);
   const Bundle bundle = read_bundle_of(options.model, evaluation.data);
@@ -234,6 +247,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   report.simulated = evaluation.data.simulated;
   report.candidates =
       evaluation.sampled ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
+  report.repeated_targets = evaluation.repeated_targets;
   report.tokens =
       token_statistics(bundle.model.settings, bundle.catalogue.codes, bundle.items.size());
   auto& systems = report.systems;
@@ -244,6 +258,11 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   json = {{"split", options.split},
           {"protocol", options.protocol},
           {"users", whole.metrics.users},
+          {"repeats",
+           {{"rule", options.repeats},
+            {"targets", report.repeated_targets},
+            {"share", static_cast<double>(report.repeated_targets) /
+                          static_cast<double>(whole.metrics.users)}}},
           {"metrics", to_json(whole.metrics)},
           {"interval", to_json(whole.interval)},
           {"chance", to_json(whole).at("chance")},

@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "eval/code_statistics.h"
 #include "eval/figures.h"
+#include "eval/protocol.h"
 #include "model/bundle.h"
 
 namespace tessera {
@@ -14,13 +15,17 @@ enum class Baselines { none, fixed, tuned };
 /// By its name; UsageError for any other word.
 Baselines baselines_of(const std::string& word);
 
+/// By its name, "excluded", "allowed" or "published"; UsageError for any other word.
+Repeats repeats_of(const std::string& word);
+
 struct EvaluateOptions {
   fs::path model, data;
-  std::string split = "test";     ///< test | validation
-  std::string protocol = "full";  ///< full | sampled
-  fs::path negatives;             ///< of the sampled protocol; empty: drawn by seed
-  fs::path compare;               ///< another bundle; empty: none
-  std::uint64_t seed = 1;         ///< of drawn negatives and of the bootstrap
+  std::string split = "test";        ///< test | validation
+  std::string protocol = "full";     ///< full | sampled
+  fs::path negatives;                ///< of the sampled protocol; empty: drawn by seed
+  std::string repeats = "excluded";  ///< see repeats_of
+  fs::path compare;                  ///< another bundle; empty: none
+  std::uint64_t seed = 1;            ///< of drawn negatives and of the bootstrap
   Baselines baselines = Baselines::none;
   std::size_t budget = 16;         ///< settings of a baseline to try where they are tuned
   ProgressFunction progress = {};  ///< of all rankings together
@@ -43,6 +48,7 @@ struct EvaluationReport {
   std::string data_name;
   bool simulated = false;
   std::size_t candidates = 0;
+  std::size_t repeated_targets = 0;
 };
 
 /// Measures a bundle on the dataset it was trained on. A look at the test split is noted in the

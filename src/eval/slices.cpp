@@ -8,6 +8,7 @@ struct Case {
   PopularityGroup group;
   std::size_t target_events;
   std::size_t history;
+  bool repeated;
 };
 
 constexpr bool within(std::size_t value, std::size_t from, std::size_t to) {
@@ -32,6 +33,8 @@ constexpr SliceRule kRules[] = {
     {"history length 0-5", [](const Case& c) { return c.history <= 5; }},
     {"history length 6-10", [](const Case& c) { return within(c.history, 6, 10); }},
     {"history length 11+", [](const Case& c) { return c.history >= 11; }},
+    {"repeated target", [](const Case& c) { return c.repeated; }},
+    {"new target", [](const Case& c) { return !c.repeated; }},
 };
 
 }  // namespace
@@ -44,13 +47,16 @@ std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity&
     const auto user = static_cast<std::size_t>(evaluated);
     const auto target = static_cast<std::size_t>(target_of(data, user, split));
     const Case c{popularity.groups[target], popularity.events[target],
-                 history_before(data, user, split).size()};
+                 history_before(data, user, split).size(), target_repeats(data, user, split)};
     for (std::size_t s = 0; s < slices.size(); ++s) {
       if (kRules[s].holds(c)) slices[s].users.push_back(place);
     }
     ++place;
   }
-  std::erase_if(slices, [](const Slice& slice) { return slice.users.empty(); });
+  // A slice of nobody, or "new target" where none repeats, says nothing.
+  std::erase_if(slices, [&](const Slice& slice) {
+    return slice.users.empty() || (slice.name == "new target" && slice.users.size() == place);
+  });
   return slices;
 }
 

@@ -13,7 +13,8 @@ struct Slice {
 
 /// Slices by the popularity of the target ("cold": without a training event, as a withheld item or
 /// one that no training event names; "warm": all others, and these as "head", "middle" and "tail";
-/// "target events …"), and by the length of the history before it. Slices without users are left
+/// "target events …"), by the length of the history before it, and, where targets repeat, by
+/// whether it stands there already ("repeated target", "new target"). Slices without users are left
 /// out. `popularity` is that of `data`.
 std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity& popularity);
 

@@ -44,6 +44,7 @@ double ndcg(TargetPlace place, std::size_t cut) {
 }
 
 double reciprocal_rank(TargetPlace place, std::size_t /*cut*/) {
+  if (place.better == kMissed.better) return 0.0;
   return mean_reciprocal(place.better + 1.0, place.better + 1.0 + place.tied);
 }
 

@@ -16,6 +16,9 @@ struct TargetPlace {
   std::uint32_t tied = 0;
 };
 
+/// Of a target that is no candidate: every metric of it is 0.
+inline constexpr TargetPlace kMissed{0xffffffffU, 0};
+
 /// What is shown of a metric, each with what stands before it: its value in tables and JSON; its
 /// value in the line of an epoch; its interval, its chance and its difference between models.
 enum class Shown : std::uint8_t { value, epoch, interval };

@@ -28,6 +28,7 @@ using testing::expect_error;
 using Items = std::vector<std::int32_t>;
 using Places = std::vector<TargetPlace>;
 
+constexpr Repeats kRules[] = {Repeats::excluded, Repeats::allowed, Repeats::published};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr std::size_t kItems = 40;
 
@@ -76,7 +77,7 @@ TargetPlace place_of(std::size_t target, const Items& others,
 }
 
 /// The method's words, literally, on whole histories.
-Places full_by_definition(const Dataset& data, Split split, const Score& score) {
+Places full_by_definition(const Dataset& data, Split split, const Score& score, Repeats repeats) {
   Places places;
   for (std::size_t u = 0; u < data.users(); ++u) {
     const auto history = data.history(u);
@@ -86,7 +87,12 @@ Places full_by_definition(const Dataset& data, Split split, const Score& score) 
     const std::set<std::int32_t> past(history.begin(), history.begin() + static_cast<long>(at));
     Items others;
     for (std::int32_t item = 0; item < static_cast<std::int32_t>(data.items.size()); ++item) {
-      if (item != target && !past.contains(item)) others.push_back(item);
+      const bool candidate = repeats == Repeats::allowed || !past.contains(item);
+      if (item != target && candidate) others.push_back(item);
+    }
+    if (repeats == Repeats::excluded && past.contains(target)) {
+      places.push_back(kMissed);
+      continue;
     }
     places.push_back(place_of(static_cast<std::size_t>(target), others,
                               [&](std::size_t item) { return score(u, split, item); }));
@@ -109,10 +115,12 @@ Dataset random_data() {
 TEST(RankFull, EqualsTheDefinition) {
   const Dataset data = random_data();
   for (const Split split : {Split::validation, Split::test}) {
-    const Places expected = full_by_definition(data, split, coarse);
-    ASSERT_GT(expected.size(), 30U);
-    EXPECT_TRUE(std::ranges::any_of(expected, [](TargetPlace place) { return place.tied > 0; }));
-    EXPECT_EQ(rank_full(data, split, catalogue_scorer(coarse)), expected);
+    for (const Repeats repeats : kRules) {
+      const Places expected = full_by_definition(data, split, coarse, repeats);
+      ASSERT_GT(expected.size(), 30U);
+      EXPECT_TRUE(std::ranges::any_of(expected, [](TargetPlace place) { return place.tied > 0; }));
+      EXPECT_EQ(rank_full(data, split, catalogue_scorer(coarse), {}, nullptr, repeats), expected);
+    }
   }
 }
 
@@ -141,7 +149,7 @@ TEST(RankFull, LeavesOutTheWholeHistoryHoweverLong) {
   EXPECT_EQ(places_when_history_scores_highest(history, 310, Split::test), (Places{{0, 10}}));
 }
 
-TEST(RankFull, NeverLeavesOutATargetThatRepeats) {
+TEST(RankFull, NeverLeavesOutATargetThatRepeatsByThePublishedConvention) {
   EXPECT_EQ(places_when_history_scores_highest({3, 1, 3, 2, 3}, 10, Split::test), (Places{{0, 7}}));
   EXPECT_EQ(places_when_history_scores_highest({2, 1, 2, 5}, 10, Split::validation),
             (Places{{1, 7}}));  // only the test item scores higher
@@ -226,15 +234,54 @@ TEST(RankFull, ListsFewerWhereFewerAreLeft) {
   EXPECT_EQ(lists.items[2], -1);
 }
 
-TEST(FullCandidates, AreThoseThatRankFullCounts) {
+/// As `coarse` without ties.
+float fine(std::size_t user, Split split, std::size_t item) {
+  return coarse(user, split, item) + static_cast<float>(item) / 1000.0F;
+}
+
+TEST(RankFull, HitsATargetWhereTheListsShowIt) {
   const Dataset data = random_data();
-  for (const Split split : {Split::validation, Split::test}) {
-    const Places places = rank_full(
-        data, split, catalogue_scorer([](std::size_t, Split, std::size_t) { return 1.0F; }));
-    const std::vector<std::uint32_t> candidates = full_candidates(data, split);
-    ASSERT_EQ(candidates.size(), places.size());
-    for (std::size_t i = 0; i < places.size(); ++i) EXPECT_EQ(candidates[i], places[i].tied + 1);
+  for (const Repeats repeats : {Repeats::excluded, Repeats::allowed}) {
+    TopLists lists;
+    const Places places = rank_full(data, Split::test, catalogue_scorer(fine), {}, &lists, repeats);
+    const std::vector<std::int32_t> users = evaluated_users(data, Split::test);
+    std::size_t shown_repeats = 0;
+    for (std::size_t i = 0; i < users.size(); ++i) {
+      const auto user = static_cast<std::size_t>(users[i]);
+      const auto list = lists.of(i);
+      const bool shown = std::ranges::find(list, target_of(data, user, Split::test)) != list.end();
+      EXPECT_EQ(metrics_of(places[i]).at("HR@10"), shown ? 1.0 : 0.0) << user;
+      shown_repeats += shown && target_repeats(data, user, Split::test) ? 1 : 0;
+    }
+    EXPECT_EQ(shown_repeats > 0, repeats == Repeats::allowed);
   }
+}
+
+TEST(Chance, IsTheRankAmongEqualScores) {
+  const Dataset data = random_data();
+  const Scorer equal = catalogue_scorer([](std::size_t, Split, std::size_t) { return 1.0F; });
+  const Negatives negatives = draw_negatives(dataset_of(std::vector<Items>(60), kItems), 3, 15);
+  for (const Split split : {Split::validation, Split::test}) {
+    for (const Repeats repeats : kRules) {
+      EXPECT_EQ(chance_full(data, split, repeats),
+                rank_full(data, split, equal, {}, nullptr, repeats));
+      EXPECT_EQ(chance_sampled(data, split, negatives, repeats),
+                rank_sampled(data, split, negatives, equal, {}, repeats));
+    }
+  }
+}
+
+TEST(RankSampled, MissesATargetThatRepeatsWhereRepeatsAreExcluded) {
+  const Dataset data = dataset_of({{0, 1, 0}, {0, 1, 2}}, 6);
+  const Negatives negatives{2, {3, 4, 3, 4}};
+  const Scorer scorer = catalogue_scorer(
+      [](std::size_t, Split, std::size_t item) { return item == 3 ? 2.0F : 1.0F; });
+  const auto places = [&](Repeats repeats) {
+    return rank_sampled(data, Split::test, negatives, scorer, {}, repeats);
+  };
+  EXPECT_EQ(places(Repeats::excluded), (Places{kMissed, {1, 1}}));
+  EXPECT_EQ(places(Repeats::allowed), (Places{{1, 1}, {1, 1}}));
+  EXPECT_EQ(places(Repeats::published), (Places{{1, 1}, {1, 1}}));
 }
 
 TEST(RankSampled, EqualsTheDefinition) {

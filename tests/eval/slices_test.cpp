@@ -34,7 +34,9 @@ TEST(Slices, GoByTrainingEventsOfTheTargetAndEventsBeforeIt) {
                                           {"target events 1-5", {3}},
                                           {"target events 6-20", {0}},
                                           {"history length 0-5", {0, 1, 2}},
-                                          {"history length 6-10", {3}}}));
+                                          {"history length 6-10", {3}},
+                                          {"repeated target", {0, 2}},
+                                          {"new target", {1, 3}}}));
   EXPECT_EQ(slices(kData, Split::validation),
             (std::map<std::string, Users>{{"cold", {0, 1, 2, 3}},
                                           {"target events 0", {0, 1, 2, 3}},

@@ -63,6 +63,11 @@ TEST(Metrics, StayExactAtThousandsOfTies) {
   }
 }
 
+TEST(Metrics, OfAMissedTargetAreZero) {
+  EXPECT_EQ(metrics_of(kMissed).users, 1U);
+  for (const double value : metrics_of(kMissed).values) EXPECT_EQ(value, 0.0);
+}
+
 TEST(Metrics, OfAConstantScoreAreThoseOfChance) {
   const Metrics chance = metrics_of(TargetPlace{0, 99});
   EXPECT_NEAR(chance.at("HR@1"), 0.01, 1e-12);
