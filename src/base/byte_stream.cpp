@@ -9,19 +9,33 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "base/archive_reader.h"
 #include "base/error.h"
 
 namespace tessera {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::size_t kPiece = 64U << 10;
+
+// Of "a.zip/b/c" the "a.zip", if that is a file.
+fs::path archive_of(const fs::path& path) {
+  std::error_code unknown;
+  fs::path at = path.parent_path();
+  while (!at.empty() && at != at.parent_path() && !fs::exists(at, unknown)) at = at.parent_path();
+  return fs::is_regular_file(at, unknown) ? at : fs::path();
+}
 
 }  // namespace
 
 struct ByteStream::State {
-  enum class Packing { none, gzip, zstd };
+  enum class Packing { none, gzip, zstd, archive };
 
   std::string name;
   Watcher watcher;
@@ -35,6 +49,9 @@ struct ByteStream::State {
   bool between = true;  // packed members: none is open
   z_stream gzip{};
   ZSTD_DStream* zstd = nullptr;
+  std::optional<ArchiveReader> archive;
+  std::string archive_file;  // if it can be opened again
+  std::string member;        // of a zip archive; "": the only one
 
   State() = default;
   State(const State&) = delete;
@@ -48,6 +65,7 @@ struct ByteStream::State {
   static Packing packing_of(std::string_view head) {
     if (head.starts_with("\x1f\x8b")) return Packing::gzip;
     if (head.starts_with("\x28\xb5\x2f\xfd")) return Packing::zstd;
+    if (is_archive(head)) return Packing::archive;
     return Packing::none;
   }
 
@@ -76,7 +94,7 @@ struct ByteStream::State {
     if (file >= 0) {
       piece.resize(kPiece);
       std::size_t got = 0;
-      for (std::size_t more = 1; got < 4 && more > 0; got += more) {
+      for (std::size_t more = 1; got < 6 && more > 0; got += more) {
         more = take(std::span(piece).subspan(got));
       }
       raw = {piece.data(), got};
@@ -85,6 +103,15 @@ struct ByteStream::State {
     if (packing == Packing::gzip && inflateInit2(&gzip, 15 + 16) != Z_OK) {
       packing = Packing::none;
       fail("{}: cannot start zlib", name);
+    }
+    if (!member.empty() && packing != Packing::archive) {
+      fail("{}: is no zip archive, so it holds no '{}'", name, member);
+    }
+    if (packing == Packing::archive) {
+      archive.emplace(name, archive_file, member, [this](std::string_view& bytes) {
+        if (raw.empty()) refill();
+        bytes = std::exchange(raw, {});
+      });
     }
     if (packing == Packing::zstd && (zstd = ZSTD_createDStream()) == nullptr) {
       fail("{}: cannot start zstd", name);
@@ -123,6 +150,7 @@ struct ByteStream::State {
   }
 
   std::size_t unpack(std::span<char> into) {
+    if (archive) return archive->read(into);
     const bool gz = packing == Packing::gzip;
     for (;;) {
       // Without input there may be output yet: what did not fit before.
@@ -142,13 +170,24 @@ ByteStream::ByteStream(const std::filesystem::path& path, Watcher watcher)
     : state_(std::make_unique<State>()) {
   state_->name = path.string();
   state_->watcher = std::move(watcher);
-  state_->file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  fs::path file = path;
+  std::error_code unknown;
+  if (!fs::exists(path, unknown)) {
+    const fs::path archive = archive_of(path);
+    if (!archive.empty()) {
+      file = archive;
+      state_->member = path.lexically_relative(archive).string();
+    }
+  }
+  state_->file = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (state_->file < 0) fail("{}: cannot open: {}", path.string(), std::strerror(errno));
   struct stat info{};
   if (::fstat(state_->file, &info) == 0 && S_ISDIR(info.st_mode)) {
     fail("{}: is a directory, a file is needed", path.string());
   }
-  if (S_ISREG(info.st_mode)) state_->size = static_cast<std::uint64_t>(info.st_size);
+  if (!S_ISREG(info.st_mode)) return;
+  state_->size = static_cast<std::uint64_t>(info.st_size);
+  state_->archive_file = file.string();
 }
 
 ByteStream::ByteStream(std::string name, std::string_view content)

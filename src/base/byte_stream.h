@@ -9,15 +9,18 @@
 
 namespace tessera {
 
-/// The bytes of a file in pieces; gzip (also several members in a row) and zstd are recognised by
-/// content and expanded. Memory does not grow with the file.
+/// The bytes of a file in pieces; gzip (also several members in a row), zstd, xz and bzip2 are
+/// recognised by content and expanded, and so is the file in a zip archive: the only one, or the
+/// one that the path names behind the archive's ("ml-1m.zip/ml-1m/ratings.dat"). Memory does not
+/// grow with the file.
 class ByteStream {
  public:
   /// Told, as pieces are read, how many bytes of the file were read and how many it has (0 if that
   /// is unknown, as of a pipe). May throw to end the reading.
   using Watcher = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-  /// Throws Error that names the file if it cannot be opened or is a directory.
+  /// Throws Error that names the file if it cannot be opened, is a directory, or is an archive of
+  /// several files of which none is named.
   explicit ByteStream(const std::filesystem::path& path, Watcher watcher = {});
   /// Bytes in memory, which must outlive the stream; `name` stands for the file in messages.
   ByteStream(std::string name, std::string_view content);
