@@ -14,7 +14,7 @@
 namespace tessera {
 namespace {
 
-constexpr std::string_view kRedis = "redis://", kUnix = "unix:";
+constexpr std::string_view kRedis = "redis://", kValkey = "valkey://", kUnix = "unix:";
 
 /// The whole text as a number from `least` to `most`.
 std::optional<int> number_in(const std::string& text, int least, int most) {
@@ -23,6 +23,23 @@ std::optional<int> number_in(const std::string& text, int least, int most) {
   const auto [rest, error] = std::from_chars(text.data(), last, value);
   if (error != std::errc{} || rest != last || value < least || value > most) return std::nullopt;
   return value;
+}
+
+/// "p%40ss" is "p@ss": a password may hold what separates an address.
+std::string decoded(std::string_view text) {
+  std::string plain;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    unsigned value = 0;
+    const char* const digits = text.data() + at + 1;
+    const bool escape = text[at] == '%' && at + 2 < text.size();
+    if (escape && std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
+      plain += static_cast<char>(value);
+      at += 2;
+    } else {
+      plain += text[at];
+    }
+  }
+  return plain;
 }
 
 /// hiredis writes to sockets without MSG_NOSIGNAL: a closed one would end the process. Holds
@@ -86,14 +103,15 @@ RedisAddress parse_redis_address(std::string_view spec) {
     return address;
   }
   std::string_view rest = spec;
-  if (!rest.starts_with(kRedis)) fail_usage("'{}' is no redis:// address", spec);
-  rest.remove_prefix(kRedis.size());
+  const std::string_view scheme = rest.starts_with(kValkey) ? kValkey : kRedis;
+  if (!rest.starts_with(scheme)) fail_usage("'{}' is no redis:// address", spec);
+  rest.remove_prefix(scheme.size());
   if (const auto at = rest.rfind('@'); at != rest.npos) {
     const std::string_view secret = rest.substr(0, at);
     const auto colon = secret.find(':');
     if (colon == secret.npos) fail_usage("redis:// before @: give [user]:password");
-    address.user = secret.substr(0, colon);
-    address.password = secret.substr(colon + 1);
+    address.user = decoded(secret.substr(0, colon));
+    address.password = decoded(secret.substr(colon + 1));
     rest.remove_prefix(at + 1);
   }
   const std::string_view place = rest;

@@ -10,7 +10,8 @@
 
 namespace tessera {
 
-/// Where a Redis server is, as redis://[[user]:password@]host[:port][/number] or unix:PATH says.
+/// Where a Redis server is, as redis:// or valkey://[[user]:password@]host[:port][/number] or
+/// unix:PATH says; user and password percent-encoded.
 struct RedisAddress {
   std::string socket;  ///< a path; if empty, host and port
   std::string host;

@@ -219,7 +219,7 @@ class RedisStore final : public Store {
 }  // namespace
 
 bool is_redis(std::string_view spec) {
-  return spec.starts_with("redis://") || spec.starts_with("unix:");
+  return spec.starts_with("redis://") || spec.starts_with("valkey://") || spec.starts_with("unix:");
 }
 
 std::unique_ptr<Store> open_redis_store(const std::string& spec, const StoreOptions& options) {

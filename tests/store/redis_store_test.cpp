@@ -147,11 +147,18 @@ TEST(RedisAddresses, AreParsed) {
   EXPECT_EQ(full.name(), "redis://10.0.0.7:7000/3");
   EXPECT_EQ(full.user, "me");
   EXPECT_EQ(full.password, "p@ss:w");
+  const RedisAddress encoded = parse_redis_address("valkey://a%3Ab:p%40s%25@h:7");
+  EXPECT_EQ(encoded.user, "a:b");
+  EXPECT_EQ(encoded.password, "p@s%");
+  EXPECT_EQ(encoded.host, "h");
+  EXPECT_EQ(encoded.port, 7);
+  EXPECT_EQ(parse_redis_address("redis://:p%zz%@h").password, "p%zz%");
   EXPECT_EQ(parse_redis_address("redis://:pw@h").password, "pw");
   EXPECT_EQ(parse_redis_address("unix:/run/redis.sock").name(), "unix:/run/redis.sock");
   for (const char* bad : {"redis://", "redis:///1", "redis://h:0", "redis://h:x", "redis://h:65536",
                           "redis://h/x", "redis://h/-1", "redis://h:", "redis://h/",
-                          "unix:", "redis://secret@h", "redis://:secret@h:x"}) {
+                          "unix:", "redis://secret@h", "redis://:secret@h:x", "rediss://:secret@h",
+                          "valkeys://h", "postgres://secret@h/db", "file:///tmp/state"}) {
     try {
       open_store(bad);
       ADD_FAILURE() << bad;
