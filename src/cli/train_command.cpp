@@ -37,8 +37,11 @@ void say_epoch(const EpochReport& report) {
 }
 
 void train_command(const TrainArguments& arguments) {
-  if (arguments.resume && !arguments.set.empty()) {
-    fail_usage("--set does not go with --resume: a resumed run keeps its settings");
+  const bool epochs_alone =
+      arguments.set.size() == 1 && arguments.set.front().starts_with("epochs=");
+  if (arguments.resume && !arguments.set.empty() && !epochs_alone) {
+    fail_usage(
+        "--set does not go with --resume: a resumed run keeps its settings, but for epochs=N");
   }
   TrainOptions options;
   options.data_directory = arguments.data;
@@ -47,6 +50,7 @@ void train_command(const TrainArguments& arguments) {
   options.settings = recipe(arguments.recipe);
   apply_settings(options.settings, arguments.set);
   options.resume = arguments.resume;
+  if (arguments.resume && epochs_alone) options.epochs = options.settings.epochs;
   std::optional<Progress> bar;  // of one epoch
   options.on_step = [&](const StepReport& report) {
     if (!bar) {
@@ -76,7 +80,19 @@ void train_command(const TrainArguments& arguments) {
                        {"epochs", result.epochs},
                        {"best_epoch", result.best_epoch},
                        {"validation", to_json(result.best)},
+                       {"users_without_negatives", result.users_without_negatives},
                        {"seconds", result.seconds}});
+  }
+  if (result.users_without_negatives > 0) {
+    fmt::print("{} users have touched every item, so nothing was learned from them\n",
+               result.users_without_negatives);
+  }
+  if (result.best.users == 0) {
+    fmt::print(
+        "{}: {} epochs, trained in {}; no user has the {} events to be validated, so the last "
+        "epoch is kept\n",
+        arguments.out, result.epochs, format_duration(result.seconds), kMinEvaluatedEvents);
+    return;
   }
   fmt::print("{}: best epoch {} of {}, validation {}; trained in {}\n", arguments.out,
              result.best_epoch, result.epochs, metrics_line(result.best, Shown::interval, ", "),
@@ -103,6 +119,7 @@ void add_train(CLI::App& app) {
                   "  tessera train --data dataset --out ids --set tokens=id --set seed=2\n"
                   "  tessera train --data dataset --out paper --recipe paper\n"
                   "  tessera train --data dataset --out model --resume\n"
+                  "  tessera train --data dataset --out model --resume --set epochs=60\n"
                   "  mpirun -n 2 --bind-to none tessera train --data dataset --out model\n"
                   "Several processes and machines: docs/scale.md.");
   command->callback([arguments] { train_command(*arguments); });

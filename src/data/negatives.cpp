@@ -57,27 +57,52 @@ Negatives read_negatives(const fs::path& path, const Dataset& data) {
   return negatives;
 }
 
+namespace {
+
+// Items outside the user's whole history.
+std::size_t count_left(const Dataset& data, std::size_t user) {
+  const auto history = data.history(user);
+  const std::unordered_set<std::int32_t> distinct(history.begin(), history.end());
+  return data.items.size() - distinct.size();
+}
+
+// Of every user, ascending.
+std::vector<std::size_t> counts_left(const Dataset& data) {
+  std::vector<std::size_t> counts;
+  for (std::size_t u = 0; u < data.users(); ++u) counts.push_back(count_left(data, u));
+  std::ranges::sort(counts);
+  return counts;
+}
+
+}  // namespace
+
 std::size_t drawable_negatives(const Dataset& data) {
-  std::size_t most = 99;
-  for (std::size_t u = 0; u < data.users(); ++u) {
-    const auto history = data.history(u);
-    const std::unordered_set<std::int32_t> distinct(history.begin(), history.end());
-    most = std::min(most, data.items.size() - distinct.size());
-  }
-  return std::max<std::size_t>(most, 1);  // with none left, drawing says for whom
+  const std::vector<std::size_t> left = counts_left(data);
+  // With none left, drawing says so.
+  return left.empty() ? 99 : std::clamp<std::size_t>(left[left.size() / 20], 1, 99);
 }
 
 Negatives negatives_of(Negatives negatives, std::span<const std::int32_t> users) {
   if (users.empty()) return negatives;
   Negatives own{negatives.per_user, {}};
   for (std::size_t i = 0; negatives.per_user > 0 && i < users.size(); ++i) {
-    const auto of = negatives.of(static_cast<std::size_t>(users[i]));
+    const auto of =
+        std::span(negatives.items)
+            .subspan(static_cast<std::size_t>(users[i]) * negatives.per_user, negatives.per_user);
     own.items.insert(own.items.end(), of.begin(), of.end());
   }
   return own;
 }
 
 Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t per_user) {
+  const std::vector<std::size_t> left = counts_left(data);
+  if (!left.empty() && left.back() < per_user) {
+    fail(
+        "no user leaves more than {} items of the catalogue: too few to draw {} negatives from; "
+        "ask "
+        "for fewer",
+        left.back(), per_user);
+  }
   Negatives negatives{per_user, {}};
   negatives.items.reserve(data.users() * per_user);
   std::unordered_set<std::int32_t> taken;
@@ -85,19 +110,15 @@ Negatives draw_negatives(const Dataset& data, std::uint64_t seed, std::size_t pe
     const auto history = data.history(u);
     taken.clear();
     taken.insert(history.begin(), history.end());
-    if (taken.size() + per_user > data.items.size()) {
-      fail(
-          "user '{}' leaves {} items of the catalogue: too few to draw {} negatives from; ask for "
-          "fewer",
-          data.user_ids[u], data.items.size() - taken.size(), per_user);
-    }
+    const std::size_t own = std::min(per_user, data.items.size() - taken.size());
     Random random(seed, {0x6e65, u});
-    for (std::size_t i = 0; i < per_user;) {
+    for (std::size_t i = 0; i < own;) {
       const auto item = static_cast<std::int32_t>(random.below(data.items.size()));
       if (!taken.insert(item).second) continue;
       negatives.items.push_back(item);
       ++i;
     }
+    negatives.items.resize((u + 1) * per_user, -1);
   }
   return negatives;
 }

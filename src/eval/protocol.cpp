@@ -86,9 +86,11 @@ std::vector<TargetPlace> rank_sampled(const Dataset& data, Split split, const Ne
       [&](std::size_t first, std::span<const std::int32_t> part, MatrixView<float> scores) {
         candidates.clear();
         for (const std::int32_t user : part) {
-          candidates.push_back(target_of(data, static_cast<std::size_t>(user), split));
+          const std::int32_t target = target_of(data, static_cast<std::size_t>(user), split);
+          candidates.push_back(target);
           const auto others = negatives.of(static_cast<std::size_t>(user));
           candidates.insert(candidates.end(), others.begin(), others.end());
+          candidates.resize(candidates.size() + negatives.per_user - others.size(), target);
         }
         if (scorer.candidates) {
           scorer.candidates(part, split, {candidates.data(), part.size(), columns}, scores);
@@ -103,6 +105,7 @@ std::vector<TargetPlace> rank_sampled(const Dataset& data, Split split, const Ne
             }
             row = candidate_scores.span();
           }
+          row = row.first(1 + negatives.of(static_cast<std::size_t>(part[i])).size());
           if (any_nan(row)) fail_not_a_number(data, part[i]);
           places[first + i] =
               is_missed(data, part[i], split, repeats) ? kMissed : place_among(row, row[0]);
@@ -178,10 +181,12 @@ std::vector<TargetPlace> chance_full(const Dataset& data, Split split, Repeats r
 
 std::vector<TargetPlace> chance_sampled(const Dataset& data, Split split,
                                         const Negatives& negatives, Repeats repeats) {
-  const TargetPlace level{0, static_cast<std::uint32_t>(negatives.per_user)};
   std::vector<TargetPlace> places;
   for (const std::int32_t user : evaluated_users(data, split)) {
-    places.push_back(is_missed(data, user, split, repeats) ? kMissed : level);
+    const std::size_t others = negatives.of(static_cast<std::size_t>(user)).size();
+    places.push_back(is_missed(data, user, split, repeats)
+                         ? kMissed
+                         : TargetPlace{0, static_cast<std::uint32_t>(others)});
   }
   return places;
 }

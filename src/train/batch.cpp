@@ -6,6 +6,40 @@
 
 namespace tessera {
 
+namespace {
+
+// The items that are not withheld and not in the training history.
+std::vector<std::int32_t> items_left(const Dataset& data, std::size_t user) {
+  std::vector<bool> taken(data.items.size());
+  for (std::size_t i = 0; i < taken.size(); ++i) taken[i] = data.items[i].withheld;
+  for (const std::int32_t item : train_history(data, user)) {
+    taken[static_cast<std::size_t>(item)] = true;
+  }
+  std::vector<std::int32_t> left;
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    if (!taken[i]) left.push_back(static_cast<std::int32_t>(i));
+  }
+  return left;
+}
+
+// Whether so many events could hold nearly all of the items: most users are told by a look.
+bool may_have_nearly_all(std::size_t events, std::size_t items) {
+  return 16 * events >= 15 * items;
+}
+
+}  // namespace
+
+std::size_t users_without_negatives(const Dataset& data) {
+  const std::size_t trainable = count_trainable(data);
+  std::size_t users = 0;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const std::size_t events = train_history(data, u).size();
+    if (events < 2 || !may_have_nearly_all(events, trainable)) continue;
+    users += items_left(data, u).empty() ? 1 : 0;
+  }
+  return users;
+}
+
 Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared_negatives,
                  std::span<const std::int32_t> numbers)
     : data_(data),
@@ -18,12 +52,20 @@ Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared
   for (std::size_t u = 0; u < data.users(); ++u) {
     const std::size_t length = train_history(data, u).size();
     if (length < 2) continue;
-    users_.push_back(static_cast<std::int32_t>(u));
-    if (length >= trainable) {
-      fail("user '{}' has {} events in a catalogue of {} items: no item is left as a negative",
-           data.user_ids[u], length, trainable);
+    if (shared_negatives == 0 && may_have_nearly_all(length, trainable)) {
+      std::vector<std::int32_t> left = items_left(data, u);
+      if (left.empty()) continue;
+      if (16 * left.size() <= trainable)
+        left_.emplace(static_cast<std::int32_t>(u), std::move(left));
     }
+    users_.push_back(static_cast<std::int32_t>(u));
   }
+}
+
+std::int32_t Batcher::draw_negative_of(std::int32_t user, Random& random) const {
+  const auto few = left_.find(user);
+  if (few != left_.end()) return few->second[random.below(few->second.size())];
+  return draw_negative(train_history(data_, static_cast<std::size_t>(user)), random);
 }
 
 std::int32_t Batcher::draw_negative(std::span<const std::int32_t> history, Random& random) const {
@@ -84,10 +126,9 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   for (const std::int32_t user : users) {
     const auto u = static_cast<std::size_t>(user);
     Random drawn(seed, {static_cast<std::uint64_t>(numbers_.empty() ? user : numbers_[u])});
-    const auto history = train_history(data_, u);
     for (const std::int32_t target : targets_of(user)) {
       positives[at] = place(target);
-      if (shared_negatives_ == 0) negatives[at] = place(draw_negative(history, drawn));
+      if (shared_negatives_ == 0) negatives[at] = place(draw_negative_of(user, drawn));
       ++at;
     }
   }

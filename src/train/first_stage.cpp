@@ -48,6 +48,7 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   first.bundle = options.bundle / kCollaborativeStage;
   first.settings = settings.collaborative_stage();
   first.first_stage = true;
+  first.epochs.reset();
   // What rank 0 sees: files may appear while others look.
   bool begun = fs::exists(first.bundle / kCheckpointFile);
   broadcast(ranks, std::span(&begun, 1));

@@ -61,6 +61,9 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
       optimizer_(state.model.parameters(), adam_settings(state.model.settings, users_.size())) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
   if (users_.empty()) {
+    if (users_without_negatives(data) > 0) {
+      fail("every user who could be trained on has all items: none is left as a negative");
+    }
     fail("no user has two events to train on (a history needs four: two of them are held out)");
   }
   here_.assign(static_cast<std::size_t>(users_.back()) + 1, -1);

@@ -175,6 +175,7 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, con
   const RowSelection held = rows_held(ranks);
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(options.bundle / kCheckpointFile, digest, held);
+  if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
   const Settings settings = resumed ? resumed->model.settings : options.settings;
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
@@ -243,12 +244,16 @@ TrainResult train(const TrainOptions& options) {
     const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
     if (!first.finished) return first;
   }
+  const bool own_negatives = state.model.settings.shared_negatives() == 0;
+  const std::size_t skipped = own_negatives ? users_without_negatives(data) : 0;
   const DatasetPart part = part_of(std::move(data), ranks.rank, ranks.size);
   negatives = negatives_of(std::move(negatives), part.users);
   const TrainingShare share{ranks, part.users};
   Run run{options, part.data, text,    negatives,
           state,   share,     traffic, Stepper(state, part.data, text, share)};
-  return run_epochs(run);
+  TrainResult result = run_epochs(run);
+  result.users_without_negatives = skipped;
+  return result;
 }
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 
 #include "data/negatives.h"
 #include "model/bundle.h"
@@ -34,8 +35,9 @@ struct TrainOptions {
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;       ///< go on from the checkpoint; settings are then taken from it
-  bool first_stage = false;  ///< what the reports say
+  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it …
+  std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
+  bool first_stage = false;           ///< what the reports say
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
@@ -48,6 +50,8 @@ struct TrainResult {
   std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
   Metrics best;                ///< validation metrics of the best epoch
   double seconds = 0;
+  /// Users who trained nothing, since their histories hold every item (users_without_negatives).
+  std::size_t users_without_negatives = 0;
 };
 
 /// What a run is resumed from, in its bundle.

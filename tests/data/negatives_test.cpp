@@ -66,7 +66,7 @@ TEST_F(ReadNegatives, FitTheBeautyDataset) {
   if (!fs::exists(beauty)) GTEST_SKIP() << "needs " << beauty;
   PrepareReport report;
   PrepareOptions options;
-  options.interactions = beauty / "interactions.txt";
+  options.interactions = {beauty / "interactions.txt"};
   const Dataset prepared = prepare(options, report);
   const Negatives negatives = read_negatives(beauty / "negatives.txt.gz", prepared);
   EXPECT_EQ(negatives.per_user, 99U);
@@ -109,7 +109,24 @@ TEST(DrawNegatives, AreUniform) {
 TEST(DrawNegatives, NeedACatalogueLargeEnough) {
   const Dataset data = dataset_of({{0, 1, 2, 2}}, 10);
   EXPECT_EQ(draw_negatives(data, 1, 7).items.size(), 7U);
-  expect_error([&] { draw_negatives(data, 1, 8); }, {"'u0'", "7 items", "8 negatives"});
+  expect_error([&] { draw_negatives(data, 1, 8); }, {"more than 7 items", "8 negatives"});
+}
+
+TEST(DrawNegatives, AreFewerForAUserWhoTouchedNearlyEverything) {
+  std::vector<Items> histories(30, Items{4});
+  for (std::int32_t item = 0; item < 197; ++item) histories[0].push_back(item);
+  histories[1] = {0, 1, 2};
+  const Dataset data = dataset_of(histories, 200);
+  EXPECT_EQ(drawable_negatives(data), 99U);
+  const Negatives negatives = draw_negatives(data, 1, 99);
+  Items left = as_items(negatives.of(0));
+  std::ranges::sort(left);
+  EXPECT_EQ(left, (Items{197, 198, 199}));
+  EXPECT_EQ(negatives.of(1).size(), 99U);
+  // Another's draws do not depend on it.
+  EXPECT_EQ(as_items(draw_negatives(dataset_of({{5}, {0, 1, 2}}, 200), 1, 99).of(1)),
+            as_items(negatives.of(1)));
+  EXPECT_EQ(as_items(negatives_of(negatives, Items{0}).of(0)).size(), 3U);
 }
 
 }  // namespace

@@ -303,6 +303,17 @@ TEST(RankSampled, EqualsTheDefinition) {
   }
 }
 
+TEST(RankSampled, RanksAmongTheNegativesThatAUserHas) {
+  const Dataset data = dataset_of({{0, 1, 2}, {0, 1, 2}}, 6);
+  const Negatives negatives{3, {3, -1, -1, 3, 4, 5}};  // of the first user one alone
+  const Score score = [](std::size_t, Split, std::size_t item) { return item == 2 ? 1.0F : 1.0F; };
+  for (const Scorer& scorer : {catalogue_scorer(score), candidate_scorer(score)}) {
+    EXPECT_EQ(rank_sampled(data, Split::test, negatives, scorer), (Places{{0, 1}, {0, 3}}));
+  }
+  EXPECT_EQ(chance_sampled(data, Split::test, negatives, Repeats::published),
+            (Places{{0, 1}, {0, 3}}));
+}
+
 TEST(RankSampled, RefusesScoresThatAreNotNumbers) {
   const Dataset data = dataset_of({{0, 1, 2}, {0, 1, 2}}, 6);
   const Negatives negatives{2, {3, 4, 5, 4}};
@@ -330,7 +341,7 @@ void expect_facts(const char* name, std::size_t cold_targets, std::size_t repeat
   if (!fs::exists(file)) GTEST_SKIP() << "needs " << file;
   PrepareReport report;
   PrepareOptions options;
-  options.interactions = file;
+  options.interactions = {file};
   const Dataset data = prepare(options, report);
   std::vector<bool> trained(data.items.size());
   for (std::size_t u = 0; u < data.users(); ++u) {

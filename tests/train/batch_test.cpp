@@ -131,7 +131,29 @@ TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
   TrainingState state = initial_state(settings, too_short, 0);
   expect_error([&] { Stepper(state, too_short, {}); }, {"no user has two events"});
   const Dataset everything = dataset_of({{0, 1, 2, 0, 1}}, 3);
-  expect_error([&] { Batcher(everything, 50); }, {"'u0'", "no item is left"});
+  TrainingState other = initial_state(settings, everything, 0);
+  expect_error([&] { Stepper(other, everything, {}); }, {"has all items", "negative"});
+}
+
+TEST(Batch, AUserWhoTouchedEverythingStopsNobodyElse) {
+  // User 0 leaves nothing, user 1 one item of 40 in 200 events, user 2 has as many events as items.
+  std::vector<std::vector<std::int32_t>> histories(4);
+  for (std::int32_t i = 0; i < 40; ++i) histories[0].push_back(i);
+  for (std::int32_t i = 0; i < 200; ++i) histories[1].push_back(i % 39);
+  histories[2].assign(42, 7);
+  histories[3] = {1, 2, 3};
+  for (auto& history : histories) history.insert(history.end(), {0, 1});  // held out
+  const Dataset data = dataset_of(histories, 40);
+  EXPECT_EQ(users_without_negatives(data), 1U);
+  Batcher batcher(data, 50);
+  EXPECT_EQ(batcher.users(), (std::vector<std::int32_t>{1, 2, 3}));
+  StepArena arena;
+  Random random(4);
+  const StepBatch batch = batcher.build(batcher.users(), random, arena).step;
+  const auto negatives = items_at(batch, batch.negatives);
+  for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(negatives[i], 39);
+  // Negatives that a step shares are nobody's own.
+  EXPECT_EQ(Batcher(data, 50, 8).users().size(), 4U);
 }
 
 TEST(Batch, NeverHoldsAWithheldItem) {
