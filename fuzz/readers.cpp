@@ -34,7 +34,7 @@ void put(const fs::path& file, std::string_view content) {
 
 PrepareOptions options_of(const Bench& bench, std::uint8_t bits, bool items) {
   PrepareOptions options;
-  options.interactions = bench.events;
+  options.interactions = {bench.events};
   RecordShape shape;
   if (bench.reader != "sequences") shape = shape_named(bench.reader);
   shape.header = (bits & 1) == 0;

@@ -37,10 +37,6 @@ std::string make_dataset(const PrepareRequest& request, const fs::path& out, nb:
       const Dataset data = prepare(options, report);
       summary = summarise(data, report);
       write_dataset(out, data, dump_json(summary, 2) + "\n");
-      for (const FieldChoice& choice : report.choices) {
-        summary["fields"][choice.role] = {{"field", choice.field}, {"guessed", choice.guessed}};
-      }
-      if (report.bad_records > 0) summary["first_bad_record"] = report.first_bad;
     } catch (const Interrupted&) {
       // Nothing was written; what interrupted is raised below.
     }

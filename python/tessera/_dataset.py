@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import warnings
 from functools import cached_property
 from typing import Any, Mapping, Sequence, Union
 
@@ -252,13 +253,19 @@ def prepare(
 
     Args:
         interactions: A row each event. A table with `__arrow_c_stream__` (pyarrow, polars, pandas,
-            …), a dict of one-dimensional arrays of one length, or the path of a file. Ids are
-            strings or whole numbers from 0; times are numbers, strings or datetimes; NaN and null
-            are missing. Tables are read where they lie.
-        out: The dataset directory to write; a dataset that is there is replaced.
+            …), a dict of one-dimensional arrays of one length, the path of a file, or a list of
+            paths. Ids are strings or whole numbers from 0; times are numbers, strings or datetimes;
+            NaN and null are missing. Tables are read where they lie.
+        out: The dataset directory to write; a dataset that is there is replaced, and a folder with
+            anything else is refused.
         items: The same for items, a row each. Without `text` or `title` they are guessed.
         **options: Of the command line, below; `event_types` may be a dict of types with their weights,
-            {"view": 1}, and a table's dataset is called as the directory unless `name` says else.
+            {"view": 1}, `missing` a list of texts, and a table's dataset is called as the directory
+            unless `name` says else.
+
+    Warns:
+        UserWarning: For what looks wrong, such as an item of its own for every event; `summary` has
+            the same in "warnings", and in "fields" which column was taken for what.
 
     Example:
         >>> events = {"user": ["ann", "ann", "ann", "bob"], "item": [1, 2, 3, 1],
@@ -274,21 +281,35 @@ def prepare(
     if isinstance(words.get("event_types"), Mapping):
         types = words["event_types"].items()
         words["event_types"] = ",".join(f"{kind}={weight}" for kind, weight in types)
-    for cut in "validation_from", "test_from":
-        if words.get(cut) is not None:
-            words[cut] = str(words[cut])
+    if words.get("missing") is not None and not isinstance(words["missing"], str):
+        words["missing"] = ",".join(words["missing"])
+    for word in "validation_from", "test_from", "max_errors":
+        if words.get(word) is not None:
+            words[word] = str(words[word])
     tables = {"interactions": None, "items": None}
     for role, given in ("interactions", interactions), ("items", items):
         if isinstance(given, (str, os.PathLike)):
-            words[role] = given
+            words[role] = [given] if role == "interactions" else given
+        elif role == "interactions" and _are_paths(given):
+            words[role] = list(given)
         elif given is not None:
             tables[role] = _tables.table(given, role)
     if tables["interactions"] is not None:
         if words.get("format") is not None:
             raise UsageError("format is of files: a table needs none")
         words["name"] = words.get("name") or os.path.basename(os.path.abspath(os.fspath(out)))
-    _engine.prepare(_request(words), os.fspath(out), tables["interactions"], tables["items"])
+    summary = json.loads(
+        _engine.prepare(_request(words), os.fspath(out), tables["interactions"], tables["items"])
+    )
+    for doubt in summary["warnings"]:
+        warnings.warn(doubt, UserWarning, stacklevel=2)
     return Dataset(out)
+
+
+def _are_paths(given: Any) -> bool:
+    return isinstance(given, (list, tuple)) and all(
+        isinstance(one, (str, os.PathLike)) for one in given
+    )
 
 
 # Every option of the engine's but those that have a place of their own: word → (default, sentence).

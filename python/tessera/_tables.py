@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+import uuid
 from typing import Any, Mapping, Tuple
 
 import numpy as np
@@ -28,6 +30,8 @@ def table(data: Any, name: str) -> Any:
             pass
     if isinstance(data, Mapping) or (hasattr(data, "items") and hasattr(data, "columns")):
         return [_column(str(key), values, name) for key, values in data.items()]
+    if hasattr(data, "collect") and hasattr(data, "lazy"):
+        raise TypeError(f"{name}: a {type(data).__name__} is not computed yet: give .collect()")
     raise TypeError(
         f"{name}: a {type(data).__name__} is no table: give a file, an Arrow, pandas or polars "
         "table, or a dict of arrays"
@@ -39,11 +43,14 @@ def _column(key: str, values: Any, name: str) -> Column:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError(f"{where} is ragged: give one value a row") from None
+        return _unreadable(key, "ragged lists", len(values))
     if array.ndim != 1:
+        if array.ndim > 1 and not isinstance(values, np.ndarray):
+            return _unreadable(key, "lists", len(values))
         raise ValueError(f"{where} has the shape {array.shape}: give one value a row")
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     kind = array.dtype.kind
+    if kind in "iufM":
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     if kind in "iuf" and array.dtype.str[1:] in _NUMBERS:
@@ -57,21 +64,51 @@ def _column(key: str, values: Any, name: str) -> Column:
     if kind == "S":
         array = np.char.decode(array, "utf-8", "surrogateescape")
     if kind in "SUO" or kind == "T":
-        return key, "U", [_text(value, where, row) for row, value in enumerate(array.tolist())]
-    raise TypeError(f"{where} has the dtype {array.dtype}: give strings, numbers or datetime64")
+        return _object_column(key, array.tolist())
+    return _unreadable(key, f"{array.dtype}", len(array))
 
 
-def _text(value: Any, where: str, row: int) -> Any:
-    """A string or whole number, None where the value is missing."""
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        return value
-    if value is None or value != value:  # NaN, NaT and pandas.NA are no value
+def _object_column(key: str, values: list) -> Column:
+    """Strings, numbers, times and missing values, as pandas keeps them where a column mixes them."""
+    plain = [_plain(value) for value in values]
+    known = [value for value in plain if value is not None]
+    if any(isinstance(value, float) for value in known) and all(
+        isinstance(value, (int, float)) for value in known
+    ):
+        numbers = [float("nan") if value is None else float(value) for value in plain]
+        return key, "g", np.array(numbers, np.float64)
+    strange = next((value for value in known if not isinstance(value, (str, int, float))), None)
+    if strange is not None:
+        return _unreadable(key, type(strange).__name__, len(plain))
+    return key, "U", [repr(value) if isinstance(value, float) else value for value in plain]
+
+
+def _plain(value: Any) -> Any:
+    """A str, int or float, None where the value is missing; anything else as it is."""
+    if isinstance(value, np.generic) and not isinstance(value, (np.bool_, np.datetime64)):
+        value = value.item()
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):  # pandas' NA and NaT
         return None
+    if isinstance(value, bool):
+        return np.bool_(value)
     if isinstance(value, float):
-        return repr(value)
-    raise TypeError(
-        f"{where}: row {row} is of type {type(value).__name__}: give strings, numbers or datetime64"
-    )
+        return None if value != value else value
+    if isinstance(value, (str, int)):
+        return value
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if hasattr(value, "isoformat"):  # dates and times of datetime and pandas
+        return value.isoformat()
+    if isinstance(value, np.datetime64):
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, (decimal.Decimal, uuid.UUID)):
+        return str(value)
+    return value
+
+
+def _unreadable(key: str, kind: str, rows: int) -> Column:
+    """A column that may be there but not be used: the engine says its kind if it is."""
+    return key, f"python:{kind}", np.zeros(rows, np.uint8)
 
 
 def matrix(values: Any, name: str) -> np.ndarray:

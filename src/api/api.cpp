@@ -31,7 +31,7 @@ void simulate_dataset(const fs::path& dataset, std::size_t users, std::size_t it
 void prepare_dataset(const fs::path& dataset, const fs::path& interactions,
                      const fs::path& item_text, const fs::path& timestamps, std::uint64_t seed) {
   PrepareOptions options;
-  options.interactions = interactions;
+  options.interactions = {interactions};
   options.item_text = item_text;
   options.timestamps = timestamps;
   options.order_by_time = false;

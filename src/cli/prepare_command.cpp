@@ -1,5 +1,7 @@
 // prepare: from files of events and items to a dataset directory.
 #include <CLI/CLI.hpp>
+#include <array>
+#include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -24,6 +26,15 @@ struct PrepareArguments : PrepareRequest {
   std::string out;
   bool json = false;
 };
+
+// "2014-07-23 10:00:00" of unix seconds.
+std::string date_of(std::int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm utc{};
+  ::gmtime_r(&time, &utc);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &utc)};
+}
 
 void print_repeats(std::size_t repeated, std::size_t evaluated) {
   if (repeated == 0) return;
@@ -64,13 +75,20 @@ void print_summary(const Json& summary, const PrepareReport& report, const std::
   note(
       report.items_without_events,
       "items have text but no event: they can be recommended cold (--catalogue events drops them)");
+  note(report.missing, "fields hold NA, NULL or the like and count as missing (--missing)");
   note(report.unknown_times, "events have no known time: they keep their place in the file");
   note(report.users_out_of_order, "users have times that decrease in the file");
+  if (summary.contains("first_time")) {
+    fmt::print("  from {} to {}\n", date_of(summary.at("first_time")),
+               date_of(summary.at("last_time")));
+  }
+  note(count("tied_targets"),
+       "users' last two events have the same time: the order of the file says which is the test's");
   print_repeats(count("repeated_targets"), count("evaluated_users"));
   if (summary.contains("test_from")) {
     fmt::print("  split by time: validation from {}, test from {}; {} users validate\n",
-               summary.at("validation_from").get<std::int64_t>(),
-               summary.at("test_from").get<std::int64_t>(), grouped(count("validated_users")));
+               date_of(summary.at("validation_from")), date_of(summary.at("test_from")),
+               grouped(count("validated_users")));
   }
   note(count("withheld_items"), "items are withheld from training");
 }
@@ -88,12 +106,11 @@ void prepare(const PrepareArguments& arguments) {
   Json summary = summarise(data, report);
   if (InterruptGuard::interrupted()) fail("interrupted; nothing was changed");
   write_dataset(arguments.out, data, dump_json(summary, 2) + "\n");
+  for (const std::string& warning : report.warnings) {
+    fmt::print(stderr, "warning: {}\n", printable(warning));
+  }
   if (!arguments.json) return print_summary(summary, report, arguments.out);
   summary["dataset"] = arguments.out;
-  for (const FieldChoice& choice : report.choices) {
-    summary["fields"][choice.role] = {{"field", choice.field}, {"guessed", choice.guessed}};
-  }
-  if (report.bad_records > 0) summary["first_bad_record"] = report.first_bad;
   print_json(summary);
 }
 
@@ -153,6 +170,8 @@ void add_prepare(CLI::App& app) {
       "      --out dataset\n"
       "  tessera prepare --format csv --interactions ratings.csv --min-rating 4 --k-core 5 \\\n"
       "      --items movies.csv --text '{title}; {genres}' --out dataset\n"
+      "  tessera prepare --format csv --interactions ml-1m.zip/ratings.dat \\\n"
+      "      --items ml-1m.zip/movies.dat --items-encoding latin1 --out dataset\n"
       "  tessera prepare --format amazon --interactions reviews_Beauty_5.json.gz \\\n"
       "      --items meta_Beauty.json.gz --catalogue events --out dataset\n"
       "  tessera prepare --format jsonl --interactions log.jsonl.zst --user user.id \\\n"

@@ -110,7 +110,7 @@ void check_split(const Dataset& data, const fs::path& directory) {
     const auto times =
         std::span(data.times)
             .subspan(static_cast<std::size_t>(data.offsets[u]), data.history(u).size());
-    good = std::ranges::is_sorted(times) && (times.empty() || times.front() >= 0);
+    good = std::ranges::is_sorted(times) && std::ranges::find(times, -1) == times.end();
   }
   if (!good) {
     fail("{}: times are missing or not in order, which a split by time needs; prepare it again",

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "data/item_texts.h"
+#include "formats/fields.h"
 #include "formats/sequences.h"
 
 namespace tessera {
@@ -49,9 +50,18 @@ class WaitingIds {
 class EventCollector {
  public:
   EventCollector(const EventFields& fields, EventLog& log)
-      : fields_(fields), log_(log), unit_(fields.time_unit) {}
+      : fields_(fields), log_(log), form_(fields.time_form), kept_(log.user.size()) {
+    for (const std::string& word : fields.missing) longest_ = std::max(longest_, word.size());
+  }
 
-  void add(std::span<const Value> row) {
+  /// The form of the times, unless it was given.
+  void suggest(const TimeForm& form) {
+    if (!form_) form_ = form;
+  }
+
+  void add(std::span<const Value> given) {
+    std::array<Value, kRoles> row;
+    for (std::size_t role = 0; role < kRoles; ++role) row[role] = known(given[role]);
     // All is parsed before any of it is kept: a bad record leaves nothing behind.
     const std::int64_t time = parse(row[kTime]);
     if (fields_.min_rating && !(rating_of(row[kRating]) >= *fields_.min_rating)) {
@@ -61,7 +71,8 @@ class EventCollector {
     }
     float weight = 1.0F;
     if (!fields_.weights.empty()) {
-      const auto found = fields_.weights.find(row[kType].text);
+      const auto found = fields_.weights.find(trimmed(row[kType].text));
+      count_type(trimmed(row[kType].text));
       if (found == fields_.weights.end()) {
         ++log_.read;
         ++log_.other_type;
@@ -90,10 +101,38 @@ class EventCollector {
   }
 
  private:
+  // Absent if the text stands for something missing.
+  Value known(const Value& value) {
+    if (value.text.size() > longest_ || value.text.empty() ||
+        std::ranges::find(fields_.missing, value.text) == fields_.missing.end()) {
+      return value;
+    }
+    ++log_.missing;
+    return {};
+  }
+
+  static std::string_view trimmed(std::string_view text) {
+    const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
+    return text.substr(first, text.find_last_not_of(' ') + 1 - first);
+  }
+
+  void count_type(std::string_view type) {
+    constexpr std::size_t kMost = 1000;  // of a column that is none of types
+    const auto found = log_.types.find(type);
+    if (found != log_.types.end()) {
+      ++found->second;
+    } else if (log_.types.size() < kMost) {
+      log_.types.emplace(type, 1);
+    }
+  }
+
   std::int64_t parse(const Value& value) {
     if (value.kind == Value::Kind::compound) fail("time '{}' is no time; correct it", value.text);
-    if (!unit_ && !value.empty() && value.text != "-1") unit_ = guess_time_unit(value.text);
-    return parse_time(value.text, unit_.value_or(TimeUnit::seconds));
+    if (!form_ && !value.empty() && value.text != "-1") {
+      const std::string first[] = {std::string(value.text)};
+      form_ = guess_time_form(first);
+    }
+    return parse_time(value.text, form_.value_or(TimeForm{}));
   }
 
   static double rating_of(const Value& value) {
@@ -105,20 +144,60 @@ class EventCollector {
 
   const EventFields& fields_;
   EventLog& log_;
-  std::optional<TimeUnit> unit_;
-  std::size_t kept_ = 0;
+  std::optional<TimeForm> form_;
+  std::size_t kept_;  // events of the log
+  std::size_t longest_ = 0;
   WaitingIds users_, items_;
 };
+
+// Whether all of the first lines are 'user item rating time' or 'user item time'.
+bool looks_like_records(std::string_view head) {
+  constexpr std::size_t kLines = 20;
+  std::vector<std::string_view> fields;
+  std::size_t lines = 0;
+  for (; !head.empty() && lines < kLines; ++lines) {
+    const std::size_t end = std::min(head.find('\n'), head.size());
+    split_fields(head.substr(0, end), fields);
+    if (fields.size() < 3 || fields.size() > 4 || !looks_like_time(fields.back())) return false;
+    head.remove_prefix(std::min(end + 1, head.size()));
+  }
+  return lines > 1;
+}
+
+// The format of sequences is the default: of a file of another kind it would make nonsense.
+void refuse_other_formats(LineReader& lines) {
+  const std::string_view head = lines.ahead();
+  const std::string_view line = head.substr(0, head.find('\n'));
+  const char* likely = nullptr;
+  if (looks_like_records(head)) {
+    likely = "one event a line, 'user item … time'; give --format csv";
+  } else if (line.starts_with('{') || line.starts_with('[')) {
+    likely = "JSON; give --format jsonl";
+  } else if (line.find_first_of(",;|") != std::string_view::npos ||
+             line.find("::") != std::string_view::npos) {
+    likely = "records with a delimiter; give --format csv";
+  }
+  if (likely == nullptr) return;
+  fail("{}: looks like {} (or --format sequences, if the lines are 'user item item …')",
+       lines.name(), likely);
+}
 
 }  // namespace
 
 void read_events(Records& records, const EventFields& fields, BadRecords& bad, EventLog& log) {
+  FieldChooser chooser(records);
+  for (const std::string* given : {&fields.user, &fields.item, &fields.time, &fields.rating}) {
+    chooser.take(*given);
+  }
+  if (!fields.user.empty() && fields.user == fields.item) {
+    fail_usage("--user and --item name the same field, '{}'", fields.user);
+  }
+  std::vector<FieldChoice> choices;
   std::array<std::string, kRoles> wanted;
   const auto choose = [&](Role role, const char* name, const std::string& given, const char* option,
                           bool required) {
-    log.choices.push_back(
-        choose_field(records.name(), records.names(), name, given, option, required));
-    wanted[role] = log.choices.back().field;
+    choices.push_back(chooser.choose(name, given, option, required));
+    wanted[role] = choices.back().field;
   };
   choose(kUser, "user", fields.user, "--user", true);
   choose(kItem, "item", fields.item, "--item", true);
@@ -126,15 +205,30 @@ void read_events(Records& records, const EventFields& fields, BadRecords& bad, E
   if (fields.min_rating) choose(kRating, "rating", fields.rating, "--rating", true);
   if (!fields.weights.empty()) choose(kType, "event type", fields.type, "--event-type", true);
   EventCollector collector(fields, log);
+  if (!fields.time_form && !wanted[kTime].empty()) {
+    std::vector<std::string> times = records.sample(wanted[kTime]);
+    std::erase_if(times, [&](const std::string& time) {
+      return std::ranges::find(fields.missing, time) != fields.missing.end();
+    });
+    try {
+      if (!times.empty()) collector.suggest(guess_time_form(times));
+    } catch (const Error& error) {
+      fail("{}: {}", records.name(), error.what());
+    }
+  }
   records.read(wanted, bad, [&](std::span<const Value> row) { collector.add(row); });
   collector.flush();
+  for (const std::string& remark : records.remarks()) log.remarks.push_back(remark);
+  if (log.choices.empty()) log.choices = std::move(choices);
 }
 
 void read_sequence_events(ByteStream& stream, ByteStream* times, std::int64_t largest,
                           const EventFields& fields, BadRecords& bad, EventLog& log) {
-  LineReader lines(stream);
+  // Numbers, and users' ids as they are: nothing to guess an encoding for.
+  LineReader lines(stream, "utf-8");
+  if (!fields.sequences_meant) refuse_other_formats(lines);
   std::optional<LineReader> clock;
-  if (times != nullptr) clock.emplace(*times);
+  if (times != nullptr) clock.emplace(*times, "utf-8");
   EventCollector collector(fields, log);
   std::array<Value, kRoles> roles{};  // neither rating nor type
   read_sequences(lines, clock ? &*clock : nullptr, largest, bad, [&](std::span<const Value> row) {

@@ -16,10 +16,15 @@ namespace tessera {
 /// looked for only if they are needed.
 struct EventFields {
   std::string user, item, time, rating, type;
-  std::optional<TimeUnit> time_unit;  ///< none: as the first time suggests
-  std::optional<double> min_rating;   ///< events with a lower rating, or none, are dropped
+  std::optional<TimeForm> time_form;  ///< none: as the first times of each file suggest
+  /// Of sequences: whether their format was named, so that lines may look like another.
+  bool sequences_meant = false;
+  std::optional<double> min_rating;  ///< events with a lower rating, or none, are dropped
   /// Weight by type of event; other types are dropped. Empty: types do not matter.
   std::map<std::string, double, std::less<>> weights;
+  /// Texts that stand for a missing user, item, time, rating or type, as an empty one does.
+  std::vector<std::string> missing = {"NA",  "N/A", "NULL", "null", "\\N",
+                                      "NaN", "nan", "None", "-"};
 };
 
 /// Events in the order of the file, column by column.
@@ -32,11 +37,15 @@ struct EventLog {
   std::size_t read = 0;  ///< well-formed records, those dropped below included
   std::size_t below_rating = 0;
   std::size_t other_type = 0;
-  std::vector<FieldChoice> choices;
+  std::map<std::string, std::size_t, std::less<>>
+      types;                         ///< met, with their events; the first 1000
+  std::size_t missing = 0;           ///< texts that stand for something missing
+  std::vector<FieldChoice> choices;  ///< of the first file
+  std::vector<std::string> remarks;  ///< see Records
 };
 
-/// Appends the events among records in any format. `log.items` may hold ids already. Throws Error
-/// with the place of a bad record beyond those `bad` allows.
+/// Appends the events among records in any format. `log` may hold events and `log.items` ids
+/// already. Throws Error with the place of a bad record beyond those `bad` allows.
 void read_events(Records& records, const EventFields& fields, BadRecords& bad, EventLog& log);
 
 /// Appends those of lines `user item item …`, with `times` beside unless it is null (see

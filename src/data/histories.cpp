@@ -11,6 +11,8 @@
 namespace tessera {
 namespace {
 
+constexpr std::int64_t kBeforeAll = std::numeric_limits<std::int64_t>::min();
+
 constexpr std::size_t kUsersAtOnce = 1024;
 
 // Moves the column's values to their places and lets the old column go.
@@ -53,7 +55,7 @@ struct HistorySorter {
 
   bool sort(Histories& h, std::size_t begin, std::size_t end) {
     keys.clear();
-    std::int64_t known = 0;
+    std::int64_t known = kBeforeAll;
     for (std::size_t e = begin; e < end; ++e) {
       if (h.times[e] != kUnknownTime) known = h.times[e];
       keys.emplace_back(known, e);
@@ -135,7 +137,7 @@ std::size_t order_by_time(Histories& h) {
 std::size_t count_out_of_order(const Histories& h) {
   std::size_t users = 0;
   for (std::size_t u = 0; u < h.users() && !h.times.empty(); ++u) {
-    std::int64_t latest = 0;
+    std::int64_t latest = kBeforeAll;
     bool in_order = true;
     for (std::size_t e = h.begin(u); e < h.end(u); ++e) {
       if (h.times[e] == kUnknownTime) continue;

@@ -19,10 +19,10 @@ std::string_view trim(std::string_view text) {
 }
 
 // Title; maker; category: those of them that the file has.
-std::string guess_template(const std::string& file, std::span<const std::string> names) {
+std::string guess_template(FieldChooser chooser) {
   std::string pattern;
   const auto add = [&](const char* role) {
-    const std::string field = choose_field(file, names, role, "", "", false).field;
+    const std::string field = chooser.choose(role, "", "", false).field;
     if (!field.empty()) pattern += (pattern.empty() ? "{" : "; {") + field + "}";
     return !field.empty();
   };
@@ -101,7 +101,9 @@ void check_id(const Value& id, IdOf whose) {
     fail("the {} id {} is negative; correct it, or give ids as strings", what, id.text);
   }
   if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
-    fail("the {} id '{}' is neither a string nor a whole number; correct it", what, id.text);
+    const bool whole = id.kind == Value::Kind::fraction && id.text.ends_with(".0");
+    fail("the {} id '{}' is neither a string nor a whole number; correct it{}", what, id.text,
+         whole ? " (of a column that became floats for its missing values: astype('Int64'))" : "");
   }
   if (id.text.empty()) fail("the {} id is missing; complete or remove the record", what);
   const auto plain = [](char c) { return c >= 0x20; };  // of ASCII
@@ -111,32 +113,36 @@ void check_id(const Value& id, IdOf whose) {
     fail("the {} id '{}' holds a line end or NUL byte; correct it", what, id.text);
   }
   if (whose == IdOf::item && !is_utf8(id.text)) {
-    fail("the {} id '{}' is not UTF-8; convert the file, as by iconv", what, id.text);
+    fail("the {} id '{}' is not UTF-8; give --encoding", what, id.text);
   }
 }
 
 ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, BadRecords& bad,
                      std::vector<FieldChoice>& choices) {
-  const std::vector<std::string>& names = records.names();
-  const std::string& file = records.name();
-  choices.push_back(choose_field(file, names, "item", fields.id, "--item-id", true));
+  FieldChooser chooser(records);
+  chooser.take(fields.title);
+  choices.push_back(chooser.choose("key", fields.id, "--item-id", true));
   std::vector<std::string> wanted = {choices.back().field};
   choices.back().role = "item (items file)";
-  choices.push_back(choose_field(file, names, "title", fields.title, "--title", false));
+  const FieldChooser rest = chooser;  // a title may be part of the text
+  choices.push_back(chooser.choose("title", fields.title, "--title", false));
   wanted.push_back(choices.back().field);
-  const std::string pattern = fields.text.empty() ? guess_template(file, names) : fields.text;
+  const std::string pattern = fields.text.empty() ? guess_template(rest) : fields.text;
   choices.push_back({"text", pattern, fields.text.empty()});
   TextTemplate text;
   if (!pattern.empty()) text = TextTemplate::parse(pattern);
   for (const TextTemplate::Part& part : text.parts) {
-    wanted.push_back(known_field(file, names, part.field, "--text"));
+    wanted.push_back(chooser.known(part.field, "--text"));
   }
   ItemTexts items;
   records.read(wanted, bad, [&](std::span<const Value> row) {
     check_id(row[0], IdOf::item);
     const auto item = static_cast<std::size_t>(ids.intern(row[0].text));
-    items.set(item, clean_text(row[1].text), clean_text(text.fill(row.subspan(2))));
+    const std::string filled = text.fill(row.subspan(2));
+    items.broken_texts += is_utf8(row[1].text) && is_utf8(filled) ? 0 : 1;
+    items.set(item, clean_text(row[1].text), clean_text(filled));
   });
+  items.remarks = records.remarks();
   return items;
 }
 

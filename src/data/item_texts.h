@@ -34,8 +34,10 @@ std::string clean_text(std::string_view text);
 struct ItemTexts {
   std::vector<std::string> titles;
   std::vector<std::string> texts;
-  std::vector<bool> listed;       ///< whether the file has the item
-  std::size_t repeated_rows = 0;  ///< of items listed before: the first row counts
+  std::vector<bool> listed;          ///< whether the file has the item
+  std::size_t repeated_rows = 0;     ///< of items listed before: the first row counts
+  std::size_t broken_texts = 0;      ///< with bytes that are not UTF-8
+  std::vector<std::string> remarks;  ///< see Records
 
   void set(std::size_t item, std::string title, std::string text);
 };

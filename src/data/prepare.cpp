@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "data/doubts.h"
 #include "data/withhold.h"
 
 namespace tessera {
@@ -23,12 +24,17 @@ std::uint64_t size_of(const fs::path& file) {
   return unknown ? 0 : size;
 }
 
+std::string name_of_events(const PrepareOptions& options) {
+  return options.event_table ? options.event_table->name() : options.interactions.front().string();
+}
+
 Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   Sources sources;
   EventLog& log = sources.log;
-  BadRecords bad{options.max_errors};
-  const std::uint64_t before = size_of(options.items);
-  const std::uint64_t total = before + size_of(options.interactions);
+  BadRecords bad{options.max_errors, options.max_error_share};
+  std::uint64_t before = size_of(options.items);
+  std::uint64_t total = before;
+  for (const fs::path& file : options.interactions) total += size_of(file);
   const auto watcher_from = [&](std::uint64_t start) -> ByteStream::Watcher {
     return [&options, start, total](std::uint64_t done, std::uint64_t) {
       if (options.watcher) options.watcher(start + done, total);
@@ -49,26 +55,30 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   }
   if (options.event_table) {
     read_events(*options.event_table, options.fields, bad, log);
-  } else if (options.shape) {
-    ByteStream stream(options.interactions, watcher_from(before));
-    RecordReader records(stream, *options.shape);
-    read_events(records, options.fields, bad, log);
-  } else {
-    ByteStream stream(options.interactions, watcher_from(before));
-    std::optional<ByteStream> times;
-    if (!options.timestamps.empty()) times.emplace(options.timestamps);
-    read_sequence_events(stream, times ? &*times : nullptr, largest, options.fields, bad, log);
   }
+  for (const fs::path& file : options.interactions) {
+    ByteStream stream(file, watcher_from(before));
+    before += size_of(file);
+    if (options.shape) {
+      RecordReader records(stream, *options.shape);
+      read_events(records, options.fields, bad, log);
+    } else {
+      std::optional<ByteStream> times;
+      if (!options.timestamps.empty()) times.emplace(options.timestamps);
+      read_sequence_events(stream, times ? &*times : nullptr, largest, options.fields, bad, log);
+    }
+  }
+  bad.finish(log.read + static_cast<std::size_t>(std::ranges::count(sources.items.listed, true)));
+  const bool timed = options.shape.has_value() || options.event_table != nullptr;
+  report.warnings =
+      doubts_about(log, sources.items, options.fields, name_of_events(options), timed);
+  report.missing = log.missing;
   report.choices = std::move(log.choices);
   report.events_read = log.read;
   report.bad_records = bad.skipped;
   report.first_bad = bad.first;
   report.repeated_item_rows = sources.items.repeated_rows;
   return sources;
-}
-
-std::string name_of_events(const PrepareOptions& options) {
-  return options.event_table ? options.event_table->name() : options.interactions.string();
 }
 
 std::size_t count_users(const Histories& h) {
@@ -153,6 +163,12 @@ std::vector<std::int32_t> number_items(const PrepareOptions& options, const Sour
   return numbers;
 }
 
+// Rounded down; the second that would say that a time is unknown is given to the one before.
+std::int64_t in_seconds(std::int64_t milliseconds) {
+  const std::int64_t seconds = milliseconds / 1000 - (milliseconds % 1000 < 0 ? 1 : 0);
+  return seconds == kUnknownTime ? kUnknownTime - 1 : seconds;
+}
+
 void fill_items(Sources& sources, std::span<const std::int32_t> numbers, Dataset& data,
                 PrepareReport& report) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
@@ -178,7 +194,7 @@ Dataset prepare(const PrepareOptions& options, PrepareReport& report) {
 
   Dataset data;
   data.name = options.name.empty()
-                  ? fs::absolute(options.interactions).parent_path().filename().string()
+                  ? fs::absolute(options.interactions.front()).parent_path().filename().string()
                   : options.name;
   std::size_t count = 0;
   const std::vector<std::int32_t> numbers = number_items(options, sources, h, count);
@@ -187,7 +203,7 @@ Dataset prepare(const PrepareOptions& options, PrepareReport& report) {
   for (std::int32_t& item : h.items) item = numbers[static_cast<std::size_t>(item)];
   for (std::int64_t& time : h.times) {
     report.unknown_times += time == kUnknownTime;
-    if (time != kUnknownTime) time /= 1000;
+    if (time != kUnknownTime) time = in_seconds(time);
   }
   for (std::size_t u = 0; u < h.users(); ++u) {
     if (h.begin(u) == h.end(u)) continue;

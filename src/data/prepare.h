@@ -9,7 +9,7 @@ namespace tessera {
 
 /// How events and items become a dataset. Filters are applied in the order they stand here.
 struct PrepareOptions {
-  fs::path interactions;
+  std::vector<fs::path> interactions;  ///< one log in several files, in this order
   /// How the interactions are written; none: lines `user item item …` in time order, items whole
   /// numbers from 1, with the same lines of seconds in `timestamps` unless it is empty.
   std::optional<RecordShape> shape;
@@ -23,6 +23,7 @@ struct PrepareOptions {
   /// Tables in memory in place of `interactions` and `items`.
   std::shared_ptr<Records> event_table, item_table;
   std::size_t max_errors = 0;  ///< bad records to skip
+  double max_error_share = 0;  ///< above 0: the same as a share of all records
 
   bool order_by_time = true;
   double min_weight = 0;  ///< 0: any
@@ -63,6 +64,8 @@ struct PrepareReport {
   std::size_t items_without_text = 0;
   std::size_t items_without_events = 0;  ///< in the catalogue by what is known of them alone
   std::size_t unknown_times = 0;
+  std::size_t missing = 0;            ///< texts such as NA that were taken as missing
+  std::vector<std::string> warnings;  ///< see doubts_about
   /// Users whose times decrease in the file: sorted, or kept so without order_by_time.
   std::size_t users_out_of_order = 0;
 };
@@ -73,8 +76,8 @@ struct PrepareReport {
 /// a filter leaves no user.
 Dataset prepare(const PrepareOptions& options, PrepareReport& report);
 
-/// Counts, lengths, density, text, times, split and what was dropped, as summary.json holds them;
-/// nothing in it depends on the format of the files.
+/// Counts, lengths, density (of pairs of a user and an item), text, times, split, what was dropped,
+/// which fields were chosen and what was doubtful, as summary.json holds them.
 nlohmann::json summarise(const Dataset& data, const PrepareReport& report);
 
 }  // namespace tessera

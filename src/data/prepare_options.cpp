@@ -7,6 +7,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+constexpr const char* kWritten = "How files are written (of CSV guessed by the first lines)";
 constexpr const char* kFields = "Fields (guessed by customary names; of JSON: dotted paths)";
 constexpr const char* kFilters = "Filters (in the order of docs/data.md)";
 constexpr const char* kSplit = "Split";
@@ -27,6 +28,11 @@ auto option(T PrepareOptions::* member) {
   return [member](PrepareRequest& request) -> OptionValue { return &(request.options.*member); };
 }
 template <class T>
+auto csv(T PrepareRequest::Csv::* member, PrepareRequest::Csv PrepareRequest::* file) {
+  return
+      [member, file](PrepareRequest& request) -> OptionValue { return &(request.*file.*member); };
+}
+template <class T>
 auto field(T EventFields::* member) {
   return [member](PrepareRequest& request) -> OptionValue {
     return &(request.options.fields.*member);
@@ -44,7 +50,8 @@ std::vector<PrepareOption> make_table() {
   using Options = PrepareOptions;
   return {
       {"format", "", asked(&Request::format), formats({"sequences"}), 0, 0,
-       "Format of the interactions"},
+       "Format of the interactions (default: sequences; a file that looks like another is "
+       "refused)"},
       {"interactions",
        "",
        option(&Options::interactions),
@@ -52,7 +59,9 @@ std::vector<PrepareOption> make_table() {
        0,
        0,
        "Events: a record each, or with 'sequences' one user a line, 'user item item …' in time "
-       "order. Plain, gzip or zstd, like all files"},
+       "order. Several files are one log; - is standard input. Plain, gzip, zstd, xz, bzip2 or in "
+       "a "
+       "zip archive (archive.zip/FILE), like all files"},
       {"items", "", option(&Options::items), {}, 0, 0, "What is known about items, a record each"},
       {"items-format", "", asked(&Request::items_format), formats(), 0, 0,
        "Format of --items (default: as --format; jsonl beside sequences)"},
@@ -71,20 +80,91 @@ std::vector<PrepareOption> make_table() {
        0,
        "With sequences: the same lines with unix seconds in place of items, -1 unknown"},
       {"delimiter",
-       "",
-       asked(&Request::delimiter),
+       kWritten,
+       csv(&Request::Csv::delimiter, &Request::csv),
        {},
        0,
        0,
-       "Of csv: a character or 'tab' (default: the most frequent of , ; tab |)"},
+       "A text such as , or ::, 'tab', or 'blanks' for any number of them"},
+      {"quoting",
+       kWritten,
+       csv(&Request::Csv::quoting, &Request::csv),
+       {"none", "csv", "backslash"},
+       0,
+       0,
+       "none: quotes are characters (default between tabs); csv: doubled inside quotes; backslash: "
+       "escaped, too"},
+      {"encoding",
+       kWritten,
+       csv(&Request::Csv::encoding, &Request::csv),
+       {},
+       0,
+       0,
+       "Such as utf-8, latin1, cp1252, gbk, shift_jis, utf-16: what iconv knows"},
+      {"header",
+       kWritten,
+       csv(&Request::Csv::header, &Request::csv),
+       {},
+       0,
+       0,
+       "The first line names the fields, whatever it looks like"},
       {"no-header",
-       "",
-       asked(&Request::no_header),
+       kWritten,
+       csv(&Request::Csv::no_header, &Request::csv),
        {},
        0,
        0,
-       "Of csv: the first line is a record; fields are called 1, 2, …"},
-      {"max-errors", "", option(&Options::max_errors), {}, 0, 0, "Bad records to skip and count"},
+       "The first line is a record; fields are called 1, 2, …"},
+      {"items-delimiter",
+       kWritten,
+       csv(&Request::Csv::delimiter, &Request::items_csv),
+       {},
+       0,
+       0,
+       "Of --items: the delimiter (default: as of the interactions)"},
+      {"items-quoting",
+       kWritten,
+       csv(&Request::Csv::quoting, &Request::items_csv),
+       {"none", "csv", "backslash"},
+       0,
+       0,
+       "Of --items: the quoting"},
+      {"items-encoding",
+       kWritten,
+       csv(&Request::Csv::encoding, &Request::items_csv),
+       {},
+       0,
+       0,
+       "Of --items: the encoding"},
+      {"items-header",
+       kWritten,
+       csv(&Request::Csv::header, &Request::items_csv),
+       {},
+       0,
+       0,
+       "Of --items: the same"},
+      {"items-no-header",
+       kWritten,
+       csv(&Request::Csv::no_header, &Request::items_csv),
+       {},
+       0,
+       0,
+       "Of --items: the same"},
+      {"missing",
+       "",
+       asked(&Request::missing),
+       {},
+       0,
+       0,
+       "Texts that stand for a missing user, item, time, rating or type, with commas between "
+       "(default: NA, N/A, NULL, null, \\N, NaN, nan, None, -)"},
+      {"max-errors",
+       "",
+       asked(&Request::max_errors),
+       {},
+       0,
+       0,
+       "Bad records to skip and count: a number, or a share of all such as 1%"},
       {"name",
        "",
        option(&Options::name),
@@ -123,10 +203,18 @@ std::vector<PrepareOption> make_table() {
       {"time-unit",
        kFields,
        asked(&Request::time_unit),
-       {"s", "ms", "iso"},
+       {"s", "ms", "us", "ns", "iso", "dmy", "mdy"},
        0,
        0,
-       "s, ms or iso, ISO 8601 (default: as the first time suggests)"},
+       "s, ms, us, ns; iso: dates, the year first; dmy, mdy: day or month first (default: as the "
+       "first times suggest)"},
+      {"time-format",
+       kFields,
+       asked(&Request::time_format),
+       {},
+       1,
+       0,
+       "Of dates, as strptime has it: '%d.%m.%y %H:%M'"},
 
       {"min-rating",
        kFilters,
@@ -210,12 +298,12 @@ std::vector<PrepareOption> make_table() {
        "cut on"},
       {"validation-from",
        kSplit,
-       option(&Options::validation_from),
+       asked(&Request::validation_from),
        {},
        0,
        0,
-       "Cut of --split time: a share of the events, a date or unix seconds"},
-      {"test-from", kSplit, option(&Options::test_from), {}, 0, 0, "The second cut"},
+       "Cut of --split time: a share of the events, a date or unix seconds (default: 0.8)"},
+      {"test-from", kSplit, asked(&Request::test_from), {}, 0, 0, "The second cut (default: 0.9)"},
       {"cold-items",
        kSplit,
        option(&Options::cold_share),
@@ -229,7 +317,7 @@ std::vector<PrepareOption> make_table() {
        {"seed", "time"},
        0,
        0,
-       "Withheld are: seed: drawn ones; time: those that appeared last"},
+       "Withheld are: seed (default): drawn ones; time: those that appeared last"},
   };
 }
 

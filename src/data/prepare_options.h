@@ -8,7 +8,8 @@ namespace tessera {
 
 /// Where an option's value lies in a request.
 using OptionValue =
-    std::variant<std::string*, fs::path*, bool*, std::size_t*, double*, std::optional<double>*>;
+    std::variant<std::string*, fs::path*, std::vector<fs::path>*, bool*, std::size_t*, double*,
+                 std::optional<double>*, std::optional<std::string>*>;
 
 /// One option of `prepare`: a row of the table that the command line's options and Python's
 /// keywords come from.

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "data/prepare_options.h"
+#include "formats/csv.h"
 
 namespace tessera {
 namespace {
@@ -25,19 +26,51 @@ std::size_t choice(PrepareRequest request, std::string_view name) {
   fail_usage("--{} '{}': it must be one of {}", name, word, list);
 }
 
-RecordShape shape_of(const PrepareRequest& request, const std::string& format) {
-  RecordShape shape = shape_named(format == "sequences" ? "jsonl" : format);
-  if (request.delimiter == "\\t" || request.delimiter == "tab") {
-    shape.delimiter = '\t';
-  } else if (!request.delimiter.empty()) {
-    if (request.delimiter.size() > 1 || request.delimiter == "\"") {
-      fail_usage("--delimiter '{}': give one character that is no quote (or 'tab')",
-                 request.delimiter);
-    }
-    shape.delimiter = request.delimiter[0];
+// An option that would do nothing.
+void needs(bool given, const char* option, bool met, const std::string& needed) {
+  if (given && !met) fail_usage("{} belongs to {}", option, needed);
+}
+
+std::string delimiter_of(const std::string& word, const std::string& option) {
+  if (word == "\\t" || word == "tab") return "\t";
+  if (word == "\\s+" || word == "blanks") return std::string(kBlanks);
+  if (word.find_first_of("\"\r\n") != std::string::npos) {
+    fail_usage("{} '{}': give a text without quotes and line ends, 'tab' or 'blanks'", option,
+               word);
   }
-  shape.header = !request.no_header;
+  return word;
+}
+
+// `prefix`: of the option's names, "--" or "--items-".
+RecordShape shape_of(const std::string& format, const PrepareRequest::Csv& csv,
+                     const std::string& prefix) {
+  const bool records =
+      std::ranges::find(kFormats, format, &NamedFormat::name) != std::end(kFormats);
+  RecordShape shape = shape_named(records ? format : "jsonl");
+  const bool text = format == "csv" || format == "tsv";
+  const auto check = [&](bool given, const char* name) {
+    needs(given, (prefix + name).c_str(), text, prefix + "format csv or tsv, not " + format);
+  };
+  check(!csv.delimiter.empty(), "delimiter");
+  check(!csv.quoting.empty(), "quoting");
+  check(csv.header, "header");
+  check(csv.no_header, "no-header");
+  if (csv.header && csv.no_header) {
+    fail_usage("{}header and {}no-header: give one of them", prefix, prefix);
+  }
+  if (!csv.delimiter.empty()) shape.delimiter = delimiter_of(csv.delimiter, prefix + "delimiter");
+  if (csv.header || csv.no_header) shape.header = csv.header;
+  if (csv.quoting == "none") shape.quoting = Quoting::none;
+  if (csv.quoting == "csv") shape.quoting = Quoting::csv;
+  if (csv.quoting == "backslash") shape.quoting = Quoting::backslash;
+  check_encoding(csv.encoding, prefix + "encoding");
+  shape.encoding = csv.encoding;
   return shape;
+}
+
+std::string trimmed(const std::string& text) {
+  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
+  return text.substr(first, text.find_last_not_of(' ') + 1 - first);
 }
 
 // "view=1,cart=2": weights by type.
@@ -45,12 +78,13 @@ std::map<std::string, double, std::less<>> parse_weights(const std::string& text
   std::map<std::string, double, std::less<>> weights;
   for (std::size_t at = 0; at <= text.size() && !text.empty();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string part = text.substr(at, end - at);
+    const std::string part = trimmed(text.substr(at, end - at));
     const std::size_t equals = part.rfind('=');
-    const double weight = equals == std::string::npos
-                              ? 1.0
-                              : parse_number<double>(part.substr(equals + 1)).value_or(-1.0);
-    const std::string type = part.substr(0, equals);
+    const double weight =
+        equals == std::string::npos
+            ? 1.0
+            : parse_number<double>(trimmed(part.substr(equals + 1))).value_or(-1.0);
+    const std::string type = trimmed(part.substr(0, equals));
     if (type.empty() || !(weight > 0) || !weights.emplace(type, weight).second) {
       fail_usage("--event-types '{}': give types with weights above 0, as 'view=1,purchase=3'",
                  text);
@@ -75,44 +109,132 @@ fs::path only_file(const fs::path& given, const char* extension) {
 }
 
 void find_recbole_files(PrepareOptions& options) {
-  const fs::path folder = options.interactions;
-  options.interactions = only_file(folder, ".inter");
-  if (options.interactions.empty()) fail("{}: holds no .inter file", folder.string());
+  const fs::path folder = options.interactions.front();
+  options.interactions = {only_file(folder, ".inter")};
+  if (options.interactions.front().empty()) fail("{}: holds no .inter file", folder.string());
   if (options.items.empty() && options.item_text.empty() && fs::is_directory(folder)) {
     options.items = only_file(folder, ".item");
   }
 }
 
+// "-" is standard input.
+void find_standard_input(PrepareOptions& options) {
+  for (fs::path* file : {&options.items, &options.item_text, &options.timestamps}) {
+    if (*file == "-") *file = "/dev/stdin";
+  }
+  for (fs::path& file : options.interactions) {
+    if (file != "-") continue;
+    file = "/dev/stdin";
+    if (options.name.empty()) options.name = "stdin";
+  }
+}
+
+void read_time_form(const PrepareRequest& request, EventFields& fields) {
+  constexpr std::array kUnits = {
+      TimeUnit::seconds,     TimeUnit::seconds, TimeUnit::milliseconds, TimeUnit::microseconds,
+      TimeUnit::nanoseconds, TimeUnit::iso8601, TimeUnit::day_first,    TimeUnit::month_first};
+  const std::size_t unit = choice(request, "time-unit");
+  if (unit > 0) fields.time_form = TimeForm{kUnits[unit]};
+  if (request.time_format.empty()) return;
+  if (unit > 0) fail_usage("--time-unit and --time-format: give one of them");
+  fields.time_form = TimeForm{TimeUnit::pattern, request.time_format};
+}
+
+void read_missing(const PrepareRequest& request, EventFields& fields) {
+  if (!request.missing) return;
+  fields.missing.clear();
+  for (std::size_t at = 0; at <= request.missing->size() && !request.missing->empty();) {
+    const std::size_t end = std::min(request.missing->find(',', at), request.missing->size());
+    fields.missing.push_back(request.missing->substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+void read_max_errors(const PrepareRequest& request, PrepareOptions& options) {
+  const std::string& text = request.max_errors;
+  if (text.empty()) return;
+  if (text.ends_with('%')) {
+    const double share = parse_number<double>(text.substr(0, text.size() - 1)).value_or(-1) / 100;
+    if (share > 0 && share <= 1) {
+      options.max_error_share = share;
+      return;
+    }
+  } else if (const auto count = parse_number<std::size_t>(text)) {
+    options.max_errors = *count;
+    return;
+  }
+  fail_usage("--max-errors '{}': give a number of records (5) or a share of them (1%)", text);
+}
+
+// Options that would do nothing are mistakes.
+void check_together(const PrepareRequest& request, bool sequences, bool items) {
+  const PrepareOptions& options = request.options;
+  const EventFields& fields = options.fields;
+  const std::string records = "records: --format csv, jsonl, …; sequences have no fields";
+  needs(!fields.user.empty(), "--user", !sequences, records);
+  needs(!fields.item.empty(), "--item", !sequences, records);
+  needs(!fields.time.empty(), "--time", !sequences, records);
+  needs(!fields.rating.empty(), "--rating", fields.min_rating.has_value(), "--min-rating");
+  needs(!fields.type.empty(), "--event-type", !request.event_types.empty(), "--event-types");
+  needs(!request.time_unit.empty(), "--time-unit", !sequences || !options.timestamps.empty(),
+        "--timestamps, where the format is sequences");
+  needs(!request.time_format.empty(), "--time-format", !sequences, records);
+  needs(!request.csv.encoding.empty(), "--encoding", !sequences, records);
+  needs(!options.item_fields.id.empty(), "--item-id", items, "--items");
+  needs(!options.item_fields.title.empty(), "--title", items, "--items");
+  needs(!options.item_fields.text.empty(), "--text", items, "--items");
+  needs(!request.items_format.empty(), "--items-format", items && !options.item_table,
+        "--items, a file");
+  needs(!request.cold_by.empty(), "--cold-by", options.cold_share > 0, "--cold-items");
+  const bool by_time = request.split == "time";
+  needs(!request.validation_from.empty(), "--validation-from", by_time, "--split time");
+  needs(!request.test_from.empty(), "--test-from", by_time, "--split time");
+  needs(request.catalogue == "events", "--catalogue events",
+        items || !options.item_text.empty() || sequences, "--items or --item-text");
+}
+
+// The items' file is written like the log where nothing else is said.
+RecordShape items_shape_of(const PrepareRequest& request, const std::string& format) {
+  const bool same = format == request.format;
+  PrepareRequest::Csv csv = request.items_csv;
+  if (same && csv.delimiter.empty()) csv.delimiter = request.csv.delimiter;
+  if (same && csv.quoting.empty()) csv.quoting = request.csv.quoting;
+  if (csv.encoding.empty()) csv.encoding = request.csv.encoding;
+  return shape_of(format, csv, "--items-");
+}
+
 }  // namespace
 
 PrepareOptions options_of(const PrepareRequest& request) {
-  choice(request, "format");
+  for (const char* word : {"format", "items-format", "quoting", "items-quoting"}) {
+    choice(request, word);
+  }
   PrepareOptions options = request.options;
+  const std::string format = request.format.empty() ? "sequences" : request.format;
   const bool table = options.event_table != nullptr;
-  const bool sequences = !table && request.format == "sequences";
-  if (!table && !sequences) options.shape = shape_of(request, request.format);
+  const bool sequences = !table && format == "sequences";
+  const bool items = !options.items.empty() || options.item_table;
+  check_together(request, sequences, items);
+  find_standard_input(options);
+  if (!table && !sequences) options.shape = shape_of(format, request.csv, "--");
+  if (table || sequences) shape_of(table ? "a table" : format, request.csv, "--");
   if (!sequences && !options.timestamps.empty()) {
     fail_usage("--timestamps belongs to --format sequences; give --time FIELD");
   }
-  const bool items = !options.items.empty() || options.item_table;
   if (items && !options.item_text.empty()) fail_usage("give --items or --item-text, not both");
-  if (!table && request.format == "recbole") find_recbole_files(options);
-  const bool as_events = choice(request, "items-format") == 0;
-  options.items_shape = shape_of(request, as_events ? request.format : request.items_format);
-  switch (choice(request, "time-unit")) {
-    case 1:
-      options.fields.time_unit = TimeUnit::seconds;
-      break;
-    case 2:
-      options.fields.time_unit = TimeUnit::milliseconds;
-      break;
-    case 3:
-      options.fields.time_unit = TimeUnit::iso8601;
-      break;
-    default:
-      break;
+  if (options.interactions.size() > 1 && !options.timestamps.empty()) {
+    fail_usage("--timestamps go with one file of interactions");
   }
-  if (sequences) options.fields.time_unit = TimeUnit::seconds;
+  if (!table && format == "recbole" && options.interactions.size() == 1) {
+    find_recbole_files(options);
+  }
+  const std::string& items_format = request.items_format.empty() ? format : request.items_format;
+  if (!options.items.empty()) options.items_shape = items_shape_of(request, items_format);
+  read_time_form(request, options.fields);
+  read_missing(request, options.fields);
+  read_max_errors(request, options);
+  if (sequences) options.fields.sequences_meant = !request.format.empty();
+  if (sequences && !options.fields.time_form) options.fields.time_form = TimeForm{};
   options.fields.weights = parse_weights(request.event_types);
   if (sequences && (options.fields.min_rating || !options.fields.weights.empty())) {
     fail_usage("--format sequences has neither ratings nor types of events");
@@ -133,6 +255,8 @@ PrepareOptions options_of(const PrepareRequest& request) {
   options.min_item_events = std::max(options.min_item_events, request.k_core);
   options.items_without_events = choice(request, "catalogue") != 2;
   options.cold_by_time = choice(request, "cold-by") == 2;
+  if (!request.validation_from.empty()) options.validation_from = request.validation_from;
+  if (!request.test_from.empty()) options.test_from = request.test_from;
   if (!(options.cold_share >= 0 && options.cold_share <= 1)) {
     fail_usage("--cold-items {}: it must be a share from 0 to 1", options.cold_share);
   }

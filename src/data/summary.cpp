@@ -15,6 +15,30 @@ std::size_t repeated_targets(const Dataset& data) {
       }));
 }
 
+// Users whose test target happened at the very time of the event before it: the order of the file
+// decided which of the two it is.
+std::size_t tied_targets(const Dataset& data) {
+  if (data.times.empty() || data.split.by_time) return 0;
+  return static_cast<std::size_t>(
+      std::ranges::count_if(evaluated_users(data, Split::test), [&](std::int32_t user) {
+        const auto last =
+            static_cast<std::size_t>(data.offsets[static_cast<std::size_t>(user) + 1]) - 1;
+        return data.times[last] != kUnknownTime && data.times[last] == data.times[last - 1];
+      }));
+}
+
+std::size_t distinct_pairs(const Dataset& data) {
+  std::size_t pairs = 0;
+  std::vector<std::int32_t> items;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto history = data.history(u);
+    items.assign(history.begin(), history.end());
+    std::ranges::sort(items);
+    pairs += static_cast<std::size_t>(std::ranges::unique(items).begin() - items.begin());
+  }
+  return pairs;
+}
+
 }  // namespace
 
 Json summarise(const Dataset& data, const PrepareReport& report) {
@@ -33,13 +57,14 @@ Json summarise(const Dataset& data, const PrepareReport& report) {
                {"events", data.events.size()},
                {"evaluated_users", evaluated_users(data, Split::test).size()},
                {"repeated_targets", repeated_targets(data)},
+               {"tied_targets", tied_targets(data)},
                {"validated_users", evaluated_users(data, Split::validation).size()},
                {"history_length",
                 {{"min", lengths.front()},
                  {"median", lengths[lengths.size() / 2]},
                  {"mean", events / users},
                  {"max", lengths.back()}}},
-               {"density", events / (users * items)},
+               {"density", static_cast<double>(distinct_pairs(data)) / (users * items)},
                {"text_share", 1.0 - static_cast<double>(report.items_without_text) / items},
                {"items_without_text", report.items_without_text},
                {"items_without_events", report.items_without_events},
@@ -51,8 +76,14 @@ Json summarise(const Dataset& data, const PrepareReport& report) {
                {"items_dropped", report.items_dropped},
                {"repeated_item_rows", report.repeated_item_rows},
                {"unknown_times", report.unknown_times},
+               {"missing_values", report.missing},
+               {"warnings", report.warnings},
                {"users_out_of_order", report.users_out_of_order}};
-  const auto known = [](std::int64_t time) { return time >= 0; };
+  for (const FieldChoice& choice : report.choices) {
+    json["fields"][choice.role] = {{"field", choice.field}, {"guessed", choice.guessed}};
+  }
+  if (report.bad_records > 0) json["first_bad_record"] = report.first_bad;
+  const auto known = [](std::int64_t time) { return time != kUnknownTime; };
   if (std::ranges::any_of(data.times, known)) {
     std::int64_t first = *std::ranges::find_if(data.times, known);
     std::int64_t last = first;

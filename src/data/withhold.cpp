@@ -36,8 +36,9 @@ std::int64_t cut_of(const Dataset& data, const std::string& text, const char* op
     return *place;
   }
   try {
-    const std::int64_t time = parse_time(text, guess_time_unit(text));
-    const bool whole = !number || text.find('.') == std::string::npos;  // "1.5" is no cut
+    const std::string texts[] = {text};
+    const std::int64_t time = parse_time(text, guess_time_form(texts));
+    const bool whole = !number || (*number > 1 && std::floor(*number) == *number);
     if (time != kUnknownTime && whole) return time / 1000;
   } catch (const Error&) {  // said below, with the option's name
   }

@@ -169,8 +169,10 @@ Value value_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t 
     case 'g':
       return fraction<double>(array, index, scratch);
     case 'u':
+    case 'z':
       return word(bytes<std::int32_t>(array, index));
     case 'U':
+    case 'Z':
       return word(bytes<std::int64_t>(array, index));
     case 'v':
       return word(viewed_bytes(array, index));
@@ -187,10 +189,31 @@ Value value_at(const ArrowSchema& schema, const ArrowArray& array, std::int64_t 
   }
 }
 
+// What people call a type: the specification's letters are for programs.
+std::string type_name(std::string_view format) {
+  struct Name {
+    std::string_view letters;
+    const char* name;
+  };
+  constexpr Name kNames[] = {{"e", "float16"},       {"d:", "decimal"},
+                             {"_pli128", "Int128"},  {"w:", "binary of fixed size"},
+                             {"vz", "binary view"},  {"tt", "time of day"},
+                             {"tD", "duration"},     {"ti", "interval"},
+                             {"+s", "struct"},       {"+m", "map"},
+                             {"+u", "union"},        {"+w:", "list of fixed size"},
+                             {"+l", "list of such"}, {"+L", "list of such"}};
+  constexpr std::string_view kPython = "python:";
+  if (format.starts_with(kPython)) return std::string(format.substr(kPython.size()));
+  for (const Name& known : kNames) {
+    if (format.starts_with(known.letters)) return known.name;
+  }
+  return "Arrow's '" + std::string(format) + "'";
+}
+
 bool is_known(const ArrowSchema& schema) {
   if (schema.dictionary != nullptr) return is_known(*schema.dictionary);
   const std::string_view format = schema.format;
-  if (format.size() == 1) return format.find_first_of("nbcCsSiIlLfguU") == 0;
+  if (format.size() == 1) return format.find_first_of("nbcCsSiIlLfguUzZ") == 0;
   if (format == "+l" || format == "+L") return is_known(*schema.children[0]);
   return format == "vu" || format == "tdD" || format == "tdm" || format.starts_with("ts");
 }
@@ -232,8 +255,8 @@ void ArrowTable::read(std::span<const std::string> wanted, BadRecords& bad, cons
     if (columns.back() < 0) continue;
     const ArrowSchema& type = *schema.children[columns.back()];
     if (!is_known(type)) {
-      fail("{}: column '{}' has the Arrow type '{}'; make strings or numbers of it", name_, column,
-           type.format);
+      fail("{}: column '{}' has the type {}; make strings, numbers or times of it", name_, column,
+           type_name(type.format));
     }
   }
   std::vector<std::string> scratch(wanted.size());

@@ -57,9 +57,9 @@ struct ArrowOwned {
 };
 
 /// A table in memory: the rows of an Arrow stream, read batch by batch where they lie. Columns may
-/// be whole numbers, floats, booleans, strings (with 32- or 64-bit offsets, or views), dates, times
-/// and dictionaries or lists of these. A null is absent, and so is NaN, as other tables write it; a
-/// time is written out as ISO 8601.
+/// be whole numbers, floats, booleans, strings and binary (with 32- or 64-bit offsets, or views),
+/// dates, times and dictionaries or lists of these; others may be there but not be read. A null is
+/// absent, and so is NaN, as other tables write it; a time is written out as ISO 8601.
 class ArrowTable : public Records {
  public:
   /// Takes the stream over. `name` stands for the table in messages. Throws Error if the stream

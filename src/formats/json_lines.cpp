@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <unordered_set>
@@ -16,14 +17,12 @@ namespace dom = simdjson::dom;
 // One record: the parser's document lives until the next call.
 class RecordParser {
  public:
-  explicit RecordParser(bool python) : python_(python) {}
-
-  /// `line` must be followed by LineReader::kPadding readable bytes. Null if it is no object.
-  std::string parse(std::string_view line, dom::object& object) {
+  /// `text` must be followed by LineReader::kPadding readable bytes. What is wrong, or "".
+  std::string parse(std::string_view text, dom::object& object) {
     static_assert(simdjson::SIMDJSON_PADDING <= LineReader::kPadding);
     dom::element element;
-    auto error = parser_.parse(line.data(), line.size(), false).get(element);
-    if (error != simdjson::SUCCESS && python_ && python_to_json(line, json_)) {
+    auto error = parser_.parse(text.data(), text.size(), false).get(element);
+    if (error != simdjson::SUCCESS && python_to_json(text, json_)) {
       error = parser_.parse(json_).get(element);
     }
     if (error != simdjson::SUCCESS) return simdjson::error_message(error);
@@ -32,13 +31,89 @@ class RecordParser {
 
  private:
   dom::parser parser_;
-  bool python_;
   std::string json_;
 };
 
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t") == std::string_view::npos;
+// Behind the object that begins at `at` of the text; npos if it does not end there.
+std::size_t end_of_object(std::string_view text, std::size_t at) {
+  std::size_t depth = 0;
+  char quote = '\0';
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quote != '\0') {
+      at += c == '\\' ? 1 : 0;
+      if (c == quote) quote = '\0';
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if ((c == '}' || c == ']') && --depth == 0) {
+      return at + 1;
+    }
+  }
+  return std::string_view::npos;
 }
+
+// Whether objects stand one a line, to judge by the first of them.
+bool one_a_line(std::string_view head) {
+  const std::size_t first = head.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || head[first] == '[') return first == std::string_view::npos;
+  if (head[first] != '{') return true;
+  const std::string_view line = head.substr(first, head.find('\n', first) - first);
+  const std::size_t end = end_of_object(line, 0);
+  return end != std::string_view::npos || end_of_object(head, first) == std::string_view::npos;
+}
+
+/// The texts of objects, from line to line.
+class ObjectTexts {
+ public:
+  explicit ObjectTexts(LineReader& lines) : lines_(lines), one_a_line_(one_a_line(lines.ahead())) {}
+
+  /// Moves to the next object; false at the end. Throws Error, behind which it goes on, for what is
+  /// none or is not closed.
+  bool next() {
+    if (one_a_line_) return next_line();
+    for (;;) {
+      const std::string_view line = lines_.line();
+      at_ = started_ ? std::min(line.find_first_not_of(" \t\r\n,[]", at_), line.size()) : 0;
+      if (started_ && at_ < line.size()) break;
+      if (!lines_.next()) return false;
+      started_ = true;
+      at_ = 0;
+    }
+    if (lines_.line()[at_] != '{') {
+      at_ = lines_.line().size();
+      fail("not a JSON object; give objects, one a line or in a list");
+    }
+    for (;;) {
+      const std::size_t end = end_of_object(lines_.line(), at_);
+      if (end != std::string_view::npos) {
+        text_ = lines_.line().substr(at_, end - at_);
+        at_ = end;
+        return true;
+      }
+      if (lines_.extend()) continue;
+      at_ = lines_.line().size();
+      fail("the object is not closed: is the file cut short?");
+    }
+  }
+  std::string_view text() const { return text_; }
+
+ private:
+  bool next_line() {
+    do {
+      if (!lines_.next()) return false;
+    } while (lines_.line().find_first_not_of(" \t") == std::string_view::npos);
+    text_ = lines_.line();
+    return true;
+  }
+
+  LineReader& lines_;
+  bool one_a_line_;
+  bool started_ = false;
+  std::size_t at_ = 0;
+  std::string_view text_;
+};
 
 void collect_names(const dom::object& object, const std::string& prefix,
                    std::unordered_set<std::string>& known, std::vector<std::string>& names) {
@@ -126,33 +201,39 @@ Value value_of(const dom::element& element, std::string& scratch) {
 
 }  // namespace
 
-std::vector<std::string> json_names(std::string_view text, bool python) {
+std::vector<std::string> json_names(std::string_view text) {
   std::vector<std::string> names;
   std::unordered_set<std::string> known;
-  RecordParser parser(python);
+  RecordParser parser;
   ByteStream stream("", text);
-  LineReader lines(stream);
+  LineReader lines(stream, "utf-8");
+  ObjectTexts objects(lines);
   dom::object object;
-  while (lines.next()) {
-    if (parser.parse(lines.line(), object).empty()) collect_names(object, "", known, names);
+  for (bool more = true; more;) {
+    try {
+      more = objects.next();
+      if (more && parser.parse(objects.text(), object).empty()) {
+        collect_names(object, "", known, names);
+      }
+    } catch (const Error&) {  // said when the records are read
+    }
   }
   return names;
 }
 
-void read_json_lines(LineReader& lines, bool python, std::span<const std::string> wanted,
-                     BadRecords& bad, const RowSink& sink) {
-  RecordParser parser(python);
+void read_json(LineReader& lines, std::span<const std::string> wanted, BadRecords& bad,
+               const RowSink& sink) {
+  RecordParser parser;
+  ObjectTexts objects(lines);
   std::vector<std::string> scratch(wanted.size());
   std::vector<Value> row(wanted.size());
-  while (lines.next()) {
-    if (is_blank(lines.line())) continue;
+  for (bool more = true; more;) {
     bad.guard(lines, [&] {
+      more = objects.next();
+      if (!more) return;
       dom::object object;
-      const std::string problem = parser.parse(lines.line(), object);
-      if (!problem.empty()) {
-        fail("not a JSON object{}: {}; give one object a line (jq -c '.[]' splits a list)",
-             python ? " or a Python literal" : "", problem);
-      }
+      const std::string problem = parser.parse(objects.text(), object);
+      if (!problem.empty()) fail("not a JSON object: {}; correct or remove it", problem);
       for (std::size_t i = 0; i < wanted.size(); ++i) {
         dom::element found;
         const bool there = !wanted[i].empty() && find_path(object, wanted[i], found);

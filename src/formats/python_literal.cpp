@@ -115,10 +115,14 @@ bool python_to_json(std::string_view literal, std::string& json) {
       while (end < literal.size() && is_name_part(literal[end])) ++end;
       const std::string_view name = literal.substr(at, end - at);
       const bool exponent = name.starts_with('e') || name.starts_with('E');
-      if (name == "None" || name == "nan" || name == "inf") {
+      const bool no_number = name == "nan" || name == "inf" || name == "NaN" || name == "Infinity";
+      if (name == "None" || no_number) {
+        if (no_number && json.ends_with('-')) json.pop_back();
         json += "null";
       } else if (name == "True" || name == "False") {
         json += name == "True" ? "true" : "false";
+      } else if (name == "true" || name == "false" || name == "null") {
+        json += name;  // of JSON that is none for another reason
       } else if (exponent) {
         json += name;  // of a number; JSON's parser knows whether it may stand there
       } else {

@@ -2,6 +2,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,8 +30,10 @@ struct Value {
 using RowSink = std::function<void(std::span<const Value> row)>;
 
 /// What becomes of bad records: up to `allowed` are skipped and counted, the next one is thrown.
+/// With a `share` above 0 all are skipped, and `finish` throws if they are more than it.
 struct BadRecords {
   std::size_t allowed = 0;
+  double share = 0;  ///< of all records
   std::size_t skipped = 0;
   std::string first{};  ///< file, line and what was wrong with the first of them
 
@@ -49,16 +52,29 @@ struct BadRecords {
     guard([&] { return fmt::format("{}:{}", lines.name(), lines.number()); }, body);
   }
 
+  /// At the end: `good` records were read.
+  void finish(std::size_t good) const;
+
  private:
   void refuse(const std::string& where, const Error& error);
 };
 
-enum class Format { csv, jsonl, amazon, recbole };
+/// netflix: lines "ITEM:", each with lines "USER,RATING,DATE" below.
+enum class Format { csv, jsonl, amazon, recbole, netflix };
 
+enum class Quoting {
+  none,      ///< quotes are characters
+  csv,       ///< as in RFC 4180
+  backslash  ///< the same, and a backslash escapes
+};
+
+/// How a file is written; what is empty is guessed by its first 256 KiB.
 struct RecordShape {
   Format format = Format::csv;
-  char delimiter = '\0';  ///< of csv; 0: the most frequent of , ; tab | in the first line
-  bool header = true;     ///< of csv: the first line names the columns
+  std::string delimiter{};           ///< of csv: a text, or kBlanks
+  std::optional<bool> header{};      ///< of csv: whether the first line names the columns
+  std::optional<Quoting> quoting{};  ///< of csv; guessed: none between tabs, else csv
+  std::string encoding{};            ///< as iconv names it
 };
 
 /// What formats are called, and what each is.
@@ -66,11 +82,12 @@ struct NamedFormat {
   std::string_view name;
   RecordShape shape;
 };
-inline constexpr NamedFormat kFormats[] = {{"csv", {}},
-                                           {"tsv", {.delimiter = '\t'}},
-                                           {"jsonl", {.format = Format::jsonl}},
-                                           {"amazon", {.format = Format::amazon}},
-                                           {"recbole", {.format = Format::recbole}}};
+inline const NamedFormat kFormats[] = {{"csv", {}},
+                                       {"tsv", {.delimiter = "\t"}},
+                                       {"jsonl", {.format = Format::jsonl}},
+                                       {"amazon", {.format = Format::amazon}},
+                                       {"recbole", {.format = Format::recbole}},
+                                       {"netflix", {.format = Format::netflix}}};
 /// UsageError for a name that is none of these.
 RecordShape shape_named(std::string_view name);
 
@@ -85,6 +102,12 @@ class Records {
   /// What messages call the source.
   virtual const std::string& name() const = 0;
   virtual const std::vector<std::string>& names() const = 0;
+  /// Whether these are only the columns' places, "1", "2", …
+  virtual bool nameless() const { return false; }
+  /// What one field holds in the first records, as far as that can be looked at.
+  virtual std::vector<std::string> sample(const std::string& /*field*/) { return {}; }
+  /// What was guessed of the way it is written and is not obvious, a sentence each.
+  virtual std::vector<std::string> remarks() const { return {}; }
   /// Calls `sink` for every record that is well formed; an empty wanted name gives absent values.
   /// Throws Error with the place of a bad record beyond those that `bad` allows.
   virtual void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) = 0;
@@ -99,13 +122,22 @@ class RecordReader : public Records {
   const std::string& name() const override { return lines_.name(); }
   /// Columns; without a header "1", "2", …; of JSON the dotted paths in the first records.
   const std::vector<std::string>& names() const override { return names_; }
-  char delimiter() const { return shape_.delimiter; }
+  bool nameless() const override;
+  std::vector<std::string> sample(const std::string& field) override;
+  std::vector<std::string> remarks() const override { return remarks_; }
   void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) override;
 
  private:
+  void start_csv(std::string_view ahead);
+  void read_from(LineReader& lines, std::span<const std::string> wanted, BadRecords& bad,
+                 const RowSink& sink) const;
+
   LineReader lines_;
   RecordShape shape_;
+  bool skip_blanks_ = false;
   std::vector<std::string> names_;
+  std::vector<std::string> remarks_;
+  std::string head_;  // the first records, to look at again
 };
 
 }  // namespace tessera

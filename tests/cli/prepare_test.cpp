@@ -28,7 +28,8 @@ TEST_F(PrepareCommand, PrintsWhatItGuessedAndSavesASummary) {
   EXPECT_EQ(printed.at("events"), 6);
   const Json saved = Json::parse(content_of(path("data/summary.json")));
   EXPECT_EQ(saved.at("dropped").at(0).at("events"), 1);
-  EXPECT_FALSE(saved.contains("fields"));
+  EXPECT_EQ(saved.at("fields"), printed.at("fields"));
+  EXPECT_EQ(saved.at("warnings"), Json::array());
 }
 
 TEST_F(PrepareCommand, SplitsByTimeAndWithholdsItems) {
@@ -90,12 +91,51 @@ TEST_F(PrepareCommand, RefusesOptionsThatDoNotFit) {
   misused(" --min-weight 2", {"--event-types"});
   misused(" --split time --order file", {"--order time"});
   misused(" --timestamps " + log, {"--timestamps", "sequences"});
-  misused(" --delimiter ab", {"--delimiter"});
+  misused(" --delimiter \"", {"--delimiter"});
   misused(" --items x --item-text y", {"not both"});
   misused(" --cold-items 1.5", {"--cold-items"});
   misused(" --k-core 0", {"--k-core"});
   misused(" --split time --test-from soon", {"--test-from 'soon'"});
   misused(" --format xml", {"--format"});
+  // What would do nothing.
+  misused(" --format recbole --delimiter ,", {"--delimiter belongs to --format csv or tsv"});
+  misused(" --format sequences --user u", {"--user belongs to records"});
+  misused(" --rating rating", {"--rating belongs to --min-rating"});
+  misused(" --event-type x", {"--event-type belongs to --event-types"});
+  misused(" --title title", {"--title belongs to --items"});
+  misused(" --items-format csv", {"--items-format belongs to --items"});
+  misused(" --cold-by time", {"--cold-by belongs to --cold-items"});
+  misused(" --validation-from 0.5", {"--validation-from belongs to --split time"});
+  misused(" --test-from 0.5", {"--test-from belongs to --split time"});
+  misused(" --catalogue events", {"--catalogue events belongs to --items"});
+  misused(" --header --no-header", {"--header and --no-header"});
+  misused(" --time-unit s --time-format %s", {"--time-unit and --time-format"});
+  misused(" --encoding klingon", {"--encoding 'klingon'", "gbk"});
+  misused(" --max-errors many", {"--max-errors 'many'", "1%"});
+  misused(" --user item_id --item item_id", {"same field"});
+}
+
+TEST_F(PrepareCommand, SaysWhatLooksWrong) {
+  const std::string log = file("log.csv", "1,2,4,978300760\n1,3,5,978300800\n");
+  const Finished finished = tessera(line(log) + " --json");
+  EXPECT_EQ(finished.exit_code, 0);
+  EXPECT_NE(finished.err.find("warning: " + log + ": its first line is a record"),
+            std::string::npos)
+      << finished.err;
+  const Json summary = Json::parse(finished.out);
+  EXPECT_EQ(summary.at("warnings").size(), 1U);
+  EXPECT_EQ(summary.at("events"), 2);
+  EXPECT_EQ(summary.at("first_time"), 978'300'760);
+}
+
+TEST_F(PrepareCommand, ReadsStandardInputAndSeveralFiles) {
+  const std::string first = file("a.csv", "user,item,time\nann,p,10\n");
+  const std::string second = file("b.csv", "time;user;item\n20;ann;q\n");
+  EXPECT_EQ(json_of(line(first) + " --json --interactions " + second).at("events"), 2);
+  const std::string piped = "cat " + first + " | " + TESSERA_PROGRAM + " " + line("-") + " --json";
+  const Finished finished = Process({"sh", "-c", piped}).wait();
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(Json::parse(finished.out).at("events"), 1);
 }
 
 TEST_F(PrepareCommand, FailureLeavesTheDatasetThatWasThere) {
@@ -139,7 +179,8 @@ TEST_F(PrepareCommand, AFullDiskLeavesNothingBehind) {
 
 TEST_F(PrepareCommand, ReadsARecboleFolder) {
   fs::create_directory(path("shop"));
-  file("shop/shop.inter", "user_id:token\titem_id:token\nann\tp\nann\tq\n");
+  file("shop/shop.inter",
+       "user_id:token\titem_id:token\ttimestamp:float\nann\tp\t1.0\nann\tq\t2.0\n");
   const std::string command =
       "prepare --format recbole --json --out " + path("data") + " --interactions " + path("shop");
   EXPECT_EQ(json_of(command).at("items_without_text"), 2);

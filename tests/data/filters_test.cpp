@@ -133,7 +133,7 @@ TEST_F(Filters, SayWhenNobodyIsLeft) {
   options.min_user_events = options.min_item_events = 3;
   expect_refused(options, {"log.csv", "no user is left", "core of 3", "2 users and 2 items"});
   options = csv("a,p,1\n", "");
-  options.interactions = put("log.csv", "user,item,rating\na,p,2\n");
+  options.interactions = {put("log.csv", "user,item,rating\na,p,2\n")};
   options.fields.min_rating = 3;
   expect_refused(options, {"no user is left after reading", "--min-rating"});
 }

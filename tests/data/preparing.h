@@ -8,7 +8,7 @@ namespace tessera::testing {
 /// Options for a CSV file of events.
 inline PrepareOptions csv_options(const fs::path& file) {
   PrepareOptions options;
-  options.interactions = file;
+  options.interactions = {file};
   options.shape = RecordShape{};
   return options;
 }

@@ -213,7 +213,7 @@ TEST_F(SplitDirectory, ASplitByTimeDropsEventsWithoutATime) {
   options.test_from = "40";
   EXPECT_EQ(testing::lines_of(prepared(options)), Lines{"a: p r s"});
   EXPECT_EQ(dropped("known time"), 1U);
-  options.interactions = put("log.csv", "user,item\na,p\n");
+  options.interactions = {put("log.csv", "user,item\na,p\n")};
   expect_refused(options, {"log.csv", "needs times", "--time"});
 }
 

@@ -202,8 +202,8 @@ TEST(Arrow, RefusesWhatItCannotRead) {
   expect_error([&] { rows_of(failing, {"n"}); }, {"table", "rows cannot be read", "on fire"});
   EXPECT_EQ(failing.streams_released, 1);
 
-  Stream binary({{"b", "z", 0, {nullptr, kOffsets.data(), kBytes.data()}}}, 1);
-  expect_error([&] { rows_of(binary, {"b"}); }, {"column 'b'", "Arrow type 'z'"});
+  Stream binary({{"b", "d:38,2", 0, {nullptr, kOffsets.data(), kBytes.data()}}}, 1);
+  expect_error([&] { rows_of(binary, {"b"}); }, {"column 'b'", "type decimal"});
   EXPECT_EQ(binary.streams_released, 1);
 
   Stream twice({some_columns()[0], some_columns()[0]}, 1);
