@@ -98,8 +98,10 @@ TEST_F(PrepareCommand, RefusesOptionsThatDoNotFit) {
   misused(" --split time --test-from soon", {"--test-from 'soon'"});
   misused(" --format xml", {"--format"});
   // What would do nothing.
-  misused(" --format recbole --delimiter ,", {"--delimiter belongs to --format csv or tsv"});
-  misused(" --format sequences --user u", {"--user belongs to records"});
+  const std::string bare = "prepare --interactions " + log + " --out " + path("data");
+  expect_refusal(tessera(bare + " --format recbole --delimiter ,"), 2,
+                 {"--delimiter belongs to --format csv or tsv"});
+  expect_refusal(tessera(bare + " --format sequences --user u"), 2, {"--user belongs to records"});
   misused(" --rating rating", {"--rating belongs to --min-rating"});
   misused(" --event-type x", {"--event-type belongs to --event-types"});
   misused(" --title title", {"--title belongs to --items"});
@@ -133,7 +135,7 @@ TEST_F(PrepareCommand, ReadsStandardInputAndSeveralFiles) {
   const std::string second = file("b.csv", "time;user;item\n20;ann;q\n");
   EXPECT_EQ(json_of(line(first) + " --json --interactions " + second).at("events"), 2);
   const std::string piped = "cat " + first + " | " + TESSERA_PROGRAM + " " + line("-") + " --json";
-  const Finished finished = Process({"sh", "-c", piped}).wait();
+  const Finished finished = Process({"/bin/sh", "-c", piped}).wait();
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_EQ(Json::parse(finished.out).at("events"), 1);
 }

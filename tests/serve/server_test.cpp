@@ -441,6 +441,7 @@ TEST_F(RunningServer, SaysToWhoAsksRegularlyThatItEnds) {
   std::this_thread::sleep_for(300ms);
   EXPECT_EQ(readiness().status, 200);
   server->stop();
+  while (small.service().phase() != Phase::draining) std::this_thread::yield();
   const Answer told = readiness();
   EXPECT_EQ(told.status, 503);
   EXPECT_EQ(Parsed::parse(told.body).at("status"), "draining");
