@@ -44,7 +44,7 @@ def main():
             title=given.title,
             text=given.text,
             k_core=given.k_core,
-            catalogue="events",
+            catalogue="events" if given.items else None,
         )
         settings = {"epochs": given.epochs} if given.epochs else {}
         if given.items:

@@ -143,6 +143,6 @@ def test_several_files_and_shares_of_errors(tmp_path):
 
 
 def test_a_cut_may_be_a_float_that_is_whole(tmp_path):
-    columns = {"user": ["a", "a", "b"], "item": [1, 2, 1], "time": [100, 200, 180]}
+    columns = {"user": ["a", "a", "a", "b"], "item": [1, 2, 3, 1], "time": [100, 160, 200, 180]}
     data = tessera.prepare(columns, tmp_path / "out", split="time", validation_from=150.0, test_from=190)
     assert data.summary["validation_from"] == 150
