@@ -131,7 +131,7 @@ ArchiveReader::ArchiveReader(std::string name, const std::string& file, const st
   source(head);
   state.zip = head.starts_with("PK");
   // What was looked at comes first.
-  state.source = [first = head, &state, rest = std::move(source)](std::string_view& bytes) mutable {
+  state.source = [first = head, rest = std::move(source)](std::string_view& bytes) mutable {
     if (first.empty()) return rest(bytes);
     bytes = std::exchange(first, {});
   };

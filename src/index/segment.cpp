@@ -28,9 +28,15 @@ double length(std::span<const double> weights) {
   return std::sqrt(std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0));
 }
 
+// Numbers of nodes, those of the largest bounds first.
+void sort_by_bounds(std::span<std::uint32_t> nodes, std::span<const float> bounds) {
+  std::ranges::stable_sort(nodes, std::ranges::greater(),
+                           [&](std::uint32_t node) { return bounds[node]; });
+}
+
 }  // namespace
 
-std::size_t rest_group_end(std::size_t width, std::size_t ball_axes) {
+std::size_t second_rest_group(std::size_t width, std::size_t ball_axes) {
   const std::size_t first = std::min(width, kBoxAxes + ball_axes);
   return first + (width - first) / 4;
 }
@@ -51,7 +57,7 @@ IndexQuery index_query(const ScoreSpace& space, std::span<const float> state) {
   const std::span<const double> all(query.weights);
   const auto box = all.first(kBoxAxes);
   const auto ball = all.subspan(kBoxAxes, space.axes.ball_axes);
-  const std::size_t split = rest_group_end(width, space.axes.ball_axes);
+  const std::size_t split = second_rest_group(width, space.axes.ball_axes);
   query.rest[0] = length(box);
   query.rest[1] = length(ball);
   query.rest[2] = width > fine ? length(all.subspan(fine, split - fine)) : 0.0;
@@ -149,19 +155,15 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
   shared.offset += slack;
   const std::size_t first = branch * kBranchBlocks;
   const std::size_t count = std::min(kBranchBlocks, blocks_ - first);
-  std::array<std::uint8_t, kBranchBlocks> order;
-  std::iota(order.begin(), order.end(), std::uint8_t{0});
-  if (best_first) {
-    // What is not a number, as a damaged file may make it, comes last.
-    for (float& bound : bounds) bound = std::isnan(bound) ? -HUGE_VALF : bound;
-    std::stable_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
-                     [&](std::uint8_t a, std::uint8_t b) { return bounds[a] > bounds[b]; });
-  }
+  std::array<std::uint32_t, kBranchBlocks> all;
+  const std::span<std::uint32_t> order = std::span(all).first(count);
+  std::iota(order.begin(), order.end(), 0U);
+  if (best_first) sort_by_bounds(order, bounds);
   // Rows come from far memory: they are asked for when a block has been scanned, and read when the
   // next one has.
   BlockHits found[2];
   bool turn = false;
-  for (const std::uint8_t b : std::span(order).first(count)) {
+  for (const std::uint32_t b : order) {
     if (!(query.base + double{bounds[b]} + slack >= best.threshold())) continue;
     BlockHits& hits = found[turn];
     hits.first = (first + b) * kScanBlock;
@@ -192,11 +194,9 @@ void Segment::search(const IndexQuery& query, const Admission& admission, ScanFu
   std::vector<float> centres(branches_);
   node_bounds(nodes(arrays_.branches.data(), branches_),
               {query.box, query.ball, query.ball_length, query.rest_length}, bounds, centres);
-  for (float& bound : bounds) bound = std::isnan(bound) ? -HUGE_VALF : bound;
   std::vector<std::uint32_t> order(branches_);
   std::iota(order.begin(), order.end(), 0U);
-  std::ranges::stable_sort(order, std::ranges::greater(),
-                           [&](std::uint32_t branch) { return bounds[branch]; });
+  sort_by_bounds(order, bounds);
   // The best branch is searched from its best block on, which brings the threshold near its final
   // value; in the others the order of memory is faster.
   for (const std::uint32_t branch : order) {

@@ -37,7 +37,7 @@ IndexQuery index_query(const ScoreSpace& space, std::span<const float> state);
 
 /// Where the second of the two groups of other axes begins: the first, a quarter of them, has the
 /// larger part of what is left.
-std::size_t rest_group_end(std::size_t width, std::size_t ball_axes);
+std::size_t second_rest_group(std::size_t width, std::size_t ball_axes);
 
 /// Which items may be returned: those in `allowed` (if given) for which `admits` is true. The
 /// second is asked only for items that would be among the best.

@@ -266,7 +266,7 @@ class SegmentBuilder {
 
   void fill_axes(Branch& branch, MatrixView<const float> nodes) {
     const std::size_t width = space_.axes.width();
-    const std::size_t split = rest_group_end(width, segment_.ball_axes_);
+    const std::size_t split = second_rest_group(width, segment_.ball_axes_);
     for (std::size_t i = 0; i < branch.count; ++i) {
       auto& rests = branch.rests[i];
       rests = {};

@@ -82,6 +82,28 @@ INSTANTIATE_TEST_SUITE_P(
 
 // Bounds and rounded sums must never lose an item that just reaches the threshold: here it stands
 // at the very score of the one item that is admitted.
+void expect_items_at_their_thresholds(const SmallCatalogue& catalogue, const ScoreSpace& space,
+                                      MatrixView<const float> states) {
+  const Segment segment = catalogue.segment(space);
+  for (std::size_t s = 0; s < states.rows; ++s) {
+    const IndexQuery query = index_query(space, states.row(s));
+    for (std::size_t i = 0; i < catalogue.items(); ++i) {
+      const auto item = static_cast<std::int32_t>(i);
+      const double score =
+          token_score(query.scores, space.tables.codebook_size, catalogue.codes_of(i),
+                      std::span<const float>(catalogue.ids.view().row(i)));
+      for (const ScanTarget& target : scan_targets()) {
+        TopK best(1);
+        best.add(score, std::numeric_limits<std::int32_t>::max());
+        SearchStatistics statistics;
+        segment.search(query, {nullptr, [&](std::int32_t other) { return other == item; }},
+                       target.scan, best, statistics);
+        ASSERT_EQ(best.take().front().item, item) << target.name << ", state " << s;
+      }
+    }
+  }
+}
+
 TEST(Segment, AnItemAtTheThresholdIsFound) {
   for (const auto& shape :
        {SmallCatalogue::Shape{.items = 1500, .codebook_size = 256},
@@ -90,26 +112,41 @@ TEST(Segment, AnItemAtTheThresholdIsFound) {
         SmallCatalogue::Shape{.items = 1500, .codebook_size = 2, .id_dims = 1},
         SmallCatalogue::Shape{.items = 1500, .levels = 5, .id_dims = 4, .width = 70}}) {
     SmallCatalogue catalogue(shape);
-    const ScoreSpace space = catalogue.space();
-    const Segment segment = catalogue.segment(space);
-    const Matrix states = catalogue.states(2);
-    for (std::size_t s = 0; s < states.rows(); ++s) {
-      const IndexQuery query = index_query(space, states.view().row(s));
-      for (std::size_t i = 0; i < catalogue.items(); ++i) {
-        const auto item = static_cast<std::int32_t>(i);
-        const double score = token_score(query.scores, shape.codebook_size, catalogue.codes_of(i),
-                                         std::span<const float>(catalogue.ids.view().row(i)));
-        for (const ScanTarget& target : scan_targets()) {
-          TopK best(1);
-          best.add(score, std::numeric_limits<std::int32_t>::max());
-          SearchStatistics statistics;
-          segment.search(query, {nullptr, [&](std::int32_t other) { return other == item; }},
-                         target.scan, best, statistics);
-          ASSERT_EQ(best.take().front().item, item) << target.name;
-        }
-      }
+    expect_items_at_their_thresholds(catalogue, catalogue.space(), catalogue.states(2));
+  }
+}
+
+// A state that looks along one axis alone leaves one term of each bound: sides of boxes, balls, and
+// both groups of what is left over.
+TEST(Segment, AnItemAtTheThresholdIsFoundAlongEveryKindOfAxis) {
+  SmallCatalogue catalogue(
+      {.items = 300, .levels = 0, .codebook_size = 0, .id_dims = 90, .width = 90});
+  const ScoreSpace space = catalogue.space();
+  ASSERT_EQ(space.axes.ball_axes, 48U);
+  const std::vector<std::size_t> axes = {0, 15, 16, 63, 64, 69, 70, 89};
+  Matrix states(2 * axes.size(), 90);
+  for (std::size_t a = 0; a < axes.size(); ++a) {
+    for (std::size_t w = 0; w < 90; ++w) {
+      states[2 * a][w] = space.axes.to_axes[axes[a]][w];
+      states[2 * a + 1][w] = -states[2 * a][w];
     }
   }
+  expect_items_at_their_thresholds(catalogue, space, states);
+}
+
+// Items at the corners of their box are where their fields say: nothing is left over that could
+// hide what rounding of the weights takes.
+TEST(Segment, AnItemAtTheThresholdIsFoundWhereItsFieldsAreExact) {
+  SmallCatalogue catalogue(
+      {.items = 160, .levels = 0, .codebook_size = 0, .id_dims = 4, .width = 4});
+  for (std::size_t i = 0; i < catalogue.items(); ++i) {
+    for (std::size_t d = 0; d < 4; ++d) {
+      catalogue.ids[i][d] = ((i >> d & 1) != 0 ? 1.0F : -1.0F) * (1.0F + static_cast<float>(d));
+    }
+  }
+  ScoreSpace space = catalogue.space();
+  space.axes = score_axes(4, catalogue.vectors(), {});  // aligned with the dimensions
+  expect_items_at_their_thresholds(catalogue, space, catalogue.states(20));
 }
 
 TEST(ItemIndex, AllScoresEqualStandInTheOrderOfItemNumbers) {
