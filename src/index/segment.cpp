@@ -30,8 +30,9 @@ double length(std::span<const double> weights) {
 
 // Numbers of nodes, those of the largest bounds first.
 void sort_by_bounds(std::span<std::uint32_t> nodes, std::span<const float> bounds) {
-  std::ranges::stable_sort(nodes, std::ranges::greater(),
-                           [&](std::uint32_t node) { return bounds[node]; });
+  std::ranges::sort(nodes, [&](std::uint32_t a, std::uint32_t b) {
+    return bounds[a] != bounds[b] ? bounds[a] > bounds[b] : a < b;
+  });
 }
 
 }  // namespace

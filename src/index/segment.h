@@ -91,7 +91,7 @@ class Segment {
           std::span<const std::int32_t> codes, MatrixView<const float> ids);
   /// Looks into the mapped file for as long as it lives. Throws Error that names the file if its
   /// tensors do not fit the space or each other.
-  Segment(const ScoreSpace& space, std::shared_ptr<const SafeTensors> file);
+  Segment(const ScoreSpace& space, const std::shared_ptr<const SafeTensors>& file);
 
   /// Offers every admitted item of the segment that is good enough to `best`.
   void search(const IndexQuery& query, const Admission& admission, ScanFunction scan, TopK& best,

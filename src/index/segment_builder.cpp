@@ -351,7 +351,7 @@ void Segment::check_rows(const fs::path& path) {
   }
 }
 
-Segment::Segment(const ScoreSpace& space, std::shared_ptr<const SafeTensors> file)
+Segment::Segment(const ScoreSpace& space, const std::shared_ptr<const SafeTensors>& file)
     : row_{space.tables.levels.size(), space.tables.codebook_size, space.tables.id_dims},
       ball_axes_(space.axes.ball_axes),
       shape_(space.axes.shape()) {
