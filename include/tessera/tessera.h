@@ -43,16 +43,22 @@ struct Training {
   std::vector<std::string> settings;  ///< changes to it, "key=value" each, as after --set
   std::filesystem::path negatives;    ///< of the sampled protocol; empty: drawn by seed
   bool resume = false;                ///< go on from the bundle's checkpoint
+  /// Then train on every event, for as many epochs as were best: the model to put into service.
+  bool refit = false;
+  std::filesystem::path chosen_by;  ///< refit with an earlier bundle's settings and epochs at once
   /// Called after each epoch (from 1) with its validation metrics; false ends the training early.
+  /// A refit's epochs have none, and are not told of.
   std::function<bool(std::size_t epoch, const MetricValues& validation)> on_epoch;
 };
 
-/// `tessera train`: returns the validation metrics of the best epoch, which the bundle holds.
+/// `tessera train`: returns the validation metrics of the best epoch, which the bundle holds, or
+/// which says how long its refit was trained.
 MetricValues train_model(const Training& training);
 
-/// `tessera evaluate` on the full protocol; `split` is "test" or "validation".
+/// `tessera evaluate` on the full protocol; `split` is "test" or "validation". A refit model has
+/// seen both, and is refused unless `seen` says that this is known.
 MetricValues evaluate_model(const std::filesystem::path& bundle,
-                            const std::filesystem::path& dataset,
-                            const std::string& split = "test");
+                            const std::filesystem::path& dataset, const std::string& split = "test",
+                            bool seen = false);
 
 }  // namespace tessera

@@ -8,11 +8,12 @@ namespace tessera::python {
 namespace {
 
 // Returns whether the training came to its own end, the number of epochs and the best one. on_step
-// gets (first stage, epoch, step, steps, loss) a few times a second: asking for the GIL at every
+// gets (part, epoch, step, steps, loss) a few times a second: asking for the GIL at every
 // step could wait for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
-              int threads, const nb::object& on_step, const nb::object& on_epoch) {
+              bool refit, const fs::path& chosen_by, int threads, const nb::object& on_step,
+              const nb::object& on_epoch) {
   TrainOptions options;
   options.data_directory = data;
   options.bundle = out;
@@ -20,6 +21,8 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   options.settings = recipe(recipe_name);
   apply_settings(options.settings, settings);
   options.resume = resume;
+  options.refit = refit;
+  options.chosen_by = chosen_by;
   Listener listener;
   options.interrupted = [&] { return listener.interrupted(); };
   if (!on_step.is_none()) {
@@ -29,15 +32,16 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
           if (now - shown < std::chrono::milliseconds(200)) return;
           shown = now;
           listener.call([&] {
-            on_step(report.first_stage, report.epoch, report.step, report.steps, report.loss);
+            on_step(part_words(report.first_stage, report.refit), report.epoch, report.step,
+                    report.steps, report.loss);
           });
         };
   }
   options.on_epoch = [&](const EpochReport& report) {
     listener.call([&] {
       const nb::object go_on =
-          on_epoch(report.first_stage, report.epoch, report.epochs, report.loss,
-                   to_json(report.validation).dump(), report.train_seconds,
+          on_epoch(part_words(report.first_stage, report.refit), report.epoch, report.epochs,
+                   report.loss, to_json(report.validation).dump(), report.train_seconds,
                    report.validation_seconds, report.best);
       if (go_on.ptr() == Py_False) listener.stop();
     });
@@ -55,7 +59,8 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
 std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
                           const std::string& protocol, const fs::path& negatives,
                           const std::string& repeats, const fs::path& compare, std::uint64_t seed,
-                          const std::string& baselines, std::size_t budget, int threads) {
+                          const std::string& baselines, std::size_t budget, bool seen,
+                          int threads) {
   Listener listener;
   struct Interrupted {};
   nlohmann::json report;
@@ -64,7 +69,7 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const UsedThreads used(threads);
     try {
       report = evaluate({model, data, split, protocol, negatives, repeats, compare, seed,
-                         baselines_of(baselines), budget,
+                         baselines_of(baselines), seen, budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
                          }})
@@ -89,7 +94,7 @@ std::string settings_json(const std::string& recipe_name,
 
 void bind_training(nb::module_& module) {
   module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
-             "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+             "refit"_a, "chosen_by"_a, "threads"_a, "on_step"_a.none(), "on_epoch"_a);
   module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
   module.attr("default_recipe") = kDefaultRecipe;
@@ -97,7 +102,7 @@ void bind_training(nb::module_& module) {
   module.attr("metrics") = metric_names();
   module.attr("epoch_metrics") = metric_names(Shown::epoch);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
-             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a,
+             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "seen"_a,
              "threads"_a);
 }
 

@@ -8,10 +8,6 @@ from typing import Any, TextIO
 from . import _engine
 
 
-# What lines of the model begin with that is trained first, to find collaborative codes.
-_FIRST_STAGE = "codes, "
-
-
 def _rewrites(stream: TextIO) -> bool:
     """Whether a line can be written over: on a terminal and in a notebook's output."""
     return stream.isatty() or "ipykernel" in sys.modules
@@ -25,20 +21,19 @@ class Progress:
         self._rewrites = _rewrites(self._stream)
         self._width = 0
 
-    def step(self, first_stage: bool, epoch: int, step: int, steps: int, loss: float) -> None:
+    def step(self, part: str, epoch: int, step: int, steps: int, loss: float) -> None:
         if not self._rewrites:
             return
         done = 24 * step // steps
-        stage = _FIRST_STAGE if first_stage else ""
-        self._show(f"{stage}epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
+        self._show(f"{part}epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
 
-    def epoch(self, first_stage: bool, report: Any) -> None:
-        values = {} if first_stage else report.validation
+    def epoch(self, part: str, report: Any) -> None:
+        values = {} if part else report.validation
         shown = "".join(f"{name} {values[name]:.4f}  " for name in _engine.epoch_metrics if values)
         self._show(
-            f"{_FIRST_STAGE if first_stage else ''}epoch {report.epoch:3}  loss {report.loss:.4f}  "
+            f"{part}epoch {report.epoch:3}  loss {report.loss:.4f}  "
             f"{shown}{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
-            + ("  best" if report.best else "")
+            + ("  best" if report.best and not part else "")
         )
         self._stream.write("\n")
         self._width = 0

@@ -54,6 +54,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     negatives: Path | int | None = None,
     resume: bool = False,
+    refit: bool | Model | Path = False,
     callbacks: Callback | Iterable[Callback] = (),
     progress: bool = True,
     threads: int = 0,
@@ -71,9 +72,13 @@ def fit(
         negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
             A whole number is the setting of that name.
         resume: Go on from the checkpoint in `out`, with its settings.
+        refit: Then train on every event, held-out ones too, for as many epochs as were best: the
+            model to put into service. The model that chose stays in the folder `selection` of
+            `out`, to be evaluated. An earlier model or its bundle: do that alone, with its settings
+            and epochs.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
-            Epochs of the model that `default` trains first, to find collaborative codes, are shown
-            as progress alone.
+            Epochs of the model that `default` trains first, to find collaborative codes, and those
+            of a refit, which nothing validates, are shown as progress alone.
         progress: Show a bar and a line an epoch, on terminals and in notebooks.
         threads: 0: every CPU allowed. Bits may depend on it.
         settings: Settings as a dict: so a file of negatives and the setting of that name go together.
@@ -93,18 +98,21 @@ def fit(
         changes["negatives"], negatives = negatives, None
     if resume and changes:
         raise UsageError("settings do not go with resume: a resumed run keeps its settings")
+    chosen_by = "" if isinstance(refit, bool) else _path_of(refit)
+    if chosen_by and (changes or recipe != _engine.default_recipe):
+        raise UsageError("settings do not go with refit=MODEL: it is trained as the model was")
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
     bar = Progress() if progress else None
 
     def on_epoch(
-        first_stage, epoch, epochs, loss, validation, train_seconds, validation_seconds, best
+        part, epoch, epochs, loss, validation, train_seconds, validation_seconds, best
     ) -> bool:
         report = Epoch(
             epoch, epochs, loss, json.loads(validation), train_seconds, validation_seconds, best
         )
         if bar is not None:
-            bar.epoch(first_stage, report)
-        if first_stage:
+            bar.epoch(part, report)
+        if part:
             return True
         return all([listener(report) is not False for listener in listeners])
 
@@ -116,6 +124,8 @@ def fit(
             _assignments(changes),
             "" if negatives is None else os.fspath(negatives),
             resume,
+            bool(chosen_by) or refit is True,
+            chosen_by,
             threads,
             None if bar is None else bar.step,
             on_epoch,
@@ -143,6 +153,7 @@ def evaluate(
     seed: int = 1,
     baselines: bool | str = False,
     budget: int = 16,
+    seen: bool = False,
     threads: int = 0,
 ) -> dict[str, Any]:
     """Measures a model on held-out events: the report of `tessera evaluate --json`.
@@ -164,6 +175,7 @@ def evaluate(
         baselines: Also popularity, item-kNN and sequential rules: True or "fixed", with their
             customary settings; "tuned", with the best of `budget` settings each on validation.
         budget: Settings of each baseline to try.
+        seen: Measure a refit model too, on events that it was trained on; the report says `seen`.
 
     Returns:
         A dict with `users`, `metrics`, `interval`, `tokens`, `slices`, on the full protocol
@@ -187,6 +199,7 @@ def evaluate(
             seed,
             baselines if isinstance(baselines, str) else "fixed" if baselines else "none",
             budget,
+            seen,
             threads,
         )
     )

@@ -239,6 +239,25 @@ def test_progress_in_a_log_is_a_line_an_epoch(shop, monkeypatch):
     assert "\r" not in log.getvalue()
 
 
+def test_a_refit_is_that_of_the_command_line(here, shop, program):
+    seen = []
+    model = tessera.fit(
+        shop, "python", refit=True, progress=False, callbacks=seen.append, **DEFAULT
+    )
+    assert model.config["refit"] and len(seen) == 2, "epochs of the refit are not validated"
+    program("train", "--data", "shop", "--out", "line", "--refit", *words(DEFAULT))
+    assert bits("python") == bits("line")
+    with pytest.raises(tessera.Error, match="selection"):
+        tessera.evaluate(model, shop)
+    assert tessera.evaluate(model, shop, seen=True)["seen"]
+    chosen = tessera.Model("python/selection")
+    assert not tessera.evaluate(chosen, shop)["seen"]
+    again = tessera.fit(shop, "again", refit=chosen, progress=False)
+    assert bits("again")["model.safetensors"] == bits("python")["model.safetensors"]
+    with pytest.raises(tessera.UsageError, match="refit"):
+        tessera.fit(shop, "never", refit=chosen, seed=2)
+
+
 def test_progress_shows_the_first_stage_too(shop, monkeypatch):
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)

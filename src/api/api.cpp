@@ -51,24 +51,27 @@ MetricValues train_model(const Training& training) {
   options.bundle = training.bundle;
   options.negatives = training.negatives;
   options.resume = training.resume;
+  options.refit = training.refit;
+  options.chosen_by = training.chosen_by;
   options.settings = recipe(training.recipe);
   apply_settings(options.settings, training.settings);
   bool stop = false;
   options.interrupted = [&] { return stop; };
   options.on_epoch = [&](const EpochReport& report) {
-    if (report.first_stage) return;
+    if (report.first_stage || report.refit) return;
     if (training.on_epoch) stop = !training.on_epoch(report.epoch, values_of(report.validation));
   };
   return values_of(train(options).best);
 }
 
 MetricValues evaluate_model(const fs::path& bundle, const fs::path& dataset,
-                            const std::string& split) {
+                            const std::string& split, bool seen) {
   if (split != "test" && split != "validation") {
     fail_usage("split '{}': it must be test or validation", split);
   }
   const Dataset data = read_dataset(dataset);
   const Bundle model = read_bundle_of(bundle, data);
+  if (!seen) check_unseen(model.config, bundle);
   return values_of(metrics_of(rank_full(data, split == "test" ? Split::test : Split::validation,
                                         model_scorer(model.model, model.catalogue, data), {},
                                         nullptr, Repeats::excluded)));

@@ -51,6 +51,11 @@ void evaluate(const EvaluateArguments& arguments) {
              report.simulated ? " (simulated)" : "",
              grouped(report.json.at("users").get<std::size_t>()), options.split, options.protocol,
              grouped(report.candidates));
+  if (report.seen) {
+    fmt::print(
+        "a model was refit on these events: the figures say what it remembers, not how well "
+        "it predicts\n");
+  }
   print_repeats(report, options.repeats);
   print_tables(report, arguments.all);
   fmt::print("\n");
@@ -107,6 +112,8 @@ void add_evaluate(CLI::App& app) {
       "--compare", options.compare,
       "Another bundle: both models and the paired bootstrap of their difference, by "
       "slice");
+  command->add_flag("--seen", options.seen,
+                    "Measure a refit model on events that it was trained on; the report says so");
   command->add_flag("--all", arguments->all,
                     "Also slices with their intervals, measures of the lists, every codebook");
   command->add_option("--json", arguments->json, "Write the report to a file ('-': print it)");

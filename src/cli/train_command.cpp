@@ -19,21 +19,30 @@ struct TrainArguments {
   std::string data, out, negatives;
   std::string recipe = kDefaultRecipe;
   std::vector<std::string> set;
+  std::string refit;  ///< the bundle that chose, kChoose, or empty
   bool resume = false;
   bool json = false;
 };
 
-constexpr const char* kFirstStage = "codes, ";
+constexpr const char* kChoose = "this training";
 
 void say_epoch(const EpochReport& report) {
-  fmt::print("{}epoch {:3}  loss {:.4f}", report.first_stage ? kFirstStage : "", report.epoch,
-             report.loss);
+  fmt::print("{}epoch {:3}  loss {:.4f}", part_words(report.first_stage, report.refit),
+             report.epoch, report.loss);
   if (report.validation.users > 0) {
     fmt::print("  {}", metrics_line(report.validation, Shown::epoch));
   }
   fmt::print("  {:.1f} + {:.1f} s{}\n", report.train_seconds, report.validation_seconds,
-             report.best ? "  best" : "");
+             report.best && report.validation.users > 0 ? "  best" : "");
   std::fflush(stdout);
+}
+
+void print_refit(const TrainArguments& arguments, const TrainResult& result) {
+  fmt::print("{}: refit on every event for {} epochs", arguments.out, result.epochs);
+  if (result.best.at("MRR") > 0) {
+    fmt::print(", the best on validation ({})", metrics_line(result.best, Shown::interval, ", "));
+  }
+  fmt::print("; trained in {}\n", format_duration(result.seconds));
 }
 
 void train_command(const TrainArguments& arguments) {
@@ -43,6 +52,10 @@ void train_command(const TrainArguments& arguments) {
     fail_usage(
         "--set does not go with --resume: a resumed run keeps its settings, but for epochs=N");
   }
+  const bool chosen = !arguments.refit.empty() && arguments.refit != kChoose;
+  if (chosen && (!arguments.set.empty() || arguments.recipe != kDefaultRecipe)) {
+    fail_usage("--set and --recipe do not go with --refit BUNDLE, which trains as BUNDLE was");
+  }
   TrainOptions options;
   options.data_directory = arguments.data;
   options.bundle = arguments.out;
@@ -50,12 +63,15 @@ void train_command(const TrainArguments& arguments) {
   options.settings = recipe(arguments.recipe);
   apply_settings(options.settings, arguments.set);
   options.resume = arguments.resume;
+  options.refit = !arguments.refit.empty();
+  if (chosen) options.chosen_by = arguments.refit;
   if (arguments.resume && epochs_alone) options.epochs = options.settings.epochs;
   std::optional<Progress> bar;  // of one epoch
   options.on_step = [&](const StepReport& report) {
     if (!bar) {
-      bar.emplace(fmt::format("{}epoch {}", report.first_stage ? kFirstStage : "", report.epoch),
-                  report.steps);
+      bar.emplace(
+          fmt::format("{}epoch {}", part_words(report.first_stage, report.refit), report.epoch),
+          report.steps);
     }
     bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
     if (report.step == report.steps) bar.reset();
@@ -79,6 +95,7 @@ void train_command(const TrainArguments& arguments) {
     return print_json({{"bundle", arguments.out},
                        {"epochs", result.epochs},
                        {"best_epoch", result.best_epoch},
+                       {"refit", result.refit},
                        {"validation", to_json(result.best)},
                        {"users_without_negatives", result.users_without_negatives},
                        {"seconds", result.seconds}});
@@ -87,6 +104,7 @@ void train_command(const TrainArguments& arguments) {
     fmt::print("{} users have touched every item, so nothing was learned from them\n",
                result.users_without_negatives);
   }
+  if (result.refit) return print_refit(arguments, result);
   if (result.best.users == 0) {
     fmt::print(
         "{}: {} epochs, trained in {}; no user has the {} events to be validated, so the last "
@@ -112,12 +130,22 @@ void add_train(CLI::App& app) {
   command->add_option(
       "--negatives", arguments->negatives,
       "Negatives of the sampled protocol, to validate with (default: drawn by seed)");
+  command
+      ->add_option("--refit", arguments->refit,
+                   "Then train on every event, held-out ones too, for as many epochs as were best: "
+                   "the model to put into service. With the word BUNDLE, an earlier model, that "
+                   "alone, with its settings and epochs")
+      ->expected(0, 1)
+      ->type_name("[BUNDLE]")
+      ->default_str(kChoose);
   command->add_flag("--resume", arguments->resume, "Go on from the checkpoint in the bundle");
   command->add_flag("--json", arguments->json, "Print the result for programs");
   command->footer(settings_help() +
                   "\nExamples:\n  tessera train --data dataset --out model\n"
                   "  tessera train --data dataset --out ids --set tokens=id --set seed=2\n"
                   "  tessera train --data dataset --out paper --recipe paper\n"
+                  "  tessera train --data dataset --out service --refit\n"
+                  "  tessera train --data dataset --out service --refit model\n"
                   "  tessera train --data dataset --out model --resume\n"
                   "  tessera train --data dataset --out model --resume --set epochs=60\n"
                   "  mpirun -n 2 --bind-to none tessera train --data dataset --out model\n"

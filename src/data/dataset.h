@@ -40,6 +40,7 @@ struct Dataset {
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
   SplitRule split;
+  bool refit = false;  ///< nothing is held out: see hold_nothing_out
   /// The events that training sees where withheld items make gaps in them: see hide_withheld.
   std::vector<std::int64_t> train_offsets;
   std::vector<std::int32_t> train_events;
@@ -75,6 +76,10 @@ std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split);
 /// Fills train_offsets and train_events if an item is withheld. To be called when items, events or
 /// the split have changed; read_dataset does.
 void hide_withheld(Dataset& data);
+/// Makes the dataset what a refit trains on: training sees every event of every item, and no split
+/// evaluates anybody. A view for whoever holds it, which fingerprint() and files do not tell of:
+/// the digest is to be taken before, since withheld items belong to it.
+void hold_nothing_out(Dataset& data);
 /// Items that are not withheld: those training may see, as events or as negatives.
 std::size_t count_trainable(const Dataset& data);
 

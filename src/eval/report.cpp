@@ -45,6 +45,18 @@ std::size_t choice(const char* option, const std::string& word,
 
 bool tuned(const EvaluateOptions& options) { return options.baselines == Baselines::tuned; }
 
+// Whether one of the models was trained on what it is to predict; refused unless asked for.
+bool seen_by_a_model(const EvaluateOptions& options) {
+  bool seen = false;
+  for (const fs::path& model : {options.model, options.compare}) {
+    if (model.empty()) continue;
+    const Json config = read_config(model);
+    if (!options.seen) check_unseen(config, model);
+    seen = seen || is_refit(config);
+  }
+  return seen;
+}
+
 std::size_t count_rankings(const EvaluateOptions& options) {
   const std::size_t models = options.compare.empty() ? 1 : 2;
   if (options.baselines == Baselines::none) return models;
@@ -214,7 +226,8 @@ void log_test_evaluation(const fs::path& bundle, const Json& report, const Metri
   const fs::path file = bundle / "evaluations.jsonl";
   std::string log = fs::exists(file) ? read_file(file) : "";
   Json line = {{"time", now_in_utc()}, {"metrics", to_json(metrics)}};
-  for (const char* key : {"split", "protocol", "negatives", "users"}) line[key] = report.at(key);
+  for (const char* key : {"split", "protocol", "negatives", "users", "seen"})
+    line[key] = report.at(key);
   line["repeats"] = report.at("repeats").at("rule");
   write_file(file, log + dump_json(line) + "\n");
 }
@@ -240,6 +253,7 @@ Repeats repeats_of(const std::string& word) {
 }
 
 EvaluationReport evaluate(const EvaluateOptions& options) {
+  const bool seen = seen_by_a_model(options);
   Evaluation evaluation = open_evaluation(options);
   const Bundle bundle = read_bundle_of(options.model, evaluation.data);
   EvaluationReport report;
@@ -248,6 +262,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   report.candidates =
       evaluation.sampled ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
   report.repeated_targets = evaluation.repeated_targets;
+  report.seen = seen;
   report.tokens =
       token_statistics(bundle.model.settings, bundle.catalogue.codes, bundle.items.size());
   auto& systems = report.systems;
@@ -268,6 +283,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
           {"chance", to_json(whole).at("chance")},
           {"tokens", to_json(report.tokens)},
           {"slices", to_json(systems[0].slices)},
+          {"seen", report.seen},
           {"simulated", evaluation.data.simulated}};
   json["negatives"] = !evaluation.sampled ? Json(nullptr)
                       : options.negatives.empty()

@@ -27,6 +27,7 @@ struct EvaluateOptions {
   fs::path compare;                  ///< another bundle; empty: none
   std::uint64_t seed = 1;            ///< of drawn negatives and of the bootstrap
   Baselines baselines = Baselines::none;
+  bool seen = false;  ///< go on where a model was trained on what it is to predict, and say so
   std::size_t budget = 16;         ///< settings of a baseline to try where they are tuned
   ProgressFunction progress = {};  ///< of all rankings together
 };
@@ -47,6 +48,7 @@ struct EvaluationReport {
   TokenStatistics tokens;
   std::string data_name;
   bool simulated = false;
+  bool seen = false;  ///< a model was trained on what it predicts here
   std::size_t candidates = 0;
   std::size_t repeated_targets = 0;
 };
@@ -54,7 +56,7 @@ struct EvaluationReport {
 /// Measures a bundle on the dataset it was trained on. A look at the test split is noted in the
 /// evaluations.jsonl of every bundle that is measured: figures chosen by peeking would show. Throws
 /// UsageError for a word that is none of its option's, Error if there is nothing to evaluate or a
-/// model is of other data.
+/// model is of other data, or was refit on what it is to predict while options.seen is not set.
 EvaluationReport evaluate(const EvaluateOptions& options);
 
 }  // namespace tessera

@@ -48,7 +48,10 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   first.bundle = options.bundle / kCollaborativeStage;
   first.settings = settings.collaborative_stage();
   first.first_stage = true;
+  first.chosen = state.chosen;
   first.epochs.reset();
+  // Of a run that this one replaces.
+  if (ranks.first() && !options.resume) fs::remove(first.bundle / kCheckpointFile);
   // What rank 0 sees: files may appear while others look.
   bool begun = fs::exists(first.bundle / kCheckpointFile);
   broadcast(ranks, std::span(&begun, 1));

@@ -45,6 +45,7 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
   json.at("text_fingerprint").get_to(state.text_fingerprint);
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
+  if (json.contains("chosen")) state.chosen = json.at("chosen");
   read_model(tensors, state.model, held);
   visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
     matrix = tensors.matrix(name, matrix.rows(), matrix.cols(),
@@ -80,6 +81,7 @@ std::string describe(const TrainingState& state, std::size_t items) {
                     {"fingerprint", state.fingerprint},
                     {"text_fingerprint", state.text_fingerprint},
                     {"negatives", state.negatives},
+                    {"chosen", state.chosen},
                     {"log", state.log}});
 }
 

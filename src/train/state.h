@@ -17,6 +17,7 @@ struct TrainingState {
   bool codes_found = false;       ///< the collaborative ones
   double epoch_seconds = 0.0;
   double total_seconds = 0.0;
+  nlohmann::json chosen;         ///< of a refit: what chose its epochs; null: no refit
   std::string log;               ///< training.jsonl so far
   std::string fingerprint;       ///< of the dataset
   std::string text_fingerprint;  ///< of its embeddings

@@ -11,6 +11,7 @@
 #include "ranks/placement.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
+#include "train/refit.h"
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/validation.h"
@@ -31,6 +32,7 @@ struct Run {
   Stepper stepper;
 
   const Settings& settings() const { return state.model.settings; }
+  bool refit() const { return data.refit; }
   const Ranks& ranks() const { return share.ranks; }
 };
 
@@ -72,7 +74,7 @@ bool run_epoch(Run& run, std::size_t steps) {
     run.stepper.step(std::span(order).subspan(
         first, std::min(run.settings().batch_users, order.size() - first)));
     if (run.options.on_step && run.ranks().first()) {
-      run.options.on_step({run.options.first_stage, state.epoch + 1, state.step, steps,
+      run.options.on_step({run.options.first_stage, run.refit(), state.epoch + 1, state.step, steps,
                            state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
@@ -105,23 +107,30 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
                 run.data.items.size());
   if (!run.ranks().first()) return;
   if (run.state.best.users == 0) keep_text_encoder(run);
-  describe_bundle(bundle, model, run.data.items,
-                  {{"data",
-                    {{"name", run.data.name},
-                     {"directory", fs::absolute(run.options.data_directory).string()},
-                     {"fingerprint", run.state.fingerprint},
-                     {"simulated", run.data.simulated}}},
-                   {"epoch", report.epoch},
-                   {"validation", to_json(report.validation)}});
+  Json facts = {{"data",
+                 {{"name", run.data.name},
+                  {"directory", fs::absolute(run.options.data_directory).string()},
+                  {"fingerprint", run.state.fingerprint},
+                  {"simulated", run.data.simulated}}},
+                {"epoch", report.epoch}};
+  if (run.refit()) {
+    facts.update({{"refit", true}, {"chosen", run.state.chosen}});
+  } else {
+    facts["validation"] = to_json(report.validation);
+  }
+  describe_bundle(bundle, model, run.data.items, facts);
 }
 
-// Validates, and keeps the model if it is the best so far.
+// Validates, and keeps the model if it is the best so far; of a refit, which nothing validates, it
+// keeps the last.
 void validate_epoch(Run& run, EpochReport& report) {
   TrainingState& state = run.state;
   const Stopwatch watch;
   run.stepper.settle();
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
-  report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
+  if (!run.refit()) {
+    report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
+  }
   report.validation_seconds = watch.seconds();
   report.best = state.best.users == 0 ||
                 selected(run.settings(), report.validation) > selected(run.settings(), state.best);
@@ -139,16 +148,18 @@ void close_epoch(Run& run, std::size_t steps) {
   report.epoch = state.epoch + 1;
   report.epochs = run.settings().epochs;
   report.first_stage = run.options.first_stage;
+  report.refit = run.refit();
   report.loss = state.loss_sums[0] / static_cast<double>(steps);
   report.train_seconds = state.epoch_seconds;
   Json line = {{"epoch", report.epoch}, {"loss", loss_json(state.loss_sums, steps)}};
   if (several) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
   Json seconds = {{"train", report.train_seconds}};
   if (several) seconds["exchange"] = run.traffic.seconds;
-  // Of the first stage the table is wanted that it ends with.
-  if (!report.first_stage || report.epoch == report.epochs) {
+  // Of the first stage and of a refit the model is wanted that it ends with.
+  const bool last_alone = report.first_stage || report.refit;
+  if (!last_alone || report.epoch == report.epochs) {
     validate_epoch(run, report);
-    line["validation"] = to_json(report.validation);
+    if (!report.refit) line["validation"] = to_json(report.validation);
     seconds["validation"] = report.validation_seconds;
   }
   line["seconds"] = seconds;
@@ -169,12 +180,16 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 }
 
 // The state that the run goes on from, or a new one; `text` are the embeddings of the items here.
-TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, const Dataset& data,
+// Of a refit the data hold nothing out from here on.
+TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dataset& data,
                             Matrix& text) {
   const std::string digest = fingerprint(data);
   const RowSelection held = rows_held(ranks);
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(options.bundle / kCheckpointFile, digest, held);
+  if (resumed && options.epochs && !resumed->chosen.is_null()) {
+    fail_usage("epochs do not go with a refit that is resumed: it trains as long as was chosen");
+  }
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
   const Settings settings = resumed ? resumed->model.settings : options.settings;
   std::string text_digest = fingerprint(text.view());
@@ -190,8 +205,11 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, con
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
+  const Json chosen = resumed ? resumed->chosen : options.chosen;
+  if (!chosen.is_null()) hold_nothing_out(data);
   TrainingState state =
       resumed ? std::move(*resumed) : initial_state(settings, data, text.cols(), held);
+  state.chosen = chosen;
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
@@ -223,8 +241,17 @@ TrainResult run_epochs(Run& run) {
 
 }  // namespace
 
+std::string_view part_words(bool first_stage, bool refit) {
+  if (refit) return first_stage ? "refit, codes, " : "refit, ";
+  return first_stage ? "codes, " : "";
+}
+
 TrainResult train(const TrainOptions& options) {
   check_folder(options.bundle, Folder::bundle);
+  const bool second_part = !options.chosen.is_null();
+  if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
+    return refit(options);
+  }
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;
@@ -235,10 +262,14 @@ TrainResult train(const TrainOptions& options) {
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
-  Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
+  Negatives negatives;
+  if (!data.refit) negatives = validation_negatives(state.model.settings, data, state.negatives);
 
   std::optional<FolderLock> lock;  // of one training at a time
-  if (ranks.first()) lock.emplace(options.bundle, Folder::bundle);
+  if (ranks.first()) {
+    lock.emplace(options.bundle, Folder::bundle);
+    if (!options.resume) forget_selection(options);
+  }
   if (state.model.settings.has_collaborative() && !state.codes_found) {
     save(options, ranks, state, data.items.size());
     const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
@@ -253,6 +284,7 @@ TrainResult train(const TrainOptions& options) {
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
   result.users_without_negatives = skipped;
+  report_choice(state.chosen, result);
   return result;
 }
 

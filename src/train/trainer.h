@@ -12,6 +12,7 @@ namespace tessera {
 /// How far an epoch is.
 struct StepReport {
   bool first_stage = false;  ///< of the model that finds collaborative codes
+  bool refit = false;        ///< of a model of every event
   std::size_t epoch = 0;     ///< from 1
   std::size_t step = 0;      ///< steps done, of `steps`
   std::size_t steps = 0;
@@ -23,12 +24,16 @@ struct EpochReport {
   std::size_t epoch = 0;   ///< from 1
   std::size_t epochs = 0;  ///< at most
   double loss = 0;         ///< mean total loss of its steps
-  Metrics validation;      ///< of the first stage: at its last epoch alone
+  Metrics validation;      ///< of the first stage: at its last epoch alone; of a refit: none
   double train_seconds = 0;
   double validation_seconds = 0;
   bool best = false;         ///< better than all before: the bundle holds this epoch now
   bool first_stage = false;  ///< of the model that finds collaborative codes
+  bool refit = false;        ///< of a model of every event
 };
+
+/// What the line of an epoch of these begins with.
+std::string_view part_words(bool first_stage, bool refit);
 
 struct TrainOptions {
   fs::path data_directory;
@@ -38,6 +43,10 @@ struct TrainOptions {
   bool resume = false;  ///< go on from the checkpoint; settings are then taken from it …
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
+  /// Train, and then again on every event for as many epochs as were best (train/refit.h).
+  bool refit = false;
+  fs::path chosen_by;     ///< of a refit: an earlier bundle, whose settings and epochs it takes
+  nlohmann::json chosen;  ///< of a refit's second part: what chose its epochs, for config.json
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
@@ -49,10 +58,14 @@ struct TrainResult {
   std::size_t epochs = 0;
   std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
   Metrics best;                ///< validation metrics of the best epoch
+  bool refit = false;          ///< trained on every event; the above are of what chose its epochs
   double seconds = 0;
   /// Users who trained nothing, since their histories hold every item (users_without_negatives).
   std::size_t users_without_negatives = 0;
 };
+
+/// Where in a bundle the model is that chose how long a refit trains.
+inline constexpr const char* kSelection = "selection";
 
 /// What a run is resumed from, in its bundle.
 inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";

@@ -66,6 +66,38 @@ TEST_F(Training, AnInterruptedRunResumesToTheUnbrokenResult) {
   expect_same_run(path("unbroken"), path("broken"));
 }
 
+TEST_F(Training, ARefitSaysSoAndIsNotMeasuredOnWhatItHasSeen) {
+  const std::string model = path("model");
+  const std::string said = output_of(line("model", "--refit"));
+  EXPECT_NE(said.find("refit, epoch   1"), std::string::npos) << said;
+  EXPECT_NE(said.find("refit on every event"), std::string::npos) << said;
+  const std::string evaluate = "evaluate --data " + shop().data + " --model ";
+  for (const char* split : {"test", "validation"}) {
+    expect_refusal(tessera(evaluate + model + " --split " + split), 1,
+                   {model, "refit", model + "/selection", "--seen"});
+  }
+  expect_refusal(tessera(evaluate + shop().model + " --compare " + model), 1, {model, "refit"});
+  EXPECT_FALSE(fs::exists(model + "/evaluations.jsonl"));
+  EXPECT_EQ(json_of(evaluate + model + "/selection --json -").at("seen"), false);
+  EXPECT_EQ(json_of(evaluate + model + " --seen --json -").at("seen"), true);
+  EXPECT_EQ(Json::parse(content_of(model + "/evaluations.jsonl")).at("seen"), true);
+  EXPECT_NE(output_of(evaluate + model + " --seen").find("remembers"), std::string::npos);
+}
+
+TEST_F(Training, AnEarlierBundleIsRefitAsItWas) {
+  const std::string refit = "train --data " + shop().data + " --refit " + shop().model + " --out ";
+  const Json result = json_of(refit + path("refit") + " --json");
+  EXPECT_EQ(result.at("refit"), true);
+  const Json config = Json::parse(content_of(path("refit/config.json")));
+  const Json chose = Json::parse(content_of(shop().model + "/config.json"));
+  EXPECT_EQ(config.at("chosen").at("validation"), chose.at("validation"));
+  EXPECT_EQ(config.at("chosen").at("bundle"), shop().model);
+  EXPECT_EQ(config.at("epoch"), chose.at("epoch"));
+  expect_refusal(tessera(refit + path("other") + " --set seed=2"), 2, {"--set", "--refit"});
+  expect_refusal(tessera(refit + path("other") + " --resume"), 2, {"refit", "resuming"});
+  EXPECT_FALSE(fs::exists(path("other")));
+}
+
 TEST_F(Training, ResumingAFinishedRunChangesNothing) {
   const std::string model = copy(shop().model, "model");
   const auto before = snapshot(model);
