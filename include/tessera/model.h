@@ -12,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "tessera/attributes.h"
 #include "tessera/error.h"
+#include "tessera/filter.h"
 #include "tessera/items.h"
 #include "tessera/token_statistics.h"
 
@@ -65,6 +67,7 @@ struct RecommendOptions {
   bool repeats = false;                            ///< items of the history may come again
   std::optional<History> allow = {};               ///< if given: these items alone
   History deny = {};                               ///< none of these
+  const Filter* filter = nullptr;                  ///< if given: items whose attributes pass it
   std::function<bool(std::int32_t)> accepts = {};  ///< if given: those for which it is true
   /// Of recommend_many: told now and then how many histories are done.
   std::function<void(std::size_t done, std::size_t total)> progress = {};
@@ -152,6 +155,20 @@ class Model {
   /// one whose id is the query comes first. The first call builds what later ones read.
   std::vector<std::int32_t> find(std::string_view query, std::size_t limit) const;
 
+  // What its items are like.
+
+  /// The attributes that items may have, as the dataset named them; none for most bundles.
+  const std::vector<Attribute>& attributes() const;
+  /// What they hold for an item, in that order; or those named alone. Throws UsageError for an
+  /// unknown one.
+  AttributeValues attributes_of(std::int32_t item) const;
+  AttributeValues attributes_of(std::int32_t item, std::span<const std::string> names) const;
+  /// Throws UsageError that names the first that is no attribute.
+  void check_attributes(std::span<const std::string> names) const;
+  /// Throws UsageError, as an answer would, if the filter names an unknown attribute or asks it for
+  /// what it never holds.
+  void check(const Filter& filter) const;
+
   // Its answers.
 
   /// The best items after a history, best first; fewer than k where the options leave fewer. Of
@@ -170,8 +187,10 @@ class Model {
   std::vector<float> states(std::span<const History> histories) const;
   /// Why the item scores as it does. Throws UsageError for an empty history.
   Explanation explain(History history, std::int32_t item) const;
-  /// The k items whose vectors have the largest cosine with this one's, best first, without itself.
-  std::vector<Neighbour> similar(std::int32_t item, std::size_t k) const;
+  /// The k items whose vectors have the largest cosine with this one's, best first, without itself;
+  /// of those that pass the filter, if one is given.
+  std::vector<Neighbour> similar(std::int32_t item, std::size_t k,
+                                 const Filter* filter = nullptr) const;
 
   // Its vectors and tokens.
 
@@ -213,12 +232,19 @@ class Model {
   ///
   ///     model.put("9001", "Steel teapot, 1 l", model.tokens_of("Steel teapot, 1 l"));
   ItemCard put(const std::string& id, const std::string& title, const ItemTokens& tokens);
+  /// Changes the attributes named, all of them or, where it throws UsageError, none; every search
+  /// that starts afterwards sees it. They outlast the item: one that is erased and put again has
+  /// them still.
+  ///
+  ///     model.set_attributes(*model.number("9001"), {{"in_stock", true}, {"price", 24.5}});
+  void set_attributes(std::int32_t item, const AttributeValues& values);
   /// Takes an item out: it is no longer recommended, nor known in histories. False if it was not
   /// known.
   bool erase(std::string_view id);
 
  private:
   struct State;
+  class Search;
   std::unique_ptr<State> state_;
 };
 

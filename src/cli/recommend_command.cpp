@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 struct RecommendArguments {
-  std::string model, data, user, history, users;
+  std::string model, data, user, history, users, where;
   RecommendOptions options;
   bool json = false;
 };
@@ -114,6 +114,11 @@ void recommend(const RecommendArguments& arguments) {
   for (const RecommendRequest& request : requests) histories.emplace_back(request.history);
   RecommendOptions options = arguments.options;
   options.progress = shown_progress("recommending");
+  Filter filter;
+  if (!arguments.where.empty()) {
+    filter = filter_from_text(arguments.where);
+    options.filter = &filter;
+  }
   const auto lists = model.recommend_many(histories, options);
   const auto print = arguments.json ? print_json_list : print_list;
   for (std::size_t i = 0; i < requests.size(); ++i) print(requests[i], lists[i], model);
@@ -136,11 +141,17 @@ void add_recommend(CLI::App& app) {
   command->add_option("-k", arguments->options.k, "How many items")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
+  command
+      ->add_option("--where", arguments->where,
+                   "Items whose attributes are so alone: 'price < 20 and brand in (\"x\", \"y\")'; "
+                   "= != < <= > >= in exists, and or not, or a filter as JSON")
+      ->check(kNotEmpty);
   command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
   command->add_flag("--json", arguments->json, "One JSON object a user and line");
   command->footer(
       "Examples:\n  tessera recommend --model shop-model --user U000001\n"
       "  tessera recommend --model shop-model --history S000012,S000700 -k 5 --json\n"
+      "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
   command->callback([arguments] { recommend(*arguments); });
 }

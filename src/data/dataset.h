@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "attributes/attribute_table.h"
 #include "base/files.h"
 #include "base/matrix.h"
 
@@ -40,7 +41,8 @@ struct Dataset {
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
   SplitRule split;
-  bool refit = false;  ///< nothing is held out: see hold_nothing_out
+  bool refit = false;         ///< nothing is held out: see hold_nothing_out
+  AttributeTable attributes;  ///< of items
   /// The events that training sees where withheld items make gaps in them: see hide_withheld.
   std::vector<std::int64_t> train_offsets;
   std::vector<std::int32_t> train_events;
@@ -94,10 +96,10 @@ std::int32_t item_number(const ItemNumbers& numbers, std::string_view id);
 std::string fingerprint(const Dataset& data);
 
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
-/// times are known, times.npy. Both throw Error naming the file and what is wrong. Writing over a
-/// dataset replaces it whole, at the end, and removes its embeddings; where it fails, nothing is
-/// left. A folder with anything else is refused (check_folder), and so is a second writer.
-/// `summary` becomes summary.json unless it is empty.
+/// there are such, times.npy and attributes.safetensors. Both throw Error naming the file and what
+/// is wrong. Writing over a dataset replaces it whole, at the end, and removes its embeddings;
+/// where it fails, nothing is left. A folder with anything else is refused (check_folder), and so
+/// is a second writer. `summary` becomes summary.json unless it is empty.
 void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary = "");
 Dataset read_dataset(const fs::path& directory);
 

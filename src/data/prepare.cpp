@@ -182,6 +182,14 @@ void fill_items(Sources& sources, std::span<const std::int32_t> numbers, Dataset
     if (item.title.empty()) item.title = "item " + item.id;
     report.items_without_text += item.text.empty();
   }
+  const AttributeTable& read = sources.items.attributes;
+  data.attributes = AttributeTable(read.schema());
+  for (std::size_t a = 0; a < read.schema().size(); ++a) {
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (numbers[i] < 0) continue;
+      data.attributes.set(a, numbers[i], read.value(a, static_cast<std::int32_t>(i)));
+    }
+  }
 }
 
 }  // namespace

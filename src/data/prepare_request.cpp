@@ -183,6 +183,7 @@ void check_together(const PrepareRequest& request, bool sequences, bool items) {
   needs(!options.item_fields.id.empty(), "--item-id", items, "--items");
   needs(!options.item_fields.title.empty(), "--title", items, "--items");
   needs(!options.item_fields.text.empty(), "--text", items, "--items");
+  needs(!options.item_fields.attributes.empty(), "--attributes", items, "--items");
   needs(!request.items_format.empty(), "--items-format", items && !options.item_table,
         "--items, a file");
   needs(!request.cold_by.empty(), "--cold-by", options.cold_share > 0, "--cold-items");

@@ -123,6 +123,11 @@ ItemCard Model::put(const std::string& id, const std::string& title, const ItemT
   return state.card(item);
 }
 
+void Model::set_attributes(std::int32_t item, const AttributeValues& values) {
+  state_->check(std::span(&item, 1));
+  state_->attributes.set(item, values);
+}
+
 bool Model::erase(std::string_view id) {
   State& state = *state_;
   const std::unique_lock lock(state.mutex);

@@ -6,6 +6,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "attributes/item_filter.h"
 #include "engine/arenas.h"
 #include "engine/item_lookup.h"
 #include "engine/plane.h"
@@ -42,6 +43,8 @@ struct Model::State {
   /// Throws Error if one of them is no item's number.
   void check(History numbers) const;
   void check(const RecommendOptions& options) const;
+  /// How many numbers are given out.
+  std::size_t numbers() const;
   void copy_vectors(History numbers, MatrixView<float> rows) const;
   CopyVectors copier() const;
   /// Makes `lookup` unless it is there.
@@ -70,6 +73,7 @@ struct Model::State {
   std::string config;
   std::optional<TextEncoder> encoder;
   std::unique_ptr<ItemIndex> index;
+  ItemFilter attributes;  // has a lock of its own
   Arenas arenas;
   std::once_flag plane_once;
   Plane plane_of_vectors;

@@ -15,9 +15,9 @@ constexpr std::size_t kManyChanges = 2048;
 constexpr std::size_t kMergeRatio = 4;
 
 // What a filter asks beside its bitmap, with the excluded items in order.
-class Filter {
+class Exclusion {
  public:
-  explicit Filter(const SearchFilter& filter)
+  explicit Exclusion(const SearchFilter& filter)
       : filter_(filter), excluded_(filter.excluded.begin(), filter.excluded.end()) {
     std::ranges::sort(excluded_);
   }
@@ -94,7 +94,7 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
                                           const SearchFilter& filter, ScanFunction scan,
                                           SearchStatistics& statistics) const {
   const IndexQuery query = index_query(space_, state);
-  const Filter admission(filter);
+  const Exclusion admission(filter);
   const auto version = this->version();
   TopK best(k);
   if (k == 0) return {};
@@ -113,6 +113,22 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
                                    admission.passes(item);
                           }};
     part.segment->search(query, shown, scan, best, statistics);
+  }
+  return best.take();
+}
+
+std::vector<ScoredItem> ItemIndex::search_listed(std::span<const float> state, std::size_t k,
+                                                 std::span<const std::int32_t> items,
+                                                 const TokensOf& tokens,
+                                                 const SearchFilter& filter) const {
+  const IndexQuery query = index_query(space_, state);
+  const Exclusion admission(filter);
+  TopK best(k);
+  if (k == 0) return {};
+  for (const std::int32_t item : items) {
+    const auto [codes, id] = tokens(item);
+    const double score = token_score(query.scores, space_.tables.codebook_size, codes, id);
+    if (best.admits(score, item) && admission.passes(item)) best.add(score, item);
   }
   return best.take();
 }

@@ -11,7 +11,7 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kMaxDepth = 16;
+constexpr std::size_t kMaxDepth = 64;
 /// A parser that has read more than this is not kept: it holds a dozen bytes for each one read.
 constexpr std::size_t kKeptCapacity = std::size_t{256} << 10;
 
@@ -135,6 +135,26 @@ std::int64_t Body::number(std::string_view field) const {
     refuse("'{}' must be a whole number from 1 to {}", field, most);
   }
   return number;
+}
+
+std::optional<std::string> Body::json(std::string_view field) const {
+  const auto value = find(field);
+  if (!value) return std::nullopt;
+  const Field& rules = known(field);
+  std::string_view words;
+  std::string json;
+  if (rules.kind == Field::Kind::filter && value->get(words) == simdjson::SUCCESS) {
+    json = words;
+  } else if (value->is_object()) {
+    json = simdjson::minify(*value);
+  } else {
+    refuse("'{}' must be {}", field,
+           rules.kind == Field::Kind::filter ? "an object or a string" : "an object");
+  }
+  if (std::cmp_greater(json.size(), rules.most)) {
+    refuse("'{}' may have {} bytes at most", field, rules.most);
+  }
+  return json;
 }
 
 std::optional<std::vector<std::string>> Body::ids(std::string_view field) const {

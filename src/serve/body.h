@@ -35,6 +35,8 @@ class Body {
   std::optional<std::string_view> id(std::string_view field) const;
   bool flag(std::string_view field) const;
   std::int64_t number(std::string_view field) const;
+  /// A filter, or an object, as JSON; of a filter in words those.
+  std::optional<std::string> json(std::string_view field) const;
   /// Numbers are taken as their digits: 12 is "12".
   std::optional<std::vector<std::string>> ids(std::string_view field) const;
 

@@ -69,6 +69,9 @@ Response find_items(Call& call) {
 Response get_item(Call& call) {
   const std::int32_t item = item_of_path(call);
   Json json = card_json(call.model->card(item), true);
+  if (!call.model->attributes().empty()) {
+    json["attributes"] = attributes_json(call.model->attributes_of(item));
+  }
   json["place"] = call.model->point(item).place;
   return reply(json);
 }

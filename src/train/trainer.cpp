@@ -86,12 +86,12 @@ double selected(const Settings& settings, const Metrics& metrics) {
   return metrics.at(settings.select);
 }
 
-// The encoder that made the embeddings goes with the first model of a run: until then the bundle
+// What the bundle needs of the dataset goes with the first model of a run: until then the bundle
 // may hold an earlier one with its own.
-void keep_text_encoder(const Run& run) {
-  const fs::path from = run.options.data_directory / kTextEncoderFile;
-  const fs::path to = run.options.bundle / kTextEncoderFile;
-  if (run.settings().has_semantics() && fs::exists(from)) {
+void keep_file_of_dataset(const Run& run, const char* name, bool needed) {
+  const fs::path from = run.options.data_directory / name;
+  const fs::path to = run.options.bundle / name;
+  if (needed && fs::exists(from)) {
     write_file(to, read_file(from));
   } else {
     std::error_code ignored;
@@ -106,7 +106,10 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
   write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue),
                 run.data.items.size());
   if (!run.ranks().first()) return;
-  if (run.state.best.users == 0) keep_text_encoder(run);
+  if (run.state.best.users == 0) {
+    keep_file_of_dataset(run, kTextEncoderFile, run.settings().has_semantics());
+    keep_file_of_dataset(run, kAttributesFile, true);
+  }
   Json facts = {{"data",
                  {{"name", run.data.name},
                   {"directory", fs::absolute(run.options.data_directory).string()},
