@@ -95,6 +95,22 @@ void ItemTexts::set(std::size_t item, std::string title, std::string text) {
   texts[item] = std::move(text);
 }
 
+std::size_t ItemTexts::replace_by(ItemTexts later) {
+  std::size_t replaced = 0;
+  for (std::size_t i = 0; i < later.listed.size(); ++i) {
+    if (!later.listed[i]) continue;
+    if (i < listed.size() && listed[i]) {
+      ++replaced;
+      listed[i] = false;
+    }
+    set(i, std::move(later.titles[i]), std::move(later.texts[i]));
+  }
+  repeated_rows += later.repeated_rows;
+  broken_texts += later.broken_texts;
+  remarks.insert(remarks.end(), later.remarks.begin(), later.remarks.end());
+  return replaced;
+}
+
 void check_id(const Value& id, IdOf whose) {
   const char* what = whose == IdOf::user ? "user" : "item";
   if (id.kind == Value::Kind::negative) {

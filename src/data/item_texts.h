@@ -40,6 +40,8 @@ struct ItemTexts {
   std::vector<std::string> remarks;  ///< see Records
 
   void set(std::size_t item, std::string title, std::string text);
+  /// Takes what a later file says in place of what was known; returns of how many items.
+  std::size_t replace_by(ItemTexts later);
 };
 
 /// How to find items in a file; empty names are guessed.
