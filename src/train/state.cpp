@@ -60,6 +60,7 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
   if (json.contains("chosen")) state.chosen = json.at("chosen");
+  if (json.contains("from")) state.from = json.at("from");
   read_model(tensors, state.model, held);
   const auto read = [&](const std::string& name, Matrix& matrix) {
     matrix = tensors.matrix(name, matrix.rows(), matrix.cols(),
@@ -101,6 +102,7 @@ std::string describe(const TrainingState& state, std::size_t items) {
                     {"text_fingerprint", state.text_fingerprint},
                     {"negatives", state.negatives},
                     {"chosen", state.chosen},
+                    {"from", state.from},
                     {"log", state.log}});
 }
 
