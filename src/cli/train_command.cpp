@@ -19,6 +19,8 @@ struct TrainArguments {
   std::string data, out, negatives;
   std::string recipe = kDefaultRecipe;
   std::vector<std::string> set;
+  bool recipe_given = false;
+  bool overwrite = false;
   bool resume = false;
   bool json = false;
 };
@@ -36,21 +38,43 @@ void say_epoch(const EpochReport& report) {
   std::fflush(stdout);
 }
 
-void train_command(const TrainArguments& arguments) {
-  const bool epochs_alone =
-      arguments.set.size() == 1 && arguments.set.front().starts_with("epochs=");
-  if (arguments.resume && !arguments.set.empty() && !epochs_alone) {
+bool adds_epochs(const TrainArguments& arguments) {
+  return arguments.set.size() == 1 && arguments.set.front().starts_with("epochs=");
+}
+
+void check_resume(const TrainArguments& arguments) {
+  if (!arguments.set.empty() && !adds_epochs(arguments)) {
     fail_usage(
         "--set does not go with --resume: a resumed run keeps its settings, but for epochs=N");
   }
+  if (arguments.overwrite) {
+    fail_usage("--overwrite does not go with --resume: a resumed run goes on with what is there");
+  }
+  const std::string there = recipe_of_bundle(arguments.out);
+  if (arguments.recipe_given && !there.empty() && there != arguments.recipe) {
+    fail_usage("--recipe {} does not go with --resume: {} is of the recipe {}, and keeps it",
+               arguments.recipe, arguments.out, there);
+  }
+}
+
+void train_command(const TrainArguments& arguments) {
+  if (arguments.resume) check_resume(arguments);
   TrainOptions options;
   options.data_directory = arguments.data;
   options.bundle = arguments.out;
   options.negatives = arguments.negatives;
   options.settings = recipe(arguments.recipe);
   apply_settings(options.settings, arguments.set);
+  options.overwrite = arguments.overwrite;
   options.resume = arguments.resume;
-  if (arguments.resume && epochs_alone) options.epochs = options.settings.epochs;
+  if (arguments.resume && adds_epochs(arguments)) options.epochs = options.settings.epochs;
+  if (!arguments.negatives.empty() && !options.resume &&
+      options.settings.selection_protocol != Protocol::sampled) {
+    fmt::print(
+        stderr,
+        "note: --negatives is not read: by selection_protocol=full a run validates among all "
+        "items\n");
+  }
   std::optional<Progress> bar;  // of one epoch
   options.on_step = [&](const StepReport& report) {
     if (!bar) {
@@ -106,13 +130,18 @@ void add_train(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a dataset");
   command->add_option("--data", arguments->data, "Dataset directory, embedded")->required();
   command->add_option("--out", arguments->out, "Model bundle to write")->required();
-  command->add_option("--recipe", arguments->recipe, "Named set of settings: " + recipes_help())
-      ->capture_default_str();
+  CLI::Option* recipe =
+      command->add_option("--recipe", arguments->recipe, "Named set of settings: " + recipes_help())
+          ->capture_default_str();
   command->add_option("--set", arguments->set, "One setting, key=value; may be repeated");
   command->add_option(
       "--negatives", arguments->negatives,
       "Negatives of the sampled protocol, to validate with (default: drawn by seed)");
-  command->add_flag("--resume", arguments->resume, "Go on from the checkpoint in the bundle");
+  command->add_flag("--overwrite", arguments->overwrite, "Replace a bundle of another recipe");
+  command->add_flag(
+      "--resume", arguments->resume,
+      "Go on from the checkpoint in the bundle, with its settings; --set epochs=N adds "
+      "epochs");
   command->add_flag("--json", arguments->json, "Print the result for programs");
   command->footer(settings_help() +
                   "\nExamples:\n  tessera train --data dataset --out model\n"
@@ -122,7 +151,10 @@ void add_train(CLI::App& app) {
                   "  tessera train --data dataset --out model --resume --set epochs=60\n"
                   "  mpirun -n 2 --bind-to none tessera train --data dataset --out model\n"
                   "Several processes and machines: docs/scale.md.");
-  command->callback([arguments] { train_command(*arguments); });
+  command->callback([arguments, recipe] {
+    arguments->recipe_given = recipe->count() > 0;
+    train_command(*arguments);
+  });
 }
 
 }  // namespace tessera
