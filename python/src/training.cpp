@@ -2,6 +2,7 @@
 
 #include "engine.h"
 #include "eval/report.h"
+#include "model/settings_table.h"
 #include "train/trainer.h"
 
 namespace tessera::python {
@@ -12,7 +13,7 @@ namespace {
 // step could wait for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
-              int threads, const nb::object& on_step, const nb::object& on_epoch) {
+              bool overwrite, int threads, const nb::object& on_step, const nb::object& on_epoch) {
   TrainOptions options;
   options.data_directory = data;
   options.bundle = out;
@@ -20,6 +21,8 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   options.settings = recipe(recipe_name);
   apply_settings(options.settings, settings);
   options.resume = resume;
+  options.overwrite = overwrite;
+  if (resume && !settings.empty()) options.epochs = options.settings.epochs;  // alone: see fit
   Listener listener;
   options.interrupted = [&] { return listener.interrupted(); };
   if (!on_step.is_none()) {
@@ -37,8 +40,9 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
     listener.call([&] {
       const nb::object go_on =
           on_epoch(report.first_stage, report.epoch, report.epochs, report.loss,
-                   to_json(report.validation).dump(), report.train_seconds,
-                   report.validation_seconds, report.best);
+                   report.validation.users == 0 ? nb::object(nb::none())
+                                                : nb::cast(to_json(report.validation).dump()),
+                   report.train_seconds, report.validation_seconds, report.best);
       if (go_on.ptr() == Py_False) listener.stop();
     });
   };
@@ -63,8 +67,8 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     try {
-      report = evaluate({model, data, split, protocol, negatives, repeats, compare, seed,
-                         baselines_of(baselines), budget,
+      report = evaluate({model, data, split_of(split), protocol_of(protocol), negatives,
+                         repeats_of(repeats), compare, seed, baselines_of(baselines), budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
                          }})
@@ -75,6 +79,16 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
   }
   listener.rethrow();
   return dump_json(report);
+}
+
+// (key, value by the default recipe, words that it takes) of every setting.
+nb::list settings_list() {
+  nb::list rows;
+  const Settings standard = recipe(kDefaultRecipe);
+  for (const Setting& row : settings_table()) {
+    rows.append(nb::make_tuple(row.key, row.get(standard).dump(), row.words));
+  }
+  return rows;
 }
 
 // Every setting of a recipe with these changes, as JSON.
@@ -89,9 +103,10 @@ std::string settings_json(const std::string& recipe_name,
 
 void bind_training(nb::module_& module) {
   module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
-             "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+             "overwrite"_a, "threads"_a, "on_step"_a.none(), "on_epoch"_a);
   module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
+  module.attr("settings_list") = settings_list();
   module.attr("default_recipe") = kDefaultRecipe;
   module.attr("recipes_help") = recipes_help();
   module.attr("metrics") = metric_names();
