@@ -82,9 +82,13 @@ nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeat
                     bool skip_unknown) {
   const Model& model = *self;
   const RecommendOptions options = {.k = checked_k(k), .repeats = repeats};
-  const Numbers history = skip_unknown
-                              ? model.histories(std::vector{ids_of(ids, "history")}, true)[0].items
-                              : history_of(model, ids, "history");
+  Numbers history;
+  if (skip_unknown) {
+    const std::vector<std::string> names[] = {ids_of(ids, "history")};
+    history = std::move(model.histories(names, true).front().items);
+  } else {
+    history = history_of(model, ids, "history");
+  }
   std::vector<ScoredItem> best;
   {
     const nb::gil_scoped_release release;

@@ -104,11 +104,7 @@ void add_recommend(CLI::App& app) {
       "  tessera recommend --model shop-model --history S000012,S000700 -k 5 --json\n"
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
-  command->callback([arguments, data] {
-    check_belongs(data, arguments->whom.history.empty(),
-                  "--user and --users: a history needs none");
-    recommend(*arguments);
-  });
+  command->callback([arguments] { recommend(*arguments); });
 }
 
 }  // namespace tessera

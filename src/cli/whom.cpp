@@ -94,7 +94,11 @@ std::vector<RecommendRequest> requests_of_file(const std::string& file, const Us
 
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
                                           const Model& model) {
-  if (!whom.history.empty()) return {{"", parse_history(whom.history, model), ""}};
+  if (!whom.history.empty()) {
+    // A history needs no dataset; one that is named must be the model's all the same.
+    if (!data.empty()) read_dataset_of(Json::parse(model.config()), data);
+    return {{"", parse_history(whom.history, model), ""}};
+  }
   const Users users(data, model);
   if (!whom.users.empty()) return requests_of_file(whom.users, users);
   RecommendRequest request = users.find(whom.user);

@@ -220,6 +220,13 @@ TEST_F(Whom, LinesWithoutAUserAreToldAndLeaveTheOthersTheirLists) {
   EXPECT_NE(none.err.find("none of its 1 lines"), std::string::npos) << none.err;
 }
 
+TEST_F(Whom, ADatasetBesideAHistoryMustBeTheModels) {
+  EXPECT_EQ(recommend("--json --history S000001 --data " + shop().data).out,
+            recommend("--json --history S000001").out);
+  output_of("simulate --users 300 --items 150 --seed 4 --out " + path("other"));
+  expect_refusal(recommend("--history S000001 --data " + path("other")), 1, {path("other")});
+}
+
 TEST_F(Whom, AHistoryMayBeAJsonListOfIdsWithCommas) {
   const std::string data = path("data");
   output_of("prepare --format csv --k-core 1 --out " + data + " --interactions " +

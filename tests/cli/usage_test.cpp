@@ -73,7 +73,6 @@ TEST(Usage, OptionsOfWhichNothingComesAreRefused) {
   refused("evaluate --model m --data d --baselines --budget 3", "--budget", "--baselines tuned");
   refused("evaluate --model m --data d --all --json -", "--all", "--json");
   refused("evaluate --model m --data d --negatives n", "--negatives", "--protocol sampled");
-  refused("recommend --model m --history a --data d", "--data", "--user");
   refused("restore --backup b --list --state s", "--state", "--list");
   refused("restore --backup b --list --backup-id 1", "--backup-id", "--list");
   refused("embed --data d --encoder npy --file f --dims 3", "--dims", "tfidf-svd");

@@ -68,7 +68,8 @@ TEST_F(RealFiles, ListsOfItemsInOneField) {
   EXPECT_EQ(lines_of(prepared(bars)), expected);
   PrepareRequest json = request(
       R"({"user": 1, "items": [5, "6", 7], "time": 100}
-         {"user": 2, "items": ["6"], "time": 90} {"user": 1, "items": [9], "time": 200}
+         {"user": 2, "items": ["6"], "time": 90}
+         {"user": 1, "items": [9], "time": 200}
          {"user": 3, "items": [], "time": 1})",
       "jsonl");
   json.options.fields.item = "items";
