@@ -223,23 +223,21 @@ std::vector<ItemCard> put_all(Model& model, const std::vector<std::string>& name
                               const std::vector<std::string>& titles,
                               const std::vector<std::string>& texts,
                               const std::optional<Floats>& embeddings) {
-  std::vector<ItemTokens> found;
+  std::vector<NewItem> items;
   for (std::size_t i = 0; i < names.size(); ++i) {
     try {
       check_id({names[i], Value::Kind::word}, IdOf::item);
-      found.push_back(embeddings
-                          ? model.tokens_of(std::span(embeddings->data() + i * embeddings->shape(1),
-                                                      embeddings->shape(1)))
-                          : model.tokens_of(texts[i]));
+      items.push_back(
+          {names[i], titles[i],
+           embeddings ? model.tokens_of(std::span(embeddings->data() + i * embeddings->shape(1),
+                                                  embeddings->shape(1)))
+                      : model.tokens_of(texts[i])});
     } catch (const Error& error) {
       fail("item '{}': {}", names[i], error.what());
     }
   }
-  std::vector<ItemCard> stored;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    stored.push_back(model.put(names[i], titles[i], found[i]));
-  }
-  return stored;
+  model.put(items);
+  return model.cards(model.known(names));
 }
 
 // Returns the semantic tokens [n, levels] as they were stored.
