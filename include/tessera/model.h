@@ -73,6 +73,12 @@ struct RecommendOptions {
   std::function<void(std::size_t done, std::size_t total)> progress = {};
 };
 
+/// An item to be put into a model.
+struct NewItem {
+  std::string id, title;
+  ItemTokens tokens;
+};
+
 /// Why an item scores as it does after a history. The parts of its tokens add up to the score.
 struct Explanation {
   float score = 0.0F;
@@ -253,15 +259,18 @@ class Model {
   ///
   ///     model.put("9001", "Steel teapot, 1 l", model.tokens_of("Steel teapot, 1 l"));
   ItemCard put(const std::string& id, const std::string& title, const ItemTokens& tokens);
+  /// The same for many at once, which is much faster than one by one: a list holds all of them or
+  /// none. Of several with one id the last counts. If it throws none is there.
+  void put(std::span<const NewItem> items);
+  /// The same by texts or embeddings: the tokens of all are found before the first is put. Throws
+  /// Error that names the item.
+  std::vector<ItemCard> put_many(std::span<const ItemToPut> items);
   /// Changes the attributes named, all of them or, where it throws UsageError, none; every search
   /// that starts afterwards sees it. They outlast the item: one that is erased and put again has
   /// them still.
   ///
   ///     model.set_attributes(*model.number("9001"), {{"in_stock", true}, {"price", 24.5}});
   void set_attributes(std::int32_t item, const AttributeValues& values);
-  /// Puts many, all or none: the tokens of all are found before the first is put. Throws Error that
-  /// names the item.
-  std::vector<ItemCard> put_many(std::span<const ItemToPut> items);
   /// Takes an item out: it is no longer recommended, nor known in histories. False if it was not
   /// known.
   bool erase(std::string_view id);

@@ -49,9 +49,10 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
   for (const ItemCard& seen : model.cards(History(request.history).subspan(first))) {
     fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
   }
-  fmt::print("Recommended:{}\n", best.empty() ? " nothing, for all items stand in the history "
-                                                "(--repeats names them again)"
-                                              : "");
+  fmt::print("Recommended:{}\n", best.empty()
+                                     ? " nothing, for no item is left: those of the history "
+                                       "come again with --repeats, and --where may be wide"
+                                     : "");
   for (std::size_t i = 0; i < best.size(); ++i) {
     const ItemCard found = model.card(best[i].item);
     fmt::print("  {:2}. {:12} {}  ({:.3f})\n", i + 1, printable(found.id, 12),
