@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -24,6 +25,21 @@ struct TrainArguments {
 };
 
 constexpr const char* kFirstStage = "codes, ";
+
+// What follows from the data, and what the settings never learn from.
+void say_start(const StartReport& report) {
+  const Settings& s = report.settings;
+  fmt::print("histories count by their last {} events; {} epochs", s.max_length, s.epochs);
+  if (s.has_collaborative()) fmt::print(", {} before them for codes", s.collaborative_epochs);
+  fmt::print("\n");
+  const auto& [targets, learned] = report.events;
+  if (learned < targets) {
+    fmt::print(
+        "note: {} of {} events are never learned from, as they are not among the last {} of a "
+        "history; windows=all learns from all\n",
+        grouped(targets - learned), grouped(targets), s.max_length);
+  }
+}
 
 void say_epoch(const EpochReport& report) {
   fmt::print("{}epoch {:3}  loss {:.4f}", report.first_stage ? kFirstStage : "", report.epoch,
@@ -60,7 +76,10 @@ void train_command(const TrainArguments& arguments) {
     bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
     if (report.step == report.steps) bar.reset();
   };
-  if (!arguments.json) options.on_epoch = say_epoch;
+  if (!arguments.json) {
+    options.on_start = say_start;
+    options.on_epoch = say_epoch;
+  }
   const InterruptGuard guard;
   options.interrupted = InterruptGuard::interrupted;
 

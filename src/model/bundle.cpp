@@ -85,7 +85,8 @@ double numbers_in(const Settings& settings, std::size_t items, std::size_t text_
     numbers += real(settings.codebook_size) * real(settings.collaborative_dims);
   }
   const TransformerShape shape = settings.transformer();
-  const double layer = 4.0 * real(shape.hidden) + 2.0 * real(shape.feed_forward);
+  const double layer =
+      4.0 * real(shape.hidden) + 2.0 * real(shape.feed_forward) + real(shape.convolution);
   return numbers + real(shape.width) * (real(shape.max_length) + real(shape.layers) * layer);
 }
 

@@ -11,6 +11,7 @@
 #include "ranks/placement.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
+#include "train/settings_by_data.h"
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/validation.h"
@@ -57,22 +58,20 @@ bool interrupted(const Run& run) {
 }
 
 // False if interrupted.
-bool run_epoch(Run& run, std::size_t steps) {
+bool run_epoch(Run& run) {
   TrainingState& state = run.state;
   run.traffic = {};  // of steps alone
-  const std::vector<std::int32_t> order = run.stepper.epoch_order();
+  const EpochPlan plan = run.stepper.plan_epoch();
   const double before = state.epoch_seconds;
   const Stopwatch watch;
-  while (state.step < steps) {
+  while (state.step < plan.size()) {
     if (interrupted(run)) {
       state.epoch_seconds = before + watch.seconds();
       return false;
     }
-    const std::size_t first = state.step * run.settings().batch_users;
-    run.stepper.step(std::span(order).subspan(
-        first, std::min(run.settings().batch_users, order.size() - first)));
+    run.stepper.step(plan.step(state.step));
     if (run.options.on_step && run.ranks().first()) {
-      run.options.on_step({run.options.first_stage, state.epoch + 1, state.step, steps,
+      run.options.on_step({run.options.first_stage, state.epoch + 1, state.step, plan.size(),
                            state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
@@ -119,7 +118,6 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
 void validate_epoch(Run& run, EpochReport& report) {
   TrainingState& state = run.state;
   const Stopwatch watch;
-  run.stepper.settle();
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
   report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
   report.validation_seconds = watch.seconds();
@@ -145,9 +143,13 @@ void close_epoch(Run& run, std::size_t steps) {
   if (several) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
   Json seconds = {{"train", report.train_seconds}};
   if (several) seconds["exchange"] = run.traffic.seconds;
+  run.stepper.settle();
+  average_weights(state);
   // Of the first stage the table is wanted that it ends with.
   if (!report.first_stage || report.epoch == report.epochs) {
+    swap_averages(state);
     validate_epoch(run, report);
+    swap_averages(state);
     line["validation"] = to_json(report.validation);
     seconds["validation"] = report.validation_seconds;
   }
@@ -176,7 +178,8 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, con
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(options.bundle / kCheckpointFile, digest, held);
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
-  const Settings settings = resumed ? resumed->model.settings : options.settings;
+  const Settings settings =
+      resumed ? resumed->model.settings : settings_by_data(options.settings, data);
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     text = read_embeddings(options.data_directory, data.items.size(), held);
@@ -202,15 +205,14 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, con
 TrainResult run_epochs(Run& run) {
   const TrainingState& state = run.state;
   const Settings& settings = run.settings();
-  const std::size_t batch = settings.batch_users;
-  const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
+  const std::size_t steps = run.stepper.steps();
   const auto improving = [&] {
     return state.best.users == 0 || state.epoch <= state.best_epoch + settings.patience;
   };
   TrainResult result;
   result.finished = true;
   while (result.finished && state.epoch < settings.epochs && improving()) {
-    result.finished = run_epoch(run, steps);
+    result.finished = run_epoch(run);
     if (result.finished) close_epoch(run, steps);
     save(run.options, run.ranks(), run.state, run.data.items.size());
   }
@@ -235,6 +237,9 @@ TrainResult train(const TrainOptions& options) {
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
+  if (options.on_start && ranks.first() && !options.first_stage) {
+    options.on_start({state.model.settings, left_out(state.model.settings, data)});
+  }
   Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
 
   std::optional<FolderLock> lock;  // of one training at a time

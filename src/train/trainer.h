@@ -6,8 +6,15 @@
 #include "model/bundle.h"
 #include "model/metrics.h"
 #include "ranks/ranks.h"
+#include "train/settings_by_data.h"
 
 namespace tessera {
+
+/// What a run begins with.
+struct StartReport {
+  const Settings& settings;  ///< with what follows from the data
+  LeftOut events;
+};
 
 /// How far an epoch is.
 struct StepReport {
@@ -39,6 +46,7 @@ struct TrainOptions {
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
+  std::function<void(const StartReport&)> on_start;
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
   Ranks ranks;  ///< that train one model together; each gives the same options
