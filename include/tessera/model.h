@@ -12,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "tessera/attributes.h"
 #include "tessera/error.h"
+#include "tessera/filter.h"
 #include "tessera/items.h"
 #include "tessera/token_statistics.h"
 
@@ -65,9 +67,16 @@ struct RecommendOptions {
   bool repeats = false;                            ///< items of the history may come again
   std::optional<History> allow = {};               ///< if given: these items alone
   History deny = {};                               ///< none of these
+  const Filter* filter = nullptr;                  ///< if given: items whose attributes pass it
   std::function<bool(std::int32_t)> accepts = {};  ///< if given: those for which it is true
   /// Of recommend_many: told now and then how many histories are done.
   std::function<void(std::size_t done, std::size_t total)> progress = {};
+};
+
+/// An item to be put into a model.
+struct NewItem {
+  std::string id, title;
+  ItemTokens tokens;
 };
 
 /// Why an item scores as it does after a history. The parts of its tokens add up to the score.
@@ -86,6 +95,19 @@ struct MapPoint {
   std::int32_t item;
   std::array<float, 2> place;
   std::int32_t code;  ///< of the first level; -1 without semantic tokens
+};
+
+/// A history by numbers, or why there is none to ask about: then `items` is empty.
+struct ReadHistory {
+  std::vector<std::int32_t> items;
+  std::string why;
+};
+
+/// An item to be put, by its text or, where that is not empty, its embedding, which is borrowed for
+/// the call.
+struct ItemToPut {
+  std::string id, title, text;
+  std::span<const float> embedding = {};
 };
 
 /// A recommendation by its id.
@@ -143,6 +165,10 @@ class Model {
   std::vector<std::optional<std::int32_t>> numbers(std::span<const std::string> ids) const;
   /// The numbers of ids that must be known: throws Error that names the first that is not.
   std::vector<std::int32_t> known(std::span<const std::string> ids) const;
+  /// Histories by ids, each for itself: one that is empty or names an unknown item says so and
+  /// leaves the others alone. `skip_unknown`: unknown items are passed over.
+  std::vector<ReadHistory> histories(std::span<const std::vector<std::string>> ids,
+                                     bool skip_unknown = false) const;
   /// The numbers of all items that can be recommended, ascending: those of the bundle in the order
   /// of its items.jsonl, then those put since.
   std::vector<std::int32_t> items() const;
@@ -151,6 +177,20 @@ class Model {
   /// Up to `limit` items in whose id or title every word of the query begins a word, ascending; the
   /// one whose id is the query comes first. The first call builds what later ones read.
   std::vector<std::int32_t> find(std::string_view query, std::size_t limit) const;
+
+  // What its items are like.
+
+  /// The attributes that items may have, as the dataset named them; none for most bundles.
+  const std::vector<Attribute>& attributes() const;
+  /// What they hold for an item, in that order; or those named alone. Throws UsageError for an
+  /// unknown one.
+  AttributeValues attributes_of(std::int32_t item) const;
+  AttributeValues attributes_of(std::int32_t item, std::span<const std::string> names) const;
+  /// Throws UsageError that names the first that is no attribute.
+  void check_attributes(std::span<const std::string> names) const;
+  /// Throws UsageError, as an answer would, if the filter names an unknown attribute or asks it for
+  /// what it never holds.
+  void check(const Filter& filter) const;
 
   // Its answers.
 
@@ -170,8 +210,10 @@ class Model {
   std::vector<float> states(std::span<const History> histories) const;
   /// Why the item scores as it does. Throws UsageError for an empty history.
   Explanation explain(History history, std::int32_t item) const;
-  /// The k items whose vectors have the largest cosine with this one's, best first, without itself.
-  std::vector<Neighbour> similar(std::int32_t item, std::size_t k) const;
+  /// The k items whose vectors have the largest cosine with this one's, best first, without itself;
+  /// of those that pass the filter, if one is given.
+  std::vector<Neighbour> similar(std::int32_t item, std::size_t k,
+                                 const Filter* filter = nullptr) const;
 
   // Its vectors and tokens.
 
@@ -181,6 +223,10 @@ class Model {
   std::size_t codebooks(TokenKind kind) const;
   /// The vectors of one of them, from 0. Throws UsageError where there is no such codebook.
   Codebook codebook(TokenKind kind, std::size_t number) const;
+  /// The token that people write as a codebook and a code: the codebook a level from 1, or cPART of
+  /// a collaborative token, parts from 1: ("2", "17"), ("c3", "17"). A level beyond the last is a
+  /// collaborative part: so they were counted once. Throws UsageError for any other word.
+  Token token(std::string_view codebook, std::string_view code) const;
   /// The items that have a token, ascending. This and the next throw UsageError for a token that
   /// does not exist.
   std::vector<std::int32_t> items_with(const Token& token) const;
@@ -213,12 +259,25 @@ class Model {
   ///
   ///     model.put("9001", "Steel teapot, 1 l", model.tokens_of("Steel teapot, 1 l"));
   ItemCard put(const std::string& id, const std::string& title, const ItemTokens& tokens);
+  /// The same for many at once, which is much faster than one by one: a list holds all of them or
+  /// none. Of several with one id the last counts. If it throws none is there.
+  void put(std::span<const NewItem> items);
+  /// The same by texts or embeddings: the tokens of all are found before the first is put. Throws
+  /// Error that names the item.
+  std::vector<ItemCard> put_many(std::span<const ItemToPut> items);
+  /// Changes the attributes named, all of them or, where it throws UsageError, none; every search
+  /// that starts afterwards sees it. They outlast the item: one that is erased and put again has
+  /// them still.
+  ///
+  ///     model.set_attributes(*model.number("9001"), {{"in_stock", true}, {"price", 24.5}});
+  void set_attributes(std::int32_t item, const AttributeValues& values);
   /// Takes an item out: it is no longer recommended, nor known in histories. False if it was not
   /// known.
   bool erase(std::string_view id);
 
  private:
   struct State;
+  class Search;
   std::unique_ptr<State> state_;
 };
 

@@ -13,6 +13,7 @@
 #include "model/bundle.h"
 #include "tessera/tessera.h"
 #include "train/trainer.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -45,30 +46,37 @@ void embed_dataset(const fs::path& dataset, std::size_t dims) {
   embed_by_text(dataset, {.dims = dims});
 }
 
+void embed_dataset_as(const fs::path& dataset, const fs::path& from) { embed_as(dataset, from); }
+
 MetricValues train_model(const Training& training) {
   TrainOptions options;
   options.data_directory = training.dataset;
   options.bundle = training.bundle;
   options.negatives = training.negatives;
   options.resume = training.resume;
-  options.settings = recipe(training.recipe);
+  options.refit = training.refit;
+  options.chosen_by = training.chosen_by;
+  options.from = training.from;
+  options.keep_tokens = training.keep_tokens;
+  options.settings = training.from.empty() ? recipe(training.recipe) : warm_settings(training.from);
   apply_settings(options.settings, training.settings);
   bool stop = false;
   options.interrupted = [&] { return stop; };
   options.on_epoch = [&](const EpochReport& report) {
-    if (report.first_stage) return;
+    if (report.first_stage || report.refit) return;
     if (training.on_epoch) stop = !training.on_epoch(report.epoch, values_of(report.validation));
   };
   return values_of(train(options).best);
 }
 
 MetricValues evaluate_model(const fs::path& bundle, const fs::path& dataset,
-                            const std::string& split) {
+                            const std::string& split, bool seen) {
   if (split != "test" && split != "validation") {
     fail_usage("split '{}': it must be test or validation", split);
   }
   const Dataset data = read_dataset(dataset);
   const Bundle model = read_bundle_of(bundle, data);
+  if (!seen) check_unseen(model.config, bundle);
   return values_of(metrics_of(rank_full(data, split == "test" ? Split::test : Split::validation,
                                         model_scorer(model.model, model.catalogue, data), {},
                                         nullptr, Repeats::excluded)));

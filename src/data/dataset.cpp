@@ -185,6 +185,9 @@ void write_files(const fs::path& staging, const Dataset& data, const std::string
   write_npy(staging / "offsets.npy", std::span(data.offsets));
   write_npy(staging / "events.npy", std::span(data.events));
   if (!data.times.empty()) write_npy(staging / "times.npy", std::span(data.times));
+  if (!data.attributes.schema().empty()) {
+    data.attributes.write(staging / kAttributesFile, data.items.size());
+  }
   if (!summary.empty()) write_file(staging / "summary.json", summary);
   write_file(staging / "dataset.json", dump_json(json) + "\n");
 }
@@ -213,11 +216,12 @@ void write_dataset(const fs::path& directory, const Dataset& data, const std::st
   }
   try {
     // What belongs to an earlier dataset does not belong to this one.
-    for (const char* file : {kEmbeddingsFile, kTextEncoderFile, "times.npy", "summary.json"}) {
+    for (const char* file :
+         {kEmbeddingsFile, kTextEncoderFile, kAttributesFile, "times.npy", "summary.json"}) {
       fs::remove(directory / file);
     }
     for (const char* file : {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy",
-                             "summary.json", "dataset.json"}) {
+                             kAttributesFile, "summary.json", "dataset.json"}) {
       if (fs::exists(staging / file)) fs::rename(staging / file, directory / file);
     }
     fs::remove_all(staging);
@@ -258,6 +262,9 @@ Dataset read_dataset(const fs::path& directory) {
   data.events = read_npy_i32(directory / "events.npy");
   if (field<bool>(json, "times", file.string())) {
     data.times = read_npy_i64(directory / "times.npy");
+  }
+  if (fs::exists(directory / kAttributesFile)) {
+    data.attributes = AttributeTable::read(directory / kAttributesFile, data.items.size());
   }
   if (json.contains("split")) data.split = split_from_json(json.at("split"), file.string());
   check_count(json, "items", data.items.size(), directory, "items.jsonl");

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "attributes/attribute_table.h"
 #include "base/files.h"
 #include "base/matrix.h"
 
@@ -40,6 +41,11 @@ struct Dataset {
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
   SplitRule split;
+  AttributeTable attributes;  ///< of items
+  bool refit = false;         ///< nothing is held out: see hold_nothing_out
+  /// [users] events from the start of each history that a model to be judged was trained on: a
+  /// target among them is not evaluated. Or empty.
+  std::vector<std::int64_t> seen;
   /// The events that training sees where withheld items make gaps in them: see hide_withheld.
   std::vector<std::int64_t> train_offsets;
   std::vector<std::int32_t> train_events;
@@ -75,6 +81,10 @@ std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split);
 /// Fills train_offsets and train_events if an item is withheld. To be called when items, events or
 /// the split have changed; read_dataset does.
 void hide_withheld(Dataset& data);
+/// Makes the dataset what a refit trains on: training sees every event of every item, and no split
+/// evaluates anybody. A view for whoever holds it, which fingerprint() and files do not tell of:
+/// the digest is to be taken before, since withheld items belong to it.
+void hold_nothing_out(Dataset& data);
 /// Items that are not withheld: those training may see, as events or as negatives.
 std::size_t count_trainable(const Dataset& data);
 
@@ -89,10 +99,10 @@ std::int32_t item_number(const ItemNumbers& numbers, std::string_view id);
 std::string fingerprint(const Dataset& data);
 
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
-/// times are known, times.npy. Both throw Error naming the file and what is wrong. Writing over a
-/// dataset replaces it whole, at the end, and removes its embeddings; where it fails, nothing is
-/// left. A folder with anything else is refused (check_folder), and so is a second writer.
-/// `summary` becomes summary.json unless it is empty.
+/// there are such, times.npy and attributes.safetensors. Both throw Error naming the file and what
+/// is wrong. Writing over a dataset replaces it whole, at the end, and removes its embeddings;
+/// where it fails, nothing is left. A folder with anything else is refused (check_folder), and so
+/// is a second writer. `summary` becomes summary.json unless it is empty.
 void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary = "");
 Dataset read_dataset(const fs::path& directory);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/utf8.h"
@@ -80,7 +81,7 @@ std::string clean_text(std::string_view text) {
   return std::string(trim(repaired));
 }
 
-void ItemTexts::set(std::size_t item, std::string title, std::string text) {
+bool ItemTexts::set(std::size_t item, std::string title, std::string text) {
   if (item >= listed.size()) {
     titles.resize(item + 1);
     texts.resize(item + 1);
@@ -88,11 +89,35 @@ void ItemTexts::set(std::size_t item, std::string title, std::string text) {
   }
   if (listed[item]) {
     ++repeated_rows;
-    return;
+    return false;
   }
   listed[item] = true;
   titles[item] = std::move(title);
   texts[item] = std::move(text);
+  return true;
+}
+
+std::size_t ItemTexts::replace_by(ItemTexts later) {
+  std::size_t replaced = 0;
+  if (attributes.schema() != later.attributes.schema()) {
+    fail_usage("--attributes: the types that are guessed differ among the items files; give them");
+  }
+  for (std::size_t i = 0; i < later.listed.size(); ++i) {
+    if (!later.listed[i]) continue;
+    if (i < listed.size() && listed[i]) {
+      ++replaced;
+      listed[i] = false;
+    }
+    set(i, std::move(later.titles[i]), std::move(later.texts[i]));
+    const auto item = static_cast<std::int32_t>(i);
+    for (std::size_t a = 0; a < attributes.schema().size(); ++a) {
+      attributes.set(a, item, later.attributes.value(a, item));
+    }
+  }
+  repeated_rows += later.repeated_rows;
+  broken_texts += later.broken_texts;
+  remarks.insert(remarks.end(), later.remarks.begin(), later.remarks.end());
+  return replaced;
 }
 
 void check_id(const Value& id, IdOf whose) {
@@ -102,8 +127,11 @@ void check_id(const Value& id, IdOf whose) {
   }
   if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
     const bool whole = id.kind == Value::Kind::fraction && id.text.ends_with(".0");
+    const bool list = id.kind == Value::Kind::compound && whose == IdOf::item;
     fail("the {} id '{}' is neither a string nor a whole number; correct it{}", what, id.text,
-         whole ? " (of a column that became floats for its missing values: astype('Int64'))" : "");
+         whole  ? " (of a column that became floats for its missing values: astype('Int64'))"
+         : list ? " (of a list of items: --item-delimiter ,)"
+                : "");
   }
   if (id.text.empty()) fail("the {} id is missing; complete or remove the record", what);
   const auto plain = [](char c) { return c >= 0x20; };  // of ASCII
@@ -116,6 +144,52 @@ void check_id(const Value& id, IdOf whose) {
     fail("the {} id '{}' is not UTF-8; give --encoding", what, id.text);
   }
 }
+
+namespace {
+
+/// What the fields of a record hold. Throws Error, without a place, for one that does not fit.
+std::vector<AttributeValue> values_of(std::span<const Attribute> attributes,
+                                      std::span<const Value> row) {
+  std::vector<AttributeValue> values;
+  for (std::size_t a = 0; a < attributes.size(); ++a) {
+    const bool list = row[a].kind == Value::Kind::compound;
+    values.push_back(value_of_text(attributes[a], row[a].text, list));
+  }
+  return values;
+}
+
+/// "price:number,brand": each a field of the file, and the attribute of the same name.
+std::vector<Attribute> attributes_of(const std::string& text, const FieldChooser& chooser,
+                                     Records& records, std::vector<FieldChoice>& choices) {
+  std::vector<Attribute> attributes;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const std::string_view part = trim(std::string_view(text).substr(at, end - at));
+    const std::size_t colon = part.rfind(':');
+    const std::string name(trim(part.substr(0, colon)));
+    if (name.empty()) {
+      fail_usage("--attributes '{}': give fields, with types or without, as 'price:number,brand'",
+                 text);
+    }
+    const std::string field = chooser.known(name, "--attributes");
+    const bool guessed = colon == std::string_view::npos;
+    const std::vector<std::string> sample = guessed ? records.sample(field) : std::vector{name};
+    if (sample.empty()) {
+      fail_usage(
+          "--attributes: the type of '{}' cannot be seen beforehand; give '{}:labels', or "
+          "number, bool or time",
+          name, name);
+    }
+    const AttributeType type =
+        guessed ? guess_attribute_type(sample) : attribute_type(trim(part.substr(colon + 1)));
+    choices.push_back({fmt::format("attribute ({})", name_of(type)), field, guessed});
+    attributes.push_back({field, type});
+    at = end + 1;
+  }
+  return attributes;
+}
+
+}  // namespace
 
 ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, BadRecords& bad,
                      std::vector<FieldChoice>& choices) {
@@ -135,12 +209,20 @@ ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, B
     wanted.push_back(chooser.known(part.field, "--text"));
   }
   ItemTexts items;
+  items.attributes = AttributeTable(attributes_of(fields.attributes, chooser, records, choices));
+  for (const Attribute& attribute : items.attributes.schema()) wanted.push_back(attribute.name);
+  const std::size_t first_attribute = 2 + text.parts.size();
   records.read(wanted, bad, [&](std::span<const Value> row) {
     check_id(row[0], IdOf::item);
+    const std::vector<AttributeValue> held =
+        values_of(items.attributes.schema(), row.subspan(first_attribute));
     const auto item = static_cast<std::size_t>(ids.intern(row[0].text));
-    const std::string filled = text.fill(row.subspan(2));
+    const std::string filled = text.fill(row.subspan(2, text.parts.size()));
     items.broken_texts += is_utf8(row[1].text) && is_utf8(filled) ? 0 : 1;
-    items.set(item, clean_text(row[1].text), clean_text(filled));
+    if (!items.set(item, clean_text(row[1].text), clean_text(filled))) return;
+    for (std::size_t a = 0; a < held.size(); ++a) {
+      items.attributes.set(a, static_cast<std::int32_t>(item), held[a]);
+    }
   });
   items.remarks = records.remarks();
   return items;

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "attributes/attribute_table.h"
 #include "data/field_choice.h"
 #include "data/id_table.h"
 #include "formats/records.h"
@@ -34,22 +35,29 @@ std::string clean_text(std::string_view text);
 struct ItemTexts {
   std::vector<std::string> titles;
   std::vector<std::string> texts;
-  std::vector<bool> listed;          ///< whether the file has the item
-  std::size_t repeated_rows = 0;     ///< of items listed before: the first row counts
-  std::size_t broken_texts = 0;      ///< with bytes that are not UTF-8
+  std::vector<bool> listed;       ///< whether the file has the item
+  std::size_t repeated_rows = 0;  ///< of items listed before: the first row counts
+  std::size_t broken_texts = 0;   ///< with bytes that are not UTF-8
+  AttributeTable attributes;
   std::vector<std::string> remarks;  ///< see Records
 
-  void set(std::size_t item, std::string title, std::string text);
+  /// False, and nothing is changed, if the item was set before.
+  bool set(std::size_t item, std::string title, std::string text);
+  /// Takes what a later file says in place of what was known; returns of how many items. Throws
+  /// UsageError if its attributes are of other types.
+  std::size_t replace_by(ItemTexts later);
 };
 
 /// How to find items in a file; empty names are guessed.
 struct ItemFields {
   std::string id, title;
-  std::string text;  ///< a TextTemplate
+  std::string text;        ///< a TextTemplate
+  std::string attributes;  ///< fields with types: "category:labels,price:number,brand"
 };
 
 /// Reads items, adding their ids to `ids`. Without a template the text is the field "text", or
-/// title; maker; category as far as the file has them. Appends the choices made to `choices`.
+/// title; maker; category as far as the file has them. Of an attribute without a type it is guessed
+/// by the first records. Appends the choices made to `choices`.
 ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, BadRecords& bad,
                      std::vector<FieldChoice>& choices);
 

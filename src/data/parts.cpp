@@ -20,10 +20,12 @@ DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts) {
   data.simulated = whole.simulated;
   data.items = std::move(whole.items);
   data.split = whole.split;
+  data.refit = whole.refit;
   for (std::size_t u = 0; u < whole.users(); ++u) {
     if (part_of_user(whole.user_ids[u], parts) != part) continue;
     result.users.push_back(static_cast<std::int32_t>(u));
     data.user_ids.push_back(whole.user_ids[u]);
+    if (!whole.seen.empty()) data.seen.push_back(whole.seen[u]);
     data.events.insert(data.events.end(), whole.events.begin() + whole.offsets[u],
                        whole.events.begin() + whole.offsets[u + 1]);
     if (!whole.times.empty()) {

@@ -1,8 +1,9 @@
 // What a model answers: lists, states, reasons, items alike.
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
-#include "engine/state.h"
+#include "engine/search.h"
 #include "kernels/elementwise.h"
 
 namespace tessera {
@@ -18,36 +19,6 @@ void check_history(History history) {
 void check_length(std::size_t k) {
   if (k == 0) fail_usage("k = 0: a list has at least one item");
 }
-
-/// The options as the index asks for them; `options` must outlive it.
-class Filters {
- public:
-  explicit Filters(const RecommendOptions& options) : options_(options) {
-    if (!options.allow) return;
-    for (const std::int32_t item : *options.allow) allowed_.insert(item);
-  }
-  Filters(const Filters&) = delete;
-  Filters& operator=(const Filters&) = delete;
-
-  /// For one history; `excluded` is memory behind it.
-  SearchFilter of(History history, std::vector<std::int32_t>& excluded) const {
-    SearchFilter filter;
-    filter.accepts = options_.accepts;
-    if (options_.allow) filter.allowed = &allowed_;
-    filter.excluded = options_.deny;
-    if (options_.repeats) return filter;
-    filter.excluded = history;
-    if (options_.deny.empty()) return filter;
-    excluded.assign(options_.deny.begin(), options_.deny.end());
-    excluded.insert(excluded.end(), history.begin(), history.end());
-    filter.excluded = excluded;
-    return filter;
-  }
-
- private:
-  const RecommendOptions& options_;
-  ItemSet allowed_;
-};
 
 }  // namespace
 
@@ -69,9 +40,8 @@ std::vector<ScoredItem> Model::recommend(History history, const RecommendOptions
   const std::int32_t offsets[] = {0, static_cast<std::int32_t>(read.size())};
   const MatrixView<float> user = arena->matrix(1, width());
   sequence_states(state.bundle.model, vectors, offsets, *arena, user);
-  const Filters filters(options);
-  std::vector<std::int32_t> excluded;
-  return state.index->search(user.row(0), options.k, filters.of(history, excluded));
+  const Search search(state, options);
+  return search.one(user.row(0), history);
 }
 
 std::vector<Recommendation> Model::recommend(std::span<const std::string> history,
@@ -89,25 +59,18 @@ std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const Histo
   const State& state = *state_;
   state.check(options);
   for (const History history : histories) state.check(history);
-  const Filters filters(options);
+  const Search search(state, options);
   std::vector<std::vector<ScoredItem>> result;
   result.reserve(histories.size());
   const std::size_t block = std::min(kHistoryBlock, histories.size());
   Matrix states(block, width());
-  std::vector<SearchFilter> searched(block);
-  std::vector<std::vector<std::int32_t>> excluded(block);
   for (std::size_t first = 0; first < histories.size(); first += block) {
     if (options.progress) options.progress(first, histories.size());
     const auto part = histories.subspan(first, std::min(block, histories.size() - first));
     const MatrixView<float> users = states.view().row_block(0, part.size());
     user_states(state.bundle.model, state.copier(), part, users);
-    for (std::size_t i = 0; i < part.size(); ++i) searched[i] = filters.of(part[i], excluded[i]);
-    auto lists =
-        state.index->search_batch(users, options.k, std::span(searched).first(part.size()));
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      if (part[i].empty()) lists[i].clear();
-      result.push_back(std::move(lists[i]));
-    }
+    auto lists = search.many(users, part);
+    std::ranges::move(lists, std::back_inserter(result));
   }
   return result;
 }
@@ -121,9 +84,12 @@ std::vector<float> Model::states(std::span<const History> histories) const {
   return rows;
 }
 
-std::vector<Neighbour> Model::similar(std::int32_t item, std::size_t k) const {
+std::vector<Neighbour> Model::similar(std::int32_t item, std::size_t k,
+                                      const Filter* filter) const {
   const State& state = *state_;
   check_length(k);
+  std::optional<ItemSet> passing;
+  if (filter != nullptr) passing = state.attributes.select(*filter, state.numbers());
   std::vector<Neighbour> all;
   const std::shared_lock lock(state.mutex);
   const std::span<const float> own = state.vector(state.item(item));
@@ -131,7 +97,8 @@ std::vector<Neighbour> Model::similar(std::int32_t item, std::size_t k) const {
   for (std::size_t i = 0; i < state.items.size(); ++i) {
     const State::Item& other = state.items[i];
     const auto number = static_cast<std::int32_t>(i);
-    if (number != item && other.known) all.push_back({number, cosine(own, state.vector(other))});
+    if (number == item || !other.known || (passing && !passing->contains(number))) continue;
+    all.push_back({number, cosine(own, state.vector(other))});
   }
   keep_best(all, k, [](const Neighbour& a) { return std::pair(-a.cosine, a.number); });
   return all;

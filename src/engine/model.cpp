@@ -16,13 +16,19 @@ std::optional<TextEncoder> encoder_of(const fs::path& bundle) {
   return TextEncoder::load(file);
 }
 
+AttributeTable attributes_in(const fs::path& bundle, std::size_t items) {
+  const fs::path file = bundle / kAttributesFile;
+  return fs::exists(file) ? AttributeTable::read(file, items) : AttributeTable();
+}
+
 }  // namespace
 
 Model::State::State(const fs::path& directory)
     : bundle(read_bundle(directory)),
       config(dump_json(bundle.config)),
       encoder(encoder_of(directory)),
-      index(open_index(directory, bundle.model, bundle.catalogue)) {
+      index(open_index(directory, bundle.model, bundle.catalogue)),
+      attributes(attributes_in(directory, bundle.items.size())) {
   if (encoder && settings().has_semantics() &&
       encoder->dims() != bundle.model.item_encoder.text_dims()) {
     fail("{}: the text encoder gives {} dims where the model reads {}: the bundle is damaged",
@@ -75,6 +81,11 @@ ItemCard Model::State::card(const Item& item) const {
 void Model::State::check(History numbers) const {
   const std::shared_lock lock(mutex);
   for (const std::int32_t number : numbers) item(number);
+}
+
+std::size_t Model::State::numbers() const {
+  const std::shared_lock lock(mutex);
+  return items.size();
 }
 
 void Model::State::copy_vectors(History numbers, MatrixView<float> rows) const {
@@ -155,6 +166,30 @@ std::vector<std::int32_t> Model::known(std::span<const std::string> ids) const {
   return known;
 }
 
+std::vector<ReadHistory> Model::histories(std::span<const std::vector<std::string>> ids,
+                                          bool skip_unknown) const {
+  std::vector<ReadHistory> read(ids.size());
+  for (std::size_t h = 0; h < ids.size(); ++h) {
+    auto& [items, why] = read[h];
+    const auto found = numbers(ids[h]);
+    for (std::size_t i = 0; i < found.size() && why.empty(); ++i) {
+      if (found[i]) {
+        items.push_back(*found[i]);
+      } else if (!skip_unknown) {
+        why = fmt::format("item '{}' is not in the model's catalogue", printable(ids[h][i]));
+      }
+    }
+    if (!why.empty()) {
+      items.clear();
+    } else if (ids[h].empty()) {
+      why = "it is empty, which says nothing";
+    } else if (items.empty()) {
+      why = "it holds no item of the model's catalogue";
+    }
+  }
+  return read;
+}
+
 std::vector<std::int32_t> Model::items() const {
   std::vector<std::int32_t> known;
   const std::shared_lock lock(state_->mutex);
@@ -176,6 +211,24 @@ std::vector<ItemCard> Model::cards(std::span<const std::int32_t> items) const {
   for (const std::int32_t item : items) cards.push_back(state_->card(state_->item(item)));
   return cards;
 }
+
+const std::vector<Attribute>& Model::attributes() const { return state_->attributes.schema(); }
+
+AttributeValues Model::attributes_of(std::int32_t item) const {
+  state_->check(std::span(&item, 1));
+  return state_->attributes.values(item);
+}
+
+AttributeValues Model::attributes_of(std::int32_t item, std::span<const std::string> names) const {
+  state_->check(std::span(&item, 1));
+  return state_->attributes.values(item, names);
+}
+
+void Model::check_attributes(std::span<const std::string> names) const {
+  state_->attributes.check(names);
+}
+
+void Model::check(const Filter& filter) const { state_->attributes.check(filter); }
 
 std::vector<std::int32_t> Model::find(std::string_view query, std::size_t limit) const {
   state_->prepare_lookup();

@@ -6,6 +6,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "attributes/item_filter.h"
 #include "engine/arenas.h"
 #include "engine/item_lookup.h"
 #include "engine/plane.h"
@@ -42,6 +43,8 @@ struct Model::State {
   /// Throws Error if one of them is no item's number.
   void check(History numbers) const;
   void check(const RecommendOptions& options) const;
+  /// How many numbers are given out.
+  std::size_t numbers() const;
   void copy_vectors(History numbers, MatrixView<float> rows) const;
   CopyVectors copier() const;
   /// Makes `lookup` unless it is there.
@@ -62,14 +65,20 @@ struct Model::State {
   std::vector<std::int32_t> codes_to_put(const ItemTokens& tokens,
                                          std::optional<std::int32_t> number) const;
   std::vector<float> id_token(std::optional<std::int32_t> number) const;
-  /// The item to be filled in: a new one, or that of the number, forgotten.
-  Item& item_to_put(const std::string& id, std::optional<std::int32_t> number);
+  /// The number of an id: the item's own, or a new one, whose item is not known yet. Throws Error
+  /// if there are no more.
+  std::int32_t number_to_put(const std::string& id);
+  /// Fills in the item of the number, and forgets what it was.
+  void fill_in(std::int32_t number, const std::string& title, std::span<const std::int32_t> codes,
+               std::span<const float> vector);
   void forget(Item& item);
+  void put(std::span<const NewItem> fresh);
 
   Bundle bundle;  ///< without the items' names, which are in `items`
   std::string config;
   std::optional<TextEncoder> encoder;
   std::unique_ptr<ItemIndex> index;
+  ItemFilter attributes;  // has a lock of its own
   Arenas arenas;
   std::once_flag plane_once;
   Plane plane_of_vectors;

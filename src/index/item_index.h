@@ -33,14 +33,33 @@ class ItemIndex {
   std::vector<ScoredItem> search(std::span<const float> state, std::size_t k,
                                  const SearchFilter& filter, ScanFunction scan,
                                  SearchStatistics& statistics) const;
+  /// As search, but over these items alone, one after the other: cheaper than a scan where they are
+  /// few. `tokens` gives the codes and the ID vector that an item was put with; the filter's bitmap
+  /// is not looked at. Items that are not in the index are the caller's to leave out.
+  using TokensOf = std::function<std::pair<std::span<const std::int32_t>, std::span<const float>>(
+      std::int32_t item)>;
+  std::vector<ScoredItem> search_listed(std::span<const float> state, std::size_t k,
+                                        std::span<const std::int32_t> items, const TokensOf& tokens,
+                                        const SearchFilter& filter) const;
   /// One list for each row of `states` [n, width], by all threads. `filters` is empty or [n].
   std::vector<std::vector<ScoredItem>> search_batch(MatrixView<const float> states, std::size_t k,
                                                     std::span<const SearchFilter> filters) const;
 
-  /// Adds the item or replaces it. `codes` [levels], `id` [ID dims]. Throws Error for a negative
-  /// item number, another number of codes or dimensions, a code out of range, or a value that is
-  /// not finite or beyond kLargestValue.
-  void put(std::int32_t item, std::span<const std::int32_t> codes, std::span<const float> id);
+  /// An item to be put: `codes` [places], `id` [ID dims], borrowed for the call.
+  struct NewItem {
+    std::int32_t item = 0;
+    std::span<const std::int32_t> codes;
+    std::span<const float> id;
+  };
+  /// Adds the item or replaces it. Throws Error for a negative item number, another number of codes
+  /// or dimensions, a code out of range, or a value that is not finite or beyond kLargestValue.
+  void put(std::int32_t item, std::span<const std::int32_t> codes, std::span<const float> id) {
+    const NewItem one = {item, codes, id};
+    put({&one, 1});
+  }
+  /// The same for many as one change, which costs little more than that of one: a search finds all
+  /// of them or none. Of several with one number the last counts. If it throws nothing is changed.
+  void put(std::span<const NewItem> items);
   /// Takes the item out, if it is there.
   void remove(std::int32_t item);
   /// How many items there are.
@@ -73,7 +92,8 @@ class ItemIndex {
   };
   static Part part_of(Segment segment);
   std::shared_ptr<const Version> version() const;
-  void change(Changes::Entry entry);
+  void change(std::vector<Changes::Entry> entries);
+  Changes::Entry entry_of(const NewItem& item) const;
   void compact_in_background(const std::stop_token& stop);
 
   ScoreSpace space_;

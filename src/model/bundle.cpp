@@ -165,7 +165,7 @@ void read_model(const SafeTensors& file, Recommender& model, const RowSelection&
 std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue) {
   auto tensors = model_tensors(model);
   tensors.emplace(kCodes, Tensor{"I32",
-                                 {catalogue.items(), catalogue.levels},
+                                 {catalogue.items(), catalogue.places},
                                  std::as_bytes(std::span(catalogue.codes))});
   return tensors;
 }
@@ -197,30 +197,36 @@ void describe_bundle(const fs::path& directory, const Recommender& model,
   write_file(directory / "config.json", dump_json(config, 2) + "\n");
 }
 
-Bundle read_bundle(const fs::path& directory) {
+Json read_config(const fs::path& directory) {
   const fs::path file = directory / "config.json";
   if (!fs::exists(file)) {
     fail("{}: not a model bundle (no config.json): make one with 'tessera train'",
          directory.string());
   }
   check_plain_files(directory);
-  Bundle bundle;
-  bundle.config = read_json(file);
-  if (!bundle.config.is_object()) fail("{}: expected an object", file.string());
-  const std::size_t version = count_in(bundle.config, "format_version", file);
+  Json config = read_json(file);
+  if (!config.is_object()) fail("{}: expected an object", file.string());
+  const std::size_t version = count_in(config, "format_version", file);
   if (version > kFormatVersion) {
     fail("{}: format version {} is newer than this program's ({}): update tessera", file.string(),
          version, kFormatVersion);
   }
-  if (!bundle.config.contains("settings")) {
+  if (!config.contains("settings")) {
     fail("{}: 'settings' is missing: the bundle is damaged", file.string());
   }
-  Settings settings;
   try {
-    settings = settings_from_json(bundle.config.at("settings"));
+    settings_from_json(config.at("settings"));
   } catch (const Error& error) {
     fail("{}: {}", file.string(), error.what());
   }
+  return config;
+}
+
+Bundle read_bundle(const fs::path& directory) {
+  const fs::path file = directory / "config.json";
+  Bundle bundle;
+  bundle.config = read_config(directory);
+  const Settings settings = settings_from_json(bundle.config.at("settings"));
   const std::size_t items = count_in(bundle.config, "items", file);
   bundle.items = read_items(directory / "items.jsonl");
   if (bundle.items.size() != items) {
@@ -247,6 +253,24 @@ Bundle read_bundle_of(const fs::path& directory, const Dataset& data) {
     fail("{}: was trained on other data: give the dataset it was trained on", directory.string());
   }
   return bundle;
+}
+
+bool is_refit(const Json& config) {
+  const auto refit = config.find("refit");
+  return refit != config.end() && *refit == true;
+}
+
+void check_unseen(const Json& config, const fs::path& directory) {
+  if (!is_refit(config)) return;
+  fs::path chose;
+  const auto chosen = config.find("chosen");
+  if (chosen != config.end() && chosen->is_object()) chose = chosen->value("bundle", "");
+  if (chose.is_relative()) chose = directory / chose;  // its own, which moves with it
+  fail("{}: is a refit on every event, which has seen what it would be asked for: {} (or --seen)",
+       directory.string(),
+       fs::exists(chose / "config.json")
+           ? fmt::format("evaluate {}, which chose its epochs", chose.string())
+           : "evaluate the model that chose its epochs");
 }
 
 Dataset read_dataset_of(const Json& config, const fs::path& directory) {

@@ -26,11 +26,20 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 
+/// The config.json of a bundle, whose settings are settings of ours. Throws Error where there is
+/// none, it is damaged, or from a newer format version.
+nlohmann::json read_config(const fs::path& directory);
+
 /// A bundle to infer with: its parameters hold no gradients and no moments. Throws Error naming the
 /// file, if one is missing or damaged, from a newer format version, or lacks a tensor.
 Bundle read_bundle(const fs::path& directory);
 /// As read_bundle; throws Error as well if the model was trained on another dataset than `data`.
 Bundle read_bundle_of(const fs::path& directory, const Dataset& data);
+
+/// Whether the model was trained on every event, those held out for evaluation too.
+bool is_refit(const nlohmann::json& config);
+/// Throws Error that says what to measure instead where is_refit.
+void check_unseen(const nlohmann::json& config, const fs::path& directory);
 
 /// The dataset that the model of this config.json was trained on, from `directory`, or if that is
 /// empty from where it was. Throws Error if it is another one now.

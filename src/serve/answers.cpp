@@ -17,6 +17,33 @@ Json card_json(const ItemCard& card, bool whole) {
   return json;
 }
 
+Json attributes_json(const AttributeValues& values) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values) {
+    std::visit(
+        [&, &key = name](const auto& held) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(held)>, std::monostate>) {
+            json[key] = nullptr;
+          } else {
+            json[key] = held;
+          }
+        },
+        value);
+  }
+  return json;
+}
+
+std::optional<Filter> filter_of(const Model& model, const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  try {
+    Filter filter = filter_from_text(*text);
+    model.check(filter);
+    return filter;
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_filter", error.what());
+  }
+}
+
 std::int32_t item_of_path(const Call& call) {
   const std::string& id = call.match.segments.front();
   const auto number = call.model->number(id);

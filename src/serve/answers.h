@@ -10,6 +10,11 @@ Response reply(const Json& json, int status = 200);
 /// {"id", "title", "codes", "live"}, the codes semantic ones; `whole`: with "collaborative_codes"
 /// where the model has them.
 Json card_json(const ItemCard& card, bool whole = false);
+/// {"price": 4.5, "category": ["tea"], "brand": null}.
+Json attributes_json(const AttributeValues& values);
+/// The filter that a request gives, in words or as JSON; throws Refusal 400 that says what is wrong
+/// with it.
+std::optional<Filter> filter_of(const Model& model, const std::optional<std::string>& text);
 /// The item whose id the path's first segment is; throws Refusal 404.
 std::int32_t item_of_path(const Call& call);
 

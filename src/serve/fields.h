@@ -19,10 +19,13 @@ struct Field {
     ids,     ///< a list of ids
     line,    ///< text without control characters
     text,    ///< text of several lines
+    filter,  ///< of items, as JSON or in words
+    object,  ///< a JSON object
   };
   std::string_view name;
   Kind kind = Kind::text;
-  std::int64_t most = 0;  ///< the largest number, ids in a list, bytes of a line or a text
+  std::int64_t most =
+      0;  ///< the largest number, ids in a list, bytes of a line, text, filter or object
   std::string_view description = {};
   std::int64_t standard = 0;  ///< of a flag or number that is left out
   Access access = Access::open;

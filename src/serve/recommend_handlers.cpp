@@ -7,10 +7,12 @@
 namespace tessera {
 namespace {
 
-/// A list of items, with their titles and codes and with what they were chosen for, as asked.
+/// A list of items, with their titles and codes, with attributes and with what they were chosen
+/// for, as asked.
 template <class Scored>
 Json list_json(const Call& call, const std::vector<Scored>& best, std::int32_t Scored::* item,
-               bool titles, const char* score_name, auto Scored::* score) {
+               bool titles, std::span<const std::string> fields, const char* score_name,
+               auto Scored::* score) {
   std::vector<std::int32_t> numbers;
   for (const Scored& scored : best) numbers.push_back(scored.*item);
   const std::vector<ItemCard> cards = call.model->cards(numbers);
@@ -20,6 +22,9 @@ Json list_json(const Call& call, const std::vector<Scored>& best, std::int32_t S
     if (titles) json["title"] = cards[i].title;
     if (score_name != nullptr) json[score_name] = best[i].*score;
     if (titles) json["codes"] = cards[i].tokens.semantic;
+    if (!fields.empty()) {
+      json["attributes"] = attributes_json(call.model->attributes_of(numbers[i], fields));
+    }
     items.push_back(std::move(json));
   }
   return items;
@@ -44,6 +49,17 @@ bool repeats_of(const Body& body) {
                   "'repeats' and 'exclude_seen' contradict each other: give 'repeats' alone");
   }
   return repeats;
+}
+
+/// The attributes to answer with; throws Refusal 400 for an unknown one.
+std::vector<std::string> fields_of(const Call& call, const Body& body) {
+  std::vector<std::string> fields = body.ids("fields").value_or(std::vector<std::string>());
+  try {
+    if (!fields.empty()) call.model->check_attributes(fields);
+  } catch (const UsageError& error) {
+    throw Refusal(400, "unknown_attribute", error.what());
+  }
+  return fields;
 }
 
 /// What each token of a kind adds to a score; `place` is what its codebooks are called, from 1.
@@ -71,21 +87,26 @@ Response recommend(Call& call) {
     allowed = known_of(call, *allow);
     options.allow = allowed;
   }
+  const auto filter = filter_of(*call.model, body.json("filter"));
+  if (filter) options.filter = &*filter;
+  const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
   return reply(
       {{"items", list_json(call, call.model->recommend(history, options), &ScoredItem::item,
-                           body.flag("titles"), score, &ScoredItem::score)}});
+                           body.flag("titles"), fields, score, &ScoredItem::score)}});
 }
 
 Response similar_items(Call& call) {
   const std::size_t k = call.number("k");
-  return reply({{"items", list_json(call, call.model->similar(item_of_path(call), k),
-                                    &Neighbour::number, true, "cosine", &Neighbour::cosine)}});
+  const auto filter = filter_of(*call.model, call.given("filter"));
+  const auto found = call.model->similar(item_of_path(call), k, filter ? &*filter : nullptr);
+  return reply({{"items", list_json(call, found, &Neighbour::number, true, {}, "cosine",
+                                    &Neighbour::cosine)}});
 }
 
 Response explain(Call& call) {
   const Body body = call.body();
-  const std::string_view id = body.id("item").value();
+  const std::string id = body.id("item").value();
   const auto item = call.model->number(id);
   if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));
   const std::vector<std::int32_t> history = history_of(call, body);

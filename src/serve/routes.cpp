@@ -38,7 +38,9 @@ constexpr const char* kExplanation =
             "title": {"type": "string"}, "contribution": {"type": "number"}}}}}})";
 constexpr const char* kAppended =
     R"({"type": "object", "properties": {"appended": {"type": "integer"},
-        "repeated": {"type": "boolean", "description": "the key was used before"}}})";
+        "repeated": {"type": "boolean", "description": "the key was used before"},
+        "unknown": {"$ref": "#/components/schemas/Ids", "description":
+          "items that the model does not know, where there are any"}}})";
 constexpr const char* kUser =
     R"({"type": "object", "properties": {"user": {"type": "string"},
         "items": {"$ref": "#/components/schemas/Ids"}}})";
@@ -69,23 +71,36 @@ constexpr const char* kSchemas = R"({
     "collaborative_codes": {"type": "array", "items": {"type": "integer"},
       "description": "of models that have them, where one item is asked for"},
     "live": {"type": "boolean", "description": "put over the API"},
+    "attributes": {"type": "object", "description": "by name, where one item is asked for"},
     "place": {"type": "array", "items": {"type": "number"},
       "description": "in the map, where one item is asked for"}}},
   "ScoredItem": {"type": "object", "required": ["id"], "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
     "score": {"type": "number"}, "cosine": {"type": "number"},
+    "attributes": {"type": "object", "description": "those of 'fields'"},
     "codes": {"type": "array", "items": {"type": "integer"}}}},
+  "Filter": {"type": "object", "description": "a condition, which has a key, or a group: all of must, one of should, none of must_not",
+    "properties": {
+      "must": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+      "should": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+      "must_not": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+      "key": {"type": "string", "description": "an attribute"},
+      "match": {"description": "its value"}, "any": {"type": "array", "items": {}, "description": "one of these values"},
+      "range": {"type": "object", "properties": {"gt": {}, "gte": {}, "lt": {}, "lte": {}}},
+      "exists": {"type": "boolean"}}},
   "Error": {"type": "object", "required": ["error"], "properties": {"error": {
     "type": "object", "required": ["code", "message"], "properties": {
     "code": {"type": "string"}, "message": {"type": "string"}}}}}
 })";
 
-constexpr std::int64_t kMaxItems = 1000;     // in an answer
-constexpr std::int64_t kMaxHistory = 1000;   // events of a given history, or appended at once
-constexpr std::int64_t kMaxList = 10'000;    // items of an allow or deny list
-constexpr std::int64_t kMaxTitle = 4 << 10;  // bytes
-constexpr std::int64_t kMaxText = 64 << 10;  // bytes
-constexpr std::int64_t kMaxPoints = 50'000;  // of the map
+constexpr std::int64_t kMaxItems = 1000;       // in an answer
+constexpr std::int64_t kMaxHistory = 1000;     // events of a given history, or appended at once
+constexpr std::int64_t kMaxList = 10'000;      // items of an allow or deny list
+constexpr std::int64_t kMaxTitle = 4 << 10;    // bytes
+constexpr std::int64_t kMaxText = 64 << 10;    // bytes
+constexpr std::int64_t kMaxFilter = 64 << 10;  // bytes
+constexpr std::int64_t kMaxNames = 100;        // of attributes
+constexpr std::int64_t kMaxPoints = 50'000;    // of the map
 
 // A stored history is its user's: naming one needs the right to read it, whatever the answer is
 // made of, for recommendations with an allow list tell it event by event.
@@ -117,7 +132,15 @@ constexpr Field kRecommendBody[] = {
      .standard = 1},
     {.name = "allow", .kind = Kind::ids, .most = kMaxList, .description = "only these"},
     {.name = "deny", .kind = Kind::ids, .most = kMaxList, .description = "none of these"},
+    {.name = "filter",
+     .kind = Kind::filter,
+     .most = kMaxFilter,
+     .description = "only items whose attributes pass, as JSON or in words: \"price < 20\""},
     {.name = "titles", .kind = Kind::flag, .description = "titles and semantic codes as well"},
+    {.name = "fields",
+     .kind = Kind::ids,
+     .most = kMaxNames,
+     .description = "attributes to answer with each item"},
     {.name = "scores", .kind = Kind::flag},
 };
 constexpr Field kExplainBody[] = {
@@ -139,13 +162,24 @@ constexpr Field kEventsBody[] = {
      .most = kMaxHistory,
      .description = "ids in time order",
      .required = true},
+    {.name = "skip_unknown",
+     .kind = Kind::flag,
+     .description =
+         "leave out items that the model does not know, which refuse the batch otherwise"},
+    {.name = "keep_unknown",
+     .kind = Kind::flag,
+     .description = "store them as well: they count as soon as the model knows them"},
     {.name = "idempotency_key",
      .kind = Kind::id,
      .description =
          "as the header Idempotency-Key: a batch with a key used before changes nothing"},
 };
 constexpr Field kSimilarQuery[] = {
-    {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10}};
+    {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
+    {.name = "filter",
+     .kind = Kind::filter,
+     .most = kMaxFilter,
+     .description = "only items whose attributes pass, as JSON or in words"}};
 constexpr Field kLimitQuery[] = {
     {.name = "limit", .kind = Kind::number, .most = kMaxItems, .standard = 20}};
 constexpr Field kMapQuery[] = {
@@ -394,7 +428,9 @@ Json schema_of(const Field& field) {
                 {"default", field.standard}};
       break;
     case Kind::id:
-      schema = {{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}};
+      schema = {{"oneOf",
+                 {{{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}},
+                  {{"type", "integer"}}}}};
       break;
     case Kind::ids:
       schema = {{"type", "array"},
@@ -404,6 +440,14 @@ Json schema_of(const Field& field) {
     case Kind::line:
     case Kind::text:
       schema = {{"type", "string"}, {"maxLength", field.most}};
+      break;
+    case Kind::filter:
+      schema = {{"oneOf",
+                 {{{"$ref", "#/components/schemas/Filter"}},
+                  {{"type", "string"}, {"maxLength", field.most}}}}};
+      break;
+    case Kind::object:
+      schema = {{"type", "object"}};
       break;
   }
   if (!field.description.empty()) schema["description"] = field.description;

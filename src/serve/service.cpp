@@ -45,6 +45,11 @@ std::string_view Call::text(std::string_view name) const {
   return {};
 }
 
+std::optional<std::string> Call::given(std::string_view name) const {
+  const std::string_view value = text(name);
+  return value.empty() ? std::nullopt : std::optional(std::string(value));
+}
+
 std::size_t Call::number(std::string_view name) const {
   const Field& field = *std::ranges::find(match.route->query, name, &Field::name);
   for (const auto& [key, text] : match.parameters) {

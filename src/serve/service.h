@@ -36,6 +36,7 @@ struct Call {
   Body body() const;
   // Parameters of the query, by the route's table; throw Refusal 400.
   std::string_view text(std::string_view name) const;
+  std::optional<std::string> given(std::string_view name) const;
   std::size_t number(std::string_view name) const;
 };
 

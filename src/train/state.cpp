@@ -59,6 +59,8 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
   json.at("text_fingerprint").get_to(state.text_fingerprint);
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
+  if (json.contains("chosen")) state.chosen = json.at("chosen");
+  if (json.contains("from")) state.from = json.at("from");
   read_model(tensors, state.model, held);
   const auto read = [&](const std::string& name, Matrix& matrix) {
     matrix = tensors.matrix(name, matrix.rows(), matrix.cols(),
@@ -99,6 +101,8 @@ std::string describe(const TrainingState& state, std::size_t items) {
                     {"fingerprint", state.fingerprint},
                     {"text_fingerprint", state.text_fingerprint},
                     {"negatives", state.negatives},
+                    {"chosen", state.chosen},
+                    {"from", state.from},
                     {"log", state.log}});
 }
 

@@ -8,13 +8,16 @@
 #include "base/folders.h"
 #include "base/progress.h"
 #include "data/parts.h"
+#include "model/seen.h"
 #include "ranks/placement.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
+#include "train/refit.h"
 #include "train/settings_by_data.h"
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/validation.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -32,6 +35,7 @@ struct Run {
   Stepper stepper;
 
   const Settings& settings() const { return state.model.settings; }
+  bool refit() const { return data.refit; }
   const Ranks& ranks() const { return share.ranks; }
 };
 
@@ -71,8 +75,8 @@ bool run_epoch(Run& run) {
     }
     run.stepper.step(plan.step(state.step));
     if (run.options.on_step && run.ranks().first()) {
-      run.options.on_step({run.options.first_stage, state.epoch + 1, state.step, plan.size(),
-                           state.loss_sums[0] / static_cast<double>(state.step)});
+      run.options.on_step({run.options.first_stage, run.refit(), state.epoch + 1, state.step,
+                           plan.size(), state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
   state.epoch_seconds = before + watch.seconds();
@@ -83,12 +87,12 @@ double selected(const Settings& settings, const Metrics& metrics) {
   return metrics.at(settings.select);
 }
 
-// The encoder that made the embeddings goes with the first model of a run: until then the bundle
+// What the bundle needs of the dataset goes with the first model of a run: until then the bundle
 // may hold an earlier one with its own.
-void keep_text_encoder(const Run& run) {
-  const fs::path from = run.options.data_directory / kTextEncoderFile;
-  const fs::path to = run.options.bundle / kTextEncoderFile;
-  if (run.settings().has_semantics() && fs::exists(from)) {
+void keep_file_of_dataset(const Run& run, const char* name, bool needed) {
+  const fs::path from = run.options.data_directory / name;
+  const fs::path to = run.options.bundle / name;
+  if (needed && fs::exists(from)) {
     write_file(to, read_file(from));
   } else {
     std::error_code ignored;
@@ -103,23 +107,38 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
   write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue),
                 run.data.items.size());
   if (!run.ranks().first()) return;
-  if (run.state.best.users == 0) keep_text_encoder(run);
-  describe_bundle(bundle, model, run.data.items,
-                  {{"data",
-                    {{"name", run.data.name},
-                     {"directory", fs::absolute(run.options.data_directory).string()},
-                     {"fingerprint", run.state.fingerprint},
-                     {"simulated", run.data.simulated}}},
-                   {"epoch", report.epoch},
-                   {"validation", to_json(report.validation)}});
+  if (run.state.best.users == 0) {
+    keep_file_of_dataset(run, kTextEncoderFile, run.settings().has_semantics());
+    keep_file_of_dataset(run, kAttributesFile, true);
+  }
+  const Json& from = run.state.from;
+  Json facts = {{"data",
+                 {{"name", run.data.name},
+                  {"directory", fs::absolute(run.options.data_directory).string()},
+                  {"fingerprint", run.state.fingerprint},
+                  {"simulated", run.data.simulated}}},
+                {"epoch", report.epoch}};
+  if (!from.is_null()) facts["from"] = from;
+  const Json seen = seen_by(run.data, run.options.data_directory, run.state.fingerprint,
+                            from.is_null() ? Json() : from.at("seen"));
+  if (!seen.is_null()) facts["seen"] = seen;
+  if (run.refit()) {
+    facts.update({{"refit", true}, {"chosen", run.state.chosen}});
+  } else {
+    facts["validation"] = to_json(report.validation);
+  }
+  describe_bundle(bundle, model, run.data.items, facts);
 }
 
-// Validates, and keeps the model if it is the best so far.
+// Validates, and keeps the model if it is the best so far; of a refit, which nothing validates, it
+// keeps the last.
 void validate_epoch(Run& run, EpochReport& report) {
   TrainingState& state = run.state;
   const Stopwatch watch;
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
-  report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
+  if (!run.refit()) {
+    report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
+  }
   report.validation_seconds = watch.seconds();
   report.best = state.best.users == 0 ||
                 selected(run.settings(), report.validation) > selected(run.settings(), state.best);
@@ -137,6 +156,7 @@ void close_epoch(Run& run, std::size_t steps) {
   report.epoch = state.epoch + 1;
   report.epochs = run.settings().epochs;
   report.first_stage = run.options.first_stage;
+  report.refit = run.refit();
   report.loss = state.loss_sums[0] / static_cast<double>(steps);
   report.train_seconds = state.epoch_seconds;
   Json line = {{"epoch", report.epoch}, {"loss", loss_json(state.loss_sums, steps)}};
@@ -145,12 +165,13 @@ void close_epoch(Run& run, std::size_t steps) {
   if (several) seconds["exchange"] = run.traffic.seconds;
   run.stepper.settle();
   average_weights(state);
-  // Of the first stage the table is wanted that it ends with.
-  if (!report.first_stage || report.epoch == report.epochs) {
+  // Of the first stage and of a refit the model is wanted that it ends with.
+  const bool last_alone = report.first_stage || report.refit;
+  if (!last_alone || report.epoch == report.epochs) {
     swap_averages(state);
     validate_epoch(run, report);
     swap_averages(state);
-    line["validation"] = to_json(report.validation);
+    if (!report.refit) line["validation"] = to_json(report.validation);
     seconds["validation"] = report.validation_seconds;
   }
   line["seconds"] = seconds;
@@ -164,22 +185,45 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
 }
 
+// Training anew into a bundle means a better model of its kind; one of another recipe stands there
+// for something else.
+void check_recipe(const TrainOptions& options) {
+  if (options.resume || options.overwrite || options.first_stage) return;
+  const std::string there = recipe_of_bundle(options.bundle);
+  if (there.empty() || there == options.settings.recipe) return;
+  fail(
+      "{}: holds a model of the recipe {}, not {}: give another --out, or --overwrite to replace "
+      "it",
+      options.bundle.string(), there, options.settings.recipe);
+}
+
 void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
           std::size_t items) {
   write_tensors(ranks, options.bundle / kCheckpointFile, checkpoint_tensors(state), items,
                 {{"state", describe(state, items)}});
 }
 
+// Those given, with what follows from the data.
+Settings opening_settings(const TrainOptions& options, const Dataset& data) {
+  Settings settings = settings_by_data(options.settings, data);
+  const bool left_to_data = options.settings.epochs == 0;
+  if (!options.from.empty() && left_to_data) settings.epochs = warm_epochs(settings.epochs);
+  return settings;
+}
+
 // The state that the run goes on from, or a new one; `text` are the embeddings of the items here.
-TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, const Dataset& data,
+// Of a refit the data hold nothing out from here on.
+TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dataset& data,
                             Matrix& text) {
   const std::string digest = fingerprint(data);
   const RowSelection held = rows_held(ranks);
   std::optional<TrainingState> resumed;
   if (options.resume) resumed = read_checkpoint(options.bundle / kCheckpointFile, digest, held);
+  if (resumed && options.epochs && !resumed->chosen.is_null()) {
+    fail_usage("epochs do not go with a refit that is resumed: it trains as long as was chosen");
+  }
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
-  const Settings settings =
-      resumed ? resumed->model.settings : settings_by_data(options.settings, data);
+  const Settings settings = resumed ? resumed->model.settings : opening_settings(options, data);
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     text = read_embeddings(options.data_directory, data.items.size(), held);
@@ -193,8 +237,14 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, con
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
-  TrainingState state =
-      resumed ? std::move(*resumed) : initial_state(settings, data, text.cols(), held);
+  const Json chosen = resumed ? resumed->chosen : options.chosen;
+  if (!chosen.is_null()) hold_nothing_out(data);
+  TrainingState state = resumed                ? std::move(*resumed)
+                        : options.from.empty() ? initial_state(settings, data, text.cols(), held)
+                                               : warm_state(options, data, settings, text, ranks);
+  if (!resumed && options.start) options.start(state);
+  if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
+  state.chosen = chosen;
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
@@ -225,8 +275,28 @@ TrainResult run_epochs(Run& run) {
 
 }  // namespace
 
+std::string_view part_words(bool first_stage, bool refit) {
+  if (refit) return first_stage ? "refit, codes, " : "refit, ";
+  return first_stage ? "codes, " : "";
+}
+
+std::string recipe_of_bundle(const fs::path& bundle) {
+  const fs::path file = bundle / "config.json";
+  if (!fs::is_regular_file(file)) return "";
+  const Json config = Json::parse(read_file(file), nullptr, false);
+  if (!config.is_object()) return "";
+  const Json settings = config.value("settings", Json::object());
+  if (!settings.is_object() || !settings.contains("recipe")) return "";
+  return settings.at("recipe").is_string() ? settings.at("recipe").get<std::string>() : "";
+}
+
 TrainResult train(const TrainOptions& options) {
   check_folder(options.bundle, Folder::bundle);
+  const bool second_part = !options.chosen.is_null();
+  if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
+    return refit(options);
+  }
+  if (!second_part) check_recipe(options);
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;
@@ -240,10 +310,14 @@ TrainResult train(const TrainOptions& options) {
   if (options.on_start && ranks.first() && !options.first_stage) {
     options.on_start({state.model.settings, left_out(state.model.settings, data)});
   }
-  Negatives negatives = validation_negatives(state.model.settings, data, state.negatives);
+  Negatives negatives;
+  if (!data.refit) negatives = validation_negatives(state.model.settings, data, state.negatives);
 
   std::optional<FolderLock> lock;  // of one training at a time
-  if (ranks.first()) lock.emplace(options.bundle, Folder::bundle);
+  if (ranks.first()) {
+    lock.emplace(options.bundle, Folder::bundle);
+    if (!options.resume) forget_selection(options);
+  }
   if (state.model.settings.has_collaborative() && !state.codes_found) {
     save(options, ranks, state, data.items.size());
     const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
@@ -258,6 +332,8 @@ TrainResult train(const TrainOptions& options) {
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
   result.users_without_negatives = skipped;
+  result.from = state.from;
+  report_choice(state.chosen, result);
   return result;
 }
 

@@ -15,10 +15,12 @@ struct StartReport {
   const Settings& settings;  ///< with what follows from the data
   LeftOut events;
 };
+struct TrainingState;
 
 /// How far an epoch is.
 struct StepReport {
   bool first_stage = false;  ///< of the model that finds collaborative codes
+  bool refit = false;        ///< of a model of every event
   std::size_t epoch = 0;     ///< from 1
   std::size_t step = 0;      ///< steps done, of `steps`
   std::size_t steps = 0;
@@ -30,21 +32,34 @@ struct EpochReport {
   std::size_t epoch = 0;   ///< from 1
   std::size_t epochs = 0;  ///< at most
   double loss = 0;         ///< mean total loss of its steps
-  Metrics validation;      ///< of the first stage: at its last epoch alone
+  Metrics validation;      ///< of the first stage: at its last epoch alone; of a refit: none
   double train_seconds = 0;
   double validation_seconds = 0;
   bool best = false;         ///< better than all before: the bundle holds this epoch now
   bool first_stage = false;  ///< of the model that finds collaborative codes
+  bool refit = false;        ///< of a model of every event
 };
+
+/// What the line of an epoch of these begins with.
+std::string_view part_words(bool first_stage, bool refit);
 
 struct TrainOptions {
   fs::path data_directory;
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it …
+  bool overwrite = false;  ///< replace a bundle of another recipe, too
+  bool resume = false;     ///< go on from the checkpoint; settings are then taken from it …
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
+  fs::path from;  ///< a bundle whose model training starts from (train/warm_start.h); empty: none
+  bool keep_tokens = false;  ///< of a warm start: codes of known items stay as they are
+  /// Changes a new state before its first step.
+  std::function<void(TrainingState&)> start;
+  /// Train, and then again on every event for as many epochs as were best (train/refit.h).
+  bool refit = false;
+  fs::path chosen_by;     ///< of a refit: an earlier bundle, whose settings and epochs it takes
+  nlohmann::json chosen;  ///< of a refit's second part: what chose its epochs, for config.json
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
   std::function<void(const StartReport&)> on_start;
   std::function<void(const StepReport&)> on_step;
@@ -57,10 +72,15 @@ struct TrainResult {
   std::size_t epochs = 0;
   std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
   Metrics best;                ///< validation metrics of the best epoch
+  nlohmann::json from;         ///< of a warm start, as config.json has it; null: from nothing
+  bool refit = false;          ///< trained on every event; the above are of what chose its epochs
   double seconds = 0;
   /// Users who trained nothing, since their histories hold every item (users_without_negatives).
   std::size_t users_without_negatives = 0;
 };
+
+/// Where in a bundle the model is that chose how long a refit trains.
+inline constexpr const char* kSelection = "selection";
 
 /// What a run is resumed from, in its bundle.
 inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
@@ -68,13 +88,16 @@ inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 /// Where in a bundle the model of ID tokens alone is trained that collaborative codes come from.
 inline constexpr const char* kCollaborativeStage = "collaborative";
 
+/// The recipe of the model in a bundle; "" where there is none, or none that can be read.
+std::string recipe_of_bundle(const fs::path& bundle);
+
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
 /// kCollaborativeStage, whose last table gives the codes. Of the ranks, which read the same files,
 /// the first alone writes and reports; a run may be resumed by another number of them. Throws
-/// Error where the bundle's folder holds anything else (check_folder), or where another process
-/// trains into it.
+/// Error where the bundle's folder holds anything else (check_folder) or a model of another recipe
+/// (unless told to overwrite it), or where another process trains into it.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "data/embed.h"
+#include "data/parts.h"
 #include "data/preparing.h"
 #include "data/withhold.h"
 #include "testing/datasets.h"
@@ -55,6 +56,21 @@ TEST(TimeSplit, WithholdsItemsThatAppearBehindTheFirstCut) {
   std::vector<bool> withheld;
   for (const CatalogueItem& item : data.items) withheld.push_back(item.withheld);
   EXPECT_EQ(withheld, (std::vector<bool>{false, false, true, true, false, true, false, false}));
+}
+
+TEST(TimeSplit, HoldsNothingOutOfARefit) {
+  Dataset data = timed();
+  hold_nothing_out(data);
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    EXPECT_EQ(as_items(train_history(data, u)), as_items(data.history(u)));
+  }
+  EXPECT_TRUE(evaluated_users(data, Split::validation).empty());
+  EXPECT_TRUE(evaluated_users(data, Split::test).empty());
+  EXPECT_EQ(count_trainable(data), data.items.size()) << "items of the last days belong to it";
+  const DatasetPart part = part_of(data, 1, 2);
+  for (std::size_t u = 0; u < part.data.users(); ++u) {
+    EXPECT_EQ(as_items(train_history(part.data, u)), as_items(part.data.history(u)));
+  }
 }
 
 TEST(TimeSplit, TakesSharesDatesAndSecondsAsCuts) {

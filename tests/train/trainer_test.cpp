@@ -59,11 +59,14 @@ class Trainer : public ::testing::Test {
     });
     return lines;
   }
-  void expect_resumed_runs_equal_an_unbroken_one() {
-    const TrainResult unbroken = train(options("unbroken"));
+  void expect_resumed_runs_equal_an_unbroken_one(bool refit = false) {
+    TrainOptions at_once = options("unbroken");
+    at_once.refit = refit;
+    const TrainResult unbroken = train(at_once);
     ASSERT_TRUE(unbroken.finished);
     for (const int limit : {1, 7, 5}) {
       TrainOptions broken = options("broken" + std::to_string(limit));
+      broken.refit = refit;
       int steps = 0;
       broken.interrupted = [&] { return ++steps > limit; };
       int runs = 1;
@@ -72,13 +75,41 @@ class Trainer : public ::testing::Test {
       while (!result.finished) {
         steps = 0;
         broken.resume = true;
+        broken.refit = false;  // it knows what it was
         result = train(broken);
-        ASSERT_LT(++runs, 40);
+        ASSERT_LT(++runs, 80);
       }
       EXPECT_EQ(model("unbroken"), model(broken.bundle.filename()));
       EXPECT_EQ(log("unbroken"), log(broken.bundle.filename()));
       EXPECT_EQ(result.best.at("MRR"), unbroken.best.at("MRR"));
       EXPECT_EQ(result.best_epoch, unbroken.best_epoch);
+    }
+  }
+  /// The same shop with two more events a user, which are held out: training sees all of the shop.
+  fs::path grown_shop() const {
+    const fs::path shop = directory.path() / "shop";
+    const fs::path grown = directory.path() / "grown";
+    Dataset data = read_dataset(shop);
+    Dataset longer = data;
+    longer.events.clear();
+    longer.offsets = {0};
+    for (std::size_t u = 0; u < data.users(); ++u) {
+      const auto history = data.history(u);
+      longer.events.insert(longer.events.end(), history.begin(), history.end());
+      longer.events.insert(longer.events.end(), {1, 2});
+      longer.offsets.push_back(static_cast<std::int64_t>(longer.events.size()));
+    }
+    longer.times.clear();
+    write_dataset(grown, longer);
+    fs::copy(shop / kEmbeddingsFile, grown / kEmbeddingsFile);
+    return grown;
+  }
+  /// Expects that two runs ended with the same tensors, Adam's and the codebooks' included.
+  void expect_same_end(const fs::path& a, const fs::path& b) const {
+    const SafeTensors one(a / kCheckpointFile), other(b / kCheckpointFile);
+    ASSERT_EQ(one.tensors().size(), other.tensors().size());
+    for (const auto& [name, tensor] : one.tensors()) {
+      EXPECT_TRUE(std::ranges::equal(tensor.bytes, other.at(name).bytes)) << name;
     }
   }
   bool collaborative = false;  ///< with such tokens, and what the default recipe has beside them
@@ -103,6 +134,77 @@ TEST_F(Trainer, AResumedRunOfTwoStagesEqualsAnUnbrokenOne) {
   collaborative = true;
   expect_resumed_runs_equal_an_unbroken_one();
   EXPECT_EQ(log(std::string("unbroken/") + kCollaborativeStage).size(), 2U);
+}
+
+// What a refit must come to is what a training comes to that happens to hold out other events.
+TEST_F(Trainer, ARefitTrainsOnEveryEventForTheBestEpochs) {
+  for (const bool two_stages : {false, true}) {
+    collaborative = two_stages;
+    TrainOptions run = options(two_stages ? "two" : "one");
+    run.settings.epochs = 6;
+    run.settings.learning_rate = 0.01;
+    run.refit = true;
+    const TrainResult result = train(run);
+    ASSERT_TRUE(result.finished && result.refit);
+    const fs::path selection = run.bundle / kSelection;
+    const nlohmann::json config = read_config(run.bundle);
+    EXPECT_EQ(config.at("refit"), true);
+    EXPECT_EQ(config.at("epoch"), result.best_epoch);
+    EXPECT_FALSE(config.contains("validation")) << "nothing validated it";
+    EXPECT_EQ(config.at("chosen").at("bundle"), kSelection);
+    EXPECT_EQ(config.at("chosen").at("epoch"), result.best_epoch);
+    EXPECT_EQ(config.at("chosen").at("validation"), read_config(selection).at("validation"));
+    EXPECT_EQ(read_config(selection).at("epoch"), result.best_epoch);
+    EXPECT_FALSE(read_config(selection).contains("refit"));
+
+    TrainOptions expected = options(two_stages ? "two-expected" : "one-expected");
+    expected.settings.learning_rate = 0.01;
+    expected.settings.epochs = result.best_epoch;
+    expected.settings.patience = 100;
+    expected.data_directory = grown_shop();
+    train(expected);
+    expect_same_end(expected.bundle, run.bundle);
+    fs::remove_all(expected.data_directory);
+
+    TrainOptions alone = options(two_stages ? "two-alone" : "one-alone");
+    alone.refit = true;
+    alone.chosen_by = selection;
+    alone.settings = {};
+    EXPECT_EQ(train(alone).best.at("MRR"), result.best.at("MRR"));
+    EXPECT_EQ(model(run.bundle.filename()), model(alone.bundle.filename()));
+  }
+}
+
+TEST_F(Trainer, AResumedRefitEqualsAnUnbrokenOne) {
+  collaborative = true;
+  expect_resumed_runs_equal_an_unbroken_one(true);
+}
+
+TEST_F(Trainer, ATrainingForgetsWhatAnEarlierRefitWasChosenBy) {
+  TrainOptions run = options("a");
+  run.settings.epochs = 1;
+  run.refit = true;
+  train(run);
+  ASSERT_TRUE(fs::exists(run.bundle / kSelection));
+  run.refit = false;
+  train(run);
+  EXPECT_FALSE(fs::exists(run.bundle / kSelection));
+  EXPECT_FALSE(read_config(run.bundle).contains("refit"));
+}
+
+TEST_F(Trainer, WhatCannotBeRefitIsRefused) {
+  TrainOptions run = options("a");
+  run.settings.epochs = 1;
+  train(run);
+  TrainOptions over = run;
+  over.refit = true;
+  over.chosen_by = run.bundle;
+  expect_error([&] { train(over); }, {"would overwrite", "elsewhere"});
+  over.bundle = directory.path() / "b";
+  over.chosen_by = directory.path() / "nowhere";
+  expect_error([&] { train(over); }, {"nowhere", "not a model bundle"});
+  over.resume = true;
+  expect_error<UsageError>([&] { train(over); }, {"does not go with resuming"});
 }
 
 TEST_F(Trainer, ResumingAFinishedRunChangesNothing) {

@@ -1,0 +1,66 @@
+#pragma once
+#include <atomic>
+#include <map>
+#include <shared_mutex>
+
+#include "attributes/attribute_table.h"
+#include "tessera/filter.h"
+
+namespace tessera {
+
+/// The attributes of items that change while filters are asked. A condition's answer is kept as a
+/// bitmap, and each change of an item changes its bit in those about that attribute: a filter that
+/// is asked again costs the joining of bitmaps alone. Every function may be called from several
+/// threads at once; a change is seen by every call that begins after it returned.
+class ItemFilter {
+ public:
+  ItemFilter() = default;
+  explicit ItemFilter(AttributeTable table) : table_(std::move(table)) {}
+
+  const std::vector<Attribute>& schema() const { return table_.schema(); }
+  /// All that the item has, in the schema's order; and of the attributes named alone. Throws
+  /// UsageError for an unknown one.
+  AttributeValues values(std::int32_t item) const;
+  AttributeValues values(std::int32_t item, std::span<const std::string> names) const;
+
+  /// Of the numbers [0, items) those that pass. Throws UsageError that names the attribute, for one
+  /// that does not exist or does not hold such values.
+  ItemSet select(const Filter& filter, std::size_t items) const;
+  /// Throws as select does, and asks nothing.
+  void check(const Filter& filter) const;
+
+  /// Throws UsageError that names the first that is no attribute.
+  void check(std::span<const std::string> names) const;
+
+  /// Changes those named, all or none. Throws UsageError as AttributeTable::set.
+  void set(std::int32_t item, const AttributeValues& values);
+  /// Takes all of them away.
+  void clear(std::int32_t item);
+
+  /// Memory of the kept bitmaps.
+  std::size_t kept_bytes() const;
+
+ private:
+  struct Kept {
+    AttributeTable::Predicate predicate;
+    ItemSet items;
+    mutable std::atomic<std::uint64_t> used{0};  // when it was asked last
+  };
+  AttributeTable::Predicate predicate(const Filter::Condition& condition) const;
+
+  // These want the lock to be held.
+  /// Nothing if the answer to one of its conditions is not kept.
+  std::optional<ItemSet> joined(const Filter& filter, std::size_t items) const;
+  const ItemSet* kept(const Filter::Condition& condition) const;
+  /// Keeps the answers to all of its conditions, and forgets those asked longest ago beyond the
+  /// limit.
+  void keep(const Filter& filter, std::size_t items) const;
+  void put(std::size_t attribute, std::int32_t item, const AttributeValue& value);
+
+  AttributeTable table_;
+  mutable std::shared_mutex mutex_;
+  mutable std::map<std::string, Kept, std::less<>> kept_;  // by what the condition says
+  mutable std::atomic<std::uint64_t> clock_{0};
+};
+
+}  // namespace tessera

@@ -1,0 +1,30 @@
+#pragma once
+#include "engine/state.h"
+
+namespace tessera {
+
+/// A search for the best items under the options of a call, for one history or many. What the
+/// options allow is found once; where that is few items they are scored one by one, otherwise the
+/// index is asked: the lists are the same. Both must outlive it.
+class Model::Search {
+ public:
+  Search(const State& state, const RecommendOptions& options);
+
+  /// `user` [width]: the state after the history.
+  std::vector<ScoredItem> one(std::span<const float> user, History history) const;
+  /// By all threads, `users` [histories, width]; the list of an empty history is empty.
+  std::vector<std::vector<ScoredItem>> many(MatrixView<const float> users,
+                                            std::span<const History> histories) const;
+
+ private:
+  /// What the index is to leave out for one history; `excluded` is memory behind it.
+  SearchFilter filter_for(History history, std::vector<std::int32_t>& excluded) const;
+  std::vector<ScoredItem> among_few(std::span<const float> user, const SearchFilter& filter) const;
+
+  const State& state_;
+  const RecommendOptions& options_;
+  std::optional<ItemSet> allowed_;
+  std::optional<std::vector<std::int32_t>> few_;  // all that are allowed
+};
+
+}  // namespace tessera
