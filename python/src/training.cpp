@@ -1,8 +1,10 @@
 #include <chrono>
 
 #include "engine.h"
+#include "eval/code_comparison.h"
 #include "eval/report.h"
 #include "train/trainer.h"
+#include "train/warm_start.h"
 
 namespace tessera::python {
 namespace {
@@ -12,13 +14,15 @@ namespace {
 // step could wait for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
-              bool refit, const fs::path& chosen_by, int threads, const nb::object& on_step,
-              const nb::object& on_epoch) {
+              bool refit, const fs::path& chosen_by, const fs::path& from, bool keep_tokens,
+              int threads, const nb::object& on_step, const nb::object& on_epoch) {
   TrainOptions options;
   options.data_directory = data;
   options.bundle = out;
   options.negatives = negatives;
-  options.settings = recipe(recipe_name);
+  options.from = from;
+  options.keep_tokens = keep_tokens;
+  options.settings = from.empty() ? recipe(recipe_name) : warm_settings(from);
   apply_settings(options.settings, settings);
   options.resume = resume;
   options.refit = refit;
@@ -59,7 +63,7 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
 std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
                           const std::string& protocol, const fs::path& negatives,
                           const std::string& repeats, const fs::path& compare, std::uint64_t seed,
-                          const std::string& baselines, std::size_t budget, bool seen,
+                          const std::string& baselines, std::size_t budget, bool newer, bool seen,
                           int threads) {
   Listener listener;
   struct Interrupted {};
@@ -69,7 +73,7 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const UsedThreads used(threads);
     try {
       report = evaluate({model, data, split, protocol, negatives, repeats, compare, seed,
-                         baselines_of(baselines), seen, budget,
+                         baselines_of(baselines), newer, seen, budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
                          }})
@@ -80,6 +84,11 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
   }
   listener.rethrow();
   return dump_json(report);
+}
+
+std::string compare_tokens_json(const fs::path& earlier, const fs::path& later, std::size_t most) {
+  const nb::gil_scoped_release release;
+  return dump_json(to_json(compare_codes(read_bundle(earlier), read_bundle(later)), most));
 }
 
 // Every setting of a recipe with these changes, as JSON.
@@ -94,7 +103,9 @@ std::string settings_json(const std::string& recipe_name,
 
 void bind_training(nb::module_& module) {
   module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
-             "refit"_a, "chosen_by"_a, "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+             "refit"_a, "chosen_by"_a, "warm_start"_a, "keep_tokens"_a, "threads"_a,
+             "on_step"_a.none(), "on_epoch"_a);
+  module.def("compare_tokens", &compare_tokens_json, "earlier"_a, "later"_a, "most"_a);
   module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
   module.attr("default_recipe") = kDefaultRecipe;
@@ -102,8 +113,8 @@ void bind_training(nb::module_& module) {
   module.attr("metrics") = metric_names();
   module.attr("epoch_metrics") = metric_names(Shown::epoch);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
-             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "seen"_a,
-             "threads"_a);
+             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a,
+             "newer"_a, "seen"_a, "threads"_a);
 }
 
 }  // namespace tessera::python

@@ -16,7 +16,7 @@ from . import _engine, interchange
 from ._dataset import Dataset, prepare, simulate
 from ._errors import Error, UsageError
 from ._model import Model, Recommendations
-from ._training import METRICS, Epoch, evaluate, fit, settings, settings_help
+from ._training import METRICS, Epoch, compare_tokens, evaluate, fit, settings, settings_help
 
 # OpenMP's threads do not survive a fork: a child works with one.
 _os.register_at_fork(after_in_child=_engine.work_alone)
@@ -29,6 +29,7 @@ __all__ = [
     "Model",
     "Recommendations",
     "UsageError",
+    "compare_tokens",
     "evaluate",
     "fit",
     "interchange",

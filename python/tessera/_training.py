@@ -55,6 +55,8 @@ def fit(
     negatives: Path | int | None = None,
     resume: bool = False,
     refit: bool | Model | Path = False,
+    warm_start: Model | Path | None = None,
+    keep_tokens: bool = False,
     callbacks: Callback | Iterable[Callback] = (),
     progress: bool = True,
     threads: int = 0,
@@ -76,6 +78,10 @@ def fit(
             model to put into service. The model that chose stays in the folder `selection` of
             `out`, to be evaluated. An earlier model or its bundle: do that alone, with its settings
             and epochs.
+        warm_start: An earlier model or its bundle to go on from: items are matched by id, its
+            settings stay, and a fifth of the epochs is trained. Embed `data` with
+            `embed(encoder_of=…)` before.
+        keep_tokens: With `warm_start`: the codes of items it knows stay as they are.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
             Epochs of the model that `default` trains first, to find collaborative codes, and those
             of a refit, which nothing validates, are shown as progress alone.
@@ -101,6 +107,8 @@ def fit(
     chosen_by = "" if isinstance(refit, bool) else _path_of(refit)
     if chosen_by and (changes or recipe != _engine.default_recipe):
         raise UsageError("settings do not go with refit=MODEL: it is trained as the model was")
+    if warm_start is not None and (resume or recipe != _engine.default_recipe):
+        raise UsageError("warm_start does not go with resume, which knows it, and recipe, which stays")
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
     bar = Progress() if progress else None
 
@@ -126,6 +134,8 @@ def fit(
             resume,
             bool(chosen_by) or refit is True,
             chosen_by,
+            "" if warm_start is None else _path_of(warm_start),
+            keep_tokens,
             threads,
             None if bar is None else bar.step,
             on_epoch,
@@ -153,6 +163,7 @@ def evaluate(
     seed: int = 1,
     baselines: bool | str = False,
     budget: int = 16,
+    newer: bool = False,
     seen: bool = False,
     threads: int = 0,
 ) -> dict[str, Any]:
@@ -175,6 +186,8 @@ def evaluate(
         baselines: Also popularity, item-kNN and sequential rules: True or "fixed", with their
             customary settings; "tuned", with the best of `budget` settings each on validation.
         budget: Settings of each baseline to try.
+        newer: The dataset is newer than what a model was trained on: items are matched by id, and
+            users left out whose target it has seen.
         seen: Measure a refit model too, on events that it was trained on; the report says `seen`.
 
     Returns:
@@ -199,10 +212,35 @@ def evaluate(
             seed,
             baselines if isinstance(baselines, str) else "fixed" if baselines else "none",
             budget,
+            newer,
             seen,
             threads,
         )
     )
+
+
+def compare_tokens(
+    earlier: Model | Path, later: Model | Path, *, most: int = 1000
+) -> dict[str, Any]:
+    """What became of items' codes from one training to the next: `tessera tokens --compare`.
+
+    A later training may call a code by another number, so at each level names are matched first,
+    as many items as possible keeping theirs.
+
+    Args:
+        most: At most so many items of each list.
+
+    Returns:
+        A dict with counts (`items` of both, `kept_all`, `kept_semantic`, `moved_items`, `new_items`,
+        `gone_items`), `levels` with what each `kept`, and the lists `moved`, furthest first, `new`
+        and `gone`.
+
+    Example:
+        >>> found = tessera.compare_tokens(model, model)
+        >>> found["kept_all"] == found["items"], found["moved"]
+        (True, [])
+    """
+    return json.loads(_engine.compare_tokens(_path_of(earlier), _path_of(later), most))
 
 
 def settings(recipe: str = _engine.default_recipe, **changes: Any) -> dict[str, Any]:

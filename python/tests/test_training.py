@@ -258,6 +258,27 @@ def test_a_refit_is_that_of_the_command_line(here, shop, program):
         tessera.fit(shop, "never", refit=chosen, seed=2)
 
 
+def test_a_warm_start_is_that_of_the_command_line(here, shop, program):
+    base = tessera.fit(shop, "base", progress=False, **DEFAULT)
+    newer = tessera.simulate("newer", users=320, items=160, seed=3).embed(encoder_of=base)
+    for keep in False, True:
+        out = f"python-{keep}"
+        model = tessera.fit(
+            newer, out, warm_start=base, keep_tokens=keep, epochs=1, progress=False
+        )
+        assert model.config["from"]["known_items"] == 150
+        tokens = ["--tokens", "keep" if keep else "follow"]
+        program(
+            "train", "--data", "newer", "--from", "base", "--out", f"line-{keep}",
+            *tokens, "--set", "epochs=1",
+        )  # fmt: skip
+        assert bits(out)["model.safetensors"] == bits(f"line-{keep}")["model.safetensors"]
+    report = tessera.evaluate(model, newer, newer=True, compare=base)
+    assert report["users"] == 320 and "difference" in report
+    with pytest.raises(tessera.UsageError, match="warm_start"):
+        tessera.fit(newer, "never", warm_start=base, recipe="paper")
+
+
 def test_progress_shows_the_first_stage_too(shop, monkeypatch):
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)

@@ -56,6 +56,10 @@ void evaluate(const EvaluateArguments& arguments) {
         "a model was refit on these events: the figures say what it remembers, not how well "
         "it predicts\n");
   }
+  if (report.left_out > 0) {
+    fmt::print("{} users are left out: a model was trained on what they chose\n",
+               grouped(report.left_out));
+  }
   print_repeats(report, options.repeats);
   print_tables(report, arguments.all);
   fmt::print("\n");
@@ -112,6 +116,9 @@ void add_evaluate(CLI::App& app) {
       "--compare", options.compare,
       "Another bundle: both models and the paired bootstrap of their difference, by "
       "slice");
+  command->add_flag("--newer", options.newer,
+                    "The dataset is newer than what a model was trained on: items are matched by "
+                    "id, and users left out whose target it has seen");
   command->add_flag("--seen", options.seen,
                     "Measure a refit model on events that it was trained on; the report says so");
   command->add_flag("--all", arguments->all,
@@ -123,6 +130,7 @@ void add_evaluate(CLI::App& app) {
       "negatives.txt.gz\n"
       "  tessera evaluate --model model --data listening --repeats\n"
       "  tessera evaluate --model model --data dataset --compare ids --json report.json\n"
+      "  tessera evaluate --model next --data newer --newer --compare model\n"
       "Metrics, slices, intervals and measures: docs/evaluation.md.");
   command->callback([arguments] { evaluate(*arguments); });
 }

@@ -5,12 +5,15 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
 #include "ranks/launched_ranks.h"
+#include "train/state.h"
 #include "train/trainer.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -19,6 +22,8 @@ struct TrainArguments {
   std::string data, out, negatives;
   std::string recipe = kDefaultRecipe;
   std::vector<std::string> set;
+  std::string from;
+  std::string tokens = kFollowTokens;
   std::string refit;  ///< the bundle that chose, kChoose, or empty
   bool resume = false;
   bool json = false;
@@ -35,6 +40,18 @@ void say_epoch(const EpochReport& report) {
   fmt::print("  {:.1f} + {:.1f} s{}\n", report.train_seconds, report.validation_seconds,
              report.best && report.validation.users > 0 ? "  best" : "");
   std::fflush(stdout);
+}
+
+void print_from(const nlohmann::json& from) {
+  fmt::print("from {}: {} items known, {} new, {} gone", from.at("bundle").get<std::string>(),
+             grouped(from.at("known_items").get<std::size_t>()),
+             grouped(from.at("new_items").get<std::size_t>()),
+             grouped(from.at("gone_items").get<std::size_t>()));
+  if (const auto recoded = from.at("recoded_items").get<std::size_t>(); recoded > 0) {
+    fmt::print("; {} known items have other texts, and other semantic codes by them",
+               grouped(recoded));
+  }
+  fmt::print("\n");
 }
 
 void print_refit(const TrainArguments& arguments, const TrainResult& result) {
@@ -56,11 +73,17 @@ void train_command(const TrainArguments& arguments) {
   if (chosen && (!arguments.set.empty() || arguments.recipe != kDefaultRecipe)) {
     fail_usage("--set and --recipe do not go with --refit BUNDLE, which trains as BUNDLE was");
   }
+  if (!arguments.from.empty() && (arguments.resume || arguments.recipe != kDefaultRecipe)) {
+    fail_usage("--from does not go with --resume, which knows it, and --recipe, which stays");
+  }
   TrainOptions options;
   options.data_directory = arguments.data;
   options.bundle = arguments.out;
   options.negatives = arguments.negatives;
-  options.settings = recipe(arguments.recipe);
+  options.from = arguments.from;
+  options.keep_tokens = arguments.tokens == kKeepTokens;
+  options.settings =
+      arguments.from.empty() ? recipe(arguments.recipe) : warm_settings(arguments.from);
   apply_settings(options.settings, arguments.set);
   options.resume = arguments.resume;
   options.refit = !arguments.refit.empty();
@@ -96,6 +119,7 @@ void train_command(const TrainArguments& arguments) {
                        {"epochs", result.epochs},
                        {"best_epoch", result.best_epoch},
                        {"refit", result.refit},
+                       {"from", result.from},
                        {"validation", to_json(result.best)},
                        {"users_without_negatives", result.users_without_negatives},
                        {"seconds", result.seconds}});
@@ -104,6 +128,7 @@ void train_command(const TrainArguments& arguments) {
     fmt::print("{} users have touched every item, so nothing was learned from them\n",
                result.users_without_negatives);
   }
+  if (!result.from.is_null()) print_from(result.from);
   if (result.refit) return print_refit(arguments, result);
   if (result.best.users == 0) {
     fmt::print(
@@ -130,6 +155,14 @@ void add_train(CLI::App& app) {
   command->add_option(
       "--negatives", arguments->negatives,
       "Negatives of the sampled protocol, to validate with (default: drawn by seed)");
+  command->add_option("--from", arguments->from,
+                      "An earlier bundle to go on from: users and items are matched by id, its "
+                      "settings stay, and a fifth of the epochs does");
+  command
+      ->add_option("--tokens", arguments->tokens,
+                   "With --from, the codes of items it knows: follow what is learned, or keep")
+      ->check(CLI::IsMember({kFollowTokens, kKeepTokens}))
+      ->capture_default_str();
   command
       ->add_option("--refit", arguments->refit,
                    "Then train on every event, held-out ones too, for as many epochs as were best: "
@@ -145,6 +178,7 @@ void add_train(CLI::App& app) {
                   "  tessera train --data dataset --out ids --set tokens=id --set seed=2\n"
                   "  tessera train --data dataset --out paper --recipe paper\n"
                   "  tessera train --data dataset --out service --refit\n"
+                  "  tessera train --data newer --from service --out next --refit\n"
                   "  tessera train --data dataset --out service --refit model\n"
                   "  tessera train --data dataset --out model --resume\n"
                   "  tessera train --data dataset --out model --resume --set epochs=60\n"

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "eval/model_scorer.h"
 #include "eval/tuning.h"
+#include "model/carry_over.h"
+#include "model/seen.h"
 
 namespace tessera {
 namespace {
@@ -22,6 +24,8 @@ struct Evaluation {
   Split split = Split::test;
   bool sampled = false;
   Repeats repeats = Repeats::excluded;
+  bool seen = false;         // a model was trained on what it is to predict …
+  std::size_t left_out = 0;  // … or was, of these users, who are not ranked
   std::size_t repeated_targets = 0;
   Negatives negatives;
   Popularity popularity;
@@ -45,16 +49,31 @@ std::size_t choice(const char* option, const std::string& word,
 
 bool tuned(const EvaluateOptions& options) { return options.baselines == Baselines::tuned; }
 
-// Whether one of the models was trained on what it is to predict; refused unless asked for.
-bool seen_by_a_model(const EvaluateOptions& options) {
-  bool seen = false;
+// Leaves out users whose target a model was trained on. A refit has seen all of its own data, and
+// is refused unless asked for.
+void leave_out_seen(Evaluation& evaluation) {
+  const EvaluateOptions& options = evaluation.options;
+  const std::string digest = fingerprint(evaluation.data);
+  const std::size_t before = evaluated_users(evaluation.data, evaluation.split).size();
   for (const fs::path& model : {options.model, options.compare}) {
     if (model.empty()) continue;
     const Json config = read_config(model);
-    if (!options.seen) check_unseen(config, model);
-    seen = seen || is_refit(config);
+    const bool own =
+        config.contains("data") && config.at("data").value("fingerprint", "") == digest;
+    if (is_refit(config) && own) {
+      if (!options.seen) check_unseen(config, model);
+      evaluation.seen = true;
+    } else if (config.contains("seen")) {
+      leave_out_seen(evaluation.data, config.at("seen"));
+    }
   }
-  return seen;
+  evaluation.left_out = before - evaluated_users(evaluation.data, evaluation.split).size();
+}
+
+// A model on the data of the evaluation: its own, or newer ones.
+Bundle read_model_of(const Evaluation& evaluation, const fs::path& model) {
+  if (!evaluation.options.newer) return read_bundle_of(model, evaluation.data);
+  return carried_over(read_bundle(model), model, evaluation.data, evaluation.options.data);
 }
 
 std::size_t count_rankings(const EvaluateOptions& options) {
@@ -85,9 +104,14 @@ Evaluation open_evaluation(const EvaluateOptions& options) {
   }
   if (options.budget == 0) fail_usage("--budget 0: at least one setting must be tried");
   evaluation.data = read_dataset(options.data);
+  leave_out_seen(evaluation);
   const Dataset& data = evaluation.data;
   const Split split = evaluation.split;
   const std::vector<std::int32_t> users = evaluated_users(data, split);
+  if (users.empty() && evaluation.left_out > 0) {
+    fail("{}: of all {} users the {} split would evaluate a model has seen what is to be predicted",
+         options.data.string(), evaluation.left_out, options.split);
+  }
   if (users.empty()) {
     fail("{}: no user has {} events, so there is nothing to evaluate", options.data.string(),
          kMinEvaluatedEvents);
@@ -253,16 +277,16 @@ Repeats repeats_of(const std::string& word) {
 }
 
 EvaluationReport evaluate(const EvaluateOptions& options) {
-  const bool seen = seen_by_a_model(options);
   Evaluation evaluation = open_evaluation(options);
-  const Bundle bundle = read_bundle_of(options.model, evaluation.data);
+  const Bundle bundle = read_model_of(evaluation, options.model);
   EvaluationReport report;
   report.data_name = evaluation.data.name;
   report.simulated = evaluation.data.simulated;
   report.candidates =
       evaluation.sampled ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
   report.repeated_targets = evaluation.repeated_targets;
-  report.seen = seen;
+  report.seen = evaluation.seen;
+  report.left_out = evaluation.left_out;
   report.tokens =
       token_statistics(bundle.model.settings, bundle.catalogue.codes, bundle.items.size());
   auto& systems = report.systems;
@@ -284,6 +308,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
           {"tokens", to_json(report.tokens)},
           {"slices", to_json(systems[0].slices)},
           {"seen", report.seen},
+          {"left_out", report.left_out},
           {"simulated", evaluation.data.simulated}};
   json["negatives"] = !evaluation.sampled ? Json(nullptr)
                       : options.negatives.empty()
@@ -298,7 +323,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   }
   if (!options.compare.empty()) {
     Measured other =
-        measure(evaluation, options.compare, read_bundle_of(options.compare, evaluation.data));
+        measure(evaluation, options.compare, read_model_of(evaluation, options.compare));
     report.differences = differences_of(evaluation, model.places, other.places);
     json["difference"] = difference_json(options.compare, report.differences);
     json["compared"] = to_json(other.figures);

@@ -27,7 +27,8 @@ struct EvaluateOptions {
   fs::path compare;                  ///< another bundle; empty: none
   std::uint64_t seed = 1;            ///< of drawn negatives and of the bootstrap
   Baselines baselines = Baselines::none;
-  bool seen = false;  ///< go on where a model was trained on what it is to predict, and say so
+  bool newer = false;  ///< the data are newer than a model's: match items by id (carried_over)
+  bool seen = false;   ///< go on where a model was trained on what it is to predict, and say so
   std::size_t budget = 16;         ///< settings of a baseline to try where they are tuned
   ProgressFunction progress = {};  ///< of all rankings together
 };
@@ -48,7 +49,8 @@ struct EvaluationReport {
   TokenStatistics tokens;
   std::string data_name;
   bool simulated = false;
-  bool seen = false;  ///< a model was trained on what it predicts here
+  bool seen = false;         ///< a model was trained on what it predicts here
+  std::size_t left_out = 0;  ///< users whose target a model has seen
   std::size_t candidates = 0;
   std::size_t repeated_targets = 0;
 };

@@ -46,6 +46,7 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
   if (json.contains("chosen")) state.chosen = json.at("chosen");
+  if (json.contains("from")) state.from = json.at("from");
   read_model(tensors, state.model, held);
   visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
     matrix = tensors.matrix(name, matrix.rows(), matrix.cols(),
@@ -82,6 +83,7 @@ std::string describe(const TrainingState& state, std::size_t items) {
                     {"text_fingerprint", state.text_fingerprint},
                     {"negatives", state.negatives},
                     {"chosen", state.chosen},
+                    {"from", state.from},
                     {"log", state.log}});
 }
 

@@ -4,6 +4,10 @@
 
 namespace tessera {
 
+/// What a warm start does with the tokens of known items.
+inline constexpr const char* kKeepTokens = "keep";
+inline constexpr const char* kFollowTokens = "follow";
+
 /// Everything a training run needs to go on as if it had never stopped. Random streams are named by
 /// (seed, purpose, epoch, step), so no generator state belongs to it.
 struct TrainingState {
@@ -17,11 +21,14 @@ struct TrainingState {
   bool codes_found = false;       ///< the collaborative ones
   double epoch_seconds = 0.0;
   double total_seconds = 0.0;
-  nlohmann::json chosen;         ///< of a refit: what chose its epochs; null: no refit
-  std::string log;               ///< training.jsonl so far
-  std::string fingerprint;       ///< of the dataset
+  nlohmann::json chosen;    ///< of a refit: what chose its epochs; null: no refit
+  nlohmann::json from;      ///< of a warm start: what from, for config.json; null: from nothing
+  std::string log;          ///< training.jsonl so far
+  std::string fingerprint;  ///< of the dataset
   std::string text_fingerprint;  ///< of its embeddings
-  std::string negatives;         ///< the file that validation reads them from; empty: drawn
+  /// Whether the codes of items stay as they are.
+  bool keeps_tokens() const { return from.is_object() && from.at("tokens") == kKeepTokens; }
+  std::string negatives;  ///< the file that validation reads them from; empty: drawn
 };
 
 /// A model at its start: initialised by settings.seed, no step taken. The ID tokens of withheld

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -16,11 +17,24 @@ Random stream(const TrainingState& state, Purpose purpose) {
   return Random(state.model.settings.seed, {purpose, state.epoch, state.step});
 }
 
-AdamSettings adam_settings(const Settings& settings, std::size_t users) {
-  AdamSettings adam{.learning_rate = static_cast<float>(settings.learning_rate)};
+AdamSettings adam_settings(const TrainingState& state, std::size_t users) {
+  const Settings& settings = state.model.settings;
+  const double share = state.from.is_null() ? 1.0 : kWarmRate;
+  AdamSettings adam{.learning_rate = static_cast<float>(share * settings.learning_rate)};
   const std::size_t steps = (users + settings.batch_users - 1) / settings.batch_users;
   if (settings.schedule == Schedule::linear) adam.decay_updates = steps * settings.epochs;
   return adam;
+}
+
+// What is trained: where the tokens of known items are kept, nothing that codes come from is.
+ParameterList trained_parameters(TrainingState& state) {
+  ParameterList list = state.model.parameters();
+  if (state.keeps_tokens()) {
+    std::erase_if(list, [](const Parameter* p) {
+      return p->name.starts_with("item_encoder") || p->name.starts_with("item_decoder");
+    });
+  }
+  return list;
 }
 
 // total, recommendation, reconstruction, then commitments and residual norms by level.
@@ -58,7 +72,7 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
                share.users),
       exchange_(ranks_, data.items.size()),
       users_(all_users(batcher_.users(), share)),
-      optimizer_(state.model.parameters(), adam_settings(state.model.settings, users_.size())) {
+      optimizer_(trained_parameters(state), adam_settings(state, users_.size())) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
   if (users_.empty()) {
     if (users_without_negatives(data) > 0) {
@@ -121,7 +135,9 @@ void Stepper::step(std::span<const std::int32_t> users) {
   const TrainingBatch batch = build(users);
   arena_.stages.enter(Stage::optimizer);
   optimizer_.catch_up(state_.updates, batch.step.items.items);
-  if (state_.updates == 0 && settings.has_semantics()) initialise_codebooks(batch);
+  if (state_.updates == 0 && settings.has_semantics() && state_.from.is_null()) {
+    initialise_codebooks(batch);
+  }
   // What is dropped goes by places in the rank's own part of the batch: ranks must drop apart.
   const DropoutStep dropout{static_cast<float>(settings.dropout),
                             seed_of_rank(ranks_, stream(state_, kDropout).next())};
@@ -134,7 +150,7 @@ void Stepper::step(std::span<const std::int32_t> users) {
         "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
         state_.epoch + 1, state_.step + 1);
   }
-  if (settings.has_semantics()) {
+  if (settings.has_semantics() && !state_.keeps_tokens()) {
     arena_.stages.enter(Stage::quantizer);
     Random random = stream(state_, kCodebooks);
     model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_,

@@ -8,6 +8,7 @@
 #include "base/folders.h"
 #include "base/progress.h"
 #include "data/parts.h"
+#include "model/seen.h"
 #include "ranks/placement.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
@@ -15,6 +16,7 @@
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/validation.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -110,12 +112,17 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
     keep_file_of_dataset(run, kTextEncoderFile, run.settings().has_semantics());
     keep_file_of_dataset(run, kAttributesFile, true);
   }
+  const Json& from = run.state.from;
   Json facts = {{"data",
                  {{"name", run.data.name},
                   {"directory", fs::absolute(run.options.data_directory).string()},
                   {"fingerprint", run.state.fingerprint},
                   {"simulated", run.data.simulated}}},
                 {"epoch", report.epoch}};
+  if (!from.is_null()) facts["from"] = from;
+  const Json seen = seen_by(run.data, run.options.data_directory, run.state.fingerprint,
+                            from.is_null() ? Json() : from.at("seen"));
+  if (!seen.is_null()) facts["seen"] = seen;
   if (run.refit()) {
     facts.update({{"refit", true}, {"chosen", run.state.chosen}});
   } else {
@@ -210,8 +217,11 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
   }
   const Json chosen = resumed ? resumed->chosen : options.chosen;
   if (!chosen.is_null()) hold_nothing_out(data);
-  TrainingState state =
-      resumed ? std::move(*resumed) : initial_state(settings, data, text.cols(), held);
+  TrainingState state = resumed                ? std::move(*resumed)
+                        : options.from.empty() ? initial_state(settings, data, text.cols(), held)
+                                               : warm_state(options, data, settings, text, ranks);
+  if (!resumed && options.start) options.start(state);
+  if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
   state.chosen = chosen;
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
@@ -287,6 +297,7 @@ TrainResult train(const TrainOptions& options) {
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
   result.users_without_negatives = skipped;
+  result.from = state.from;
   report_choice(state.chosen, result);
   return result;
 }

@@ -9,6 +9,8 @@
 
 namespace tessera {
 
+struct TrainingState;
+
 /// How far an epoch is.
 struct StepReport {
   bool first_stage = false;  ///< of the model that finds collaborative codes
@@ -43,6 +45,10 @@ struct TrainOptions {
   bool resume = false;  ///< go on from the checkpoint; settings are then taken from it …
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
+  fs::path from;  ///< a bundle whose model training starts from (train/warm_start.h); empty: none
+  bool keep_tokens = false;  ///< of a warm start: codes of known items stay as they are
+  /// Changes a new state before its first step.
+  std::function<void(TrainingState&)> start;
   /// Train, and then again on every event for as many epochs as were best (train/refit.h).
   bool refit = false;
   fs::path chosen_by;     ///< of a refit: an earlier bundle, whose settings and epochs it takes
@@ -58,6 +64,7 @@ struct TrainResult {
   std::size_t epochs = 0;
   std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
   Metrics best;                ///< validation metrics of the best epoch
+  nlohmann::json from;         ///< of a warm start, as config.json has it; null: from nothing
   bool refit = false;          ///< trained on every event; the above are of what chose its epochs
   double seconds = 0;
   /// Users who trained nothing, since their histories hold every item (users_without_negatives).
