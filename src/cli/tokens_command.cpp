@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "cli/commands.h"
+#include "cli/compare_tokens.h"
 #include "cli/print.h"
 #include "eval/code_statistics.h"
 #include "kernels/elementwise.h"
@@ -21,6 +22,7 @@ constexpr std::size_t kNeighbours = 10;
 
 struct TokensArguments {
   std::string model, item, code;
+  std::vector<std::string> compare;  ///< an earlier and a later bundle
   bool all = false;
   bool json = false;
 };
@@ -127,6 +129,11 @@ void show_code(const Model& model, const TokensArguments& arguments) {
 }
 
 void show_tokens(const TokensArguments& arguments) {
+  if (!arguments.compare.empty()) {
+    return compare_tokens(arguments.compare[0], arguments.compare[1], arguments.json,
+                          arguments.all);
+  }
+  if (arguments.model.empty()) fail_usage("--model is required");
   const Model model(arguments.model);
   if (!arguments.item.empty()) return show_item(model, arguments);
   if (!arguments.code.empty()) return show_code(model, arguments);
@@ -141,7 +148,7 @@ void show_tokens(const TokensArguments& arguments) {
 void add_tokens(CLI::App& app) {
   auto arguments = std::make_shared<TokensArguments>();
   CLI::App* command = app.add_subcommand("tokens", "Look at tokens and codebooks of a model");
-  command->add_option("--model", arguments->model, "Model bundle")->required();
+  CLI::Option* model = command->add_option("--model", arguments->model, "Model bundle");
   CLI::Option* item =
       command->add_option("--item", arguments->item, "An item: its tokens and nearest items");
   command
@@ -149,6 +156,14 @@ void add_tokens(CLI::App& app) {
                    "LEVEL:CODE, or cPART:CODE of a collaborative token, levels and parts from 1: "
                    "the items that share it and the nearest codes")
       ->excludes(item);
+  command
+      ->add_option(
+          "--compare", arguments->compare,
+          "An earlier and a later bundle: how many items kept their codes, by level, which "
+          "moved furthest, and what new ones got")
+      ->expected(2)
+      ->type_name("EARLIER LATER")
+      ->excludes(model);
   command->add_flag("--all", arguments->all, "Collaborative codes and codebooks as well");
   command->add_flag("--json", arguments->json, "One JSON object");
   command->footer(
@@ -156,7 +171,8 @@ void add_tokens(CLI::App& app) {
       "Examples:\n  tessera tokens --model shop-model\n"
       "  tessera tokens --model shop-model --item S000012 --all\n"
       "  tessera tokens --model shop-model --code 1:17 --json\n"
-      "  tessera tokens --model shop-model --code c3:17");
+      "  tessera tokens --model shop-model --code c3:17\n"
+      "  tessera tokens --compare shop-model next-model");
   command->callback([arguments] { show_tokens(*arguments); });
 }
 
