@@ -183,6 +183,7 @@ class Dataset:
         ids: Sequence[str | int] | None = None,
         *,
         encoder: str = "tfidf-svd",
+        encoder_of: Any = None,
         dims: int = 768,
         min_df: int = 2,
         max_terms: int = 32768,
@@ -198,6 +199,9 @@ class Dataset:
                 rows are those of `item_ids`.
             encoder: Without vectors: `tfidf-svd`, fitted to the items, or the folder of a
                 sentence encoder of BERT's family.
+            encoder_of: Without vectors: an earlier model, dataset or their directory, whose text
+                encoder reads the texts, so that the model can be trained on. Words that are new to
+                it are not read.
             dims, min_df, max_terms, seed: Of `tfidf-svd`, as `tessera embed --help` says.
             threads: 0: every CPU allowed.
 
@@ -214,6 +218,11 @@ class Dataset:
         if vectors is None:
             if ids is not None:
                 raise UsageError("ids belong to vectors: give both")
+            if encoder_of is not None:
+                if encoder != "tfidf-svd":
+                    raise UsageError("encoder does not go with encoder_of: give one of them")
+                _engine.embed_as(self.path, os.fspath(getattr(encoder_of, "path", encoder_of)), threads)
+                return self
             _engine.embed_text(self.path, encoder, dims, min_df, max_terms, seed, threads)
             return self
         rows = _tables.matrix(vectors, "vectors")
@@ -289,8 +298,8 @@ def prepare(
     tables = {"interactions": None, "items": None}
     for role, given in ("interactions", interactions), ("items", items):
         if isinstance(given, (str, os.PathLike)):
-            words[role] = [given] if role == "interactions" else given
-        elif role == "interactions" and _are_paths(given):
+            words[role] = [given]
+        elif _are_paths(given):
             words[role] = list(given)
         elif given is not None:
             tables[role] = _tables.table(given, role)

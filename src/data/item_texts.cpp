@@ -97,6 +97,29 @@ bool ItemTexts::set(std::size_t item, std::string title, std::string text) {
   return true;
 }
 
+std::size_t ItemTexts::replace_by(ItemTexts later) {
+  if (attributes.schema() != later.attributes.schema()) {
+    fail("the files of items suggest different types of attributes: name them with --attributes");
+  }
+  std::size_t replaced = 0;
+  for (std::size_t i = 0; i < later.listed.size(); ++i) {
+    if (!later.listed[i]) continue;
+    if (i < listed.size() && listed[i]) {
+      ++replaced;
+      listed[i] = false;
+    }
+    set(i, std::move(later.titles[i]), std::move(later.texts[i]));
+    for (std::size_t a = 0; a < attributes.schema().size(); ++a) {
+      const auto item = static_cast<std::int32_t>(i);
+      attributes.set(a, item, later.attributes.value(a, item));
+    }
+  }
+  repeated_rows += later.repeated_rows;
+  broken_texts += later.broken_texts;
+  remarks.insert(remarks.end(), later.remarks.begin(), later.remarks.end());
+  return replaced;
+}
+
 void check_id(const Value& id, IdOf whose) {
   const char* what = whose == IdOf::user ? "user" : "item";
   if (id.kind == Value::Kind::negative) {

@@ -43,6 +43,8 @@ struct ItemTexts {
 
   /// False, and nothing is changed, if the item was set before.
   bool set(std::size_t item, std::string title, std::string text);
+  /// Takes what a later file says in place of what was known; returns of how many items.
+  std::size_t replace_by(ItemTexts later);
 };
 
 /// How to find items in a file; empty names are guessed.

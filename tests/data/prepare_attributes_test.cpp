@@ -13,7 +13,7 @@ class PrepareAttributes : public testing::PrepareTest {
   PrepareOptions with_items(const std::string& items, const std::string& attributes,
                             Format format = Format::csv) const {
     PrepareOptions options = csv("a,p,1\na,q,2\nb,p,1\n");
-    options.items = put("items", items);
+    options.items = {put("items", items)};
     options.items_shape.format = format;
     options.item_fields.attributes = attributes;
     return options;

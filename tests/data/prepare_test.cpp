@@ -17,7 +17,7 @@ class Prepare : public testing::PrepareTest {
  protected:
   PrepareOptions with_items(const std::string& items, Format format = Format::csv) const {
     PrepareOptions options = csv("a,p,1\na,q,2\nb,p,1\n");
-    options.items = put("items", items);
+    options.items = {put("items", items)};
     options.items_shape.format = format;
     return options;
   }
@@ -126,18 +126,18 @@ TEST_F(Prepare, ReadsBothLayoutsOfAmazon) {
           R"({"reviewerID": "A1", "asin": "B1", "helpful": [0, 0], "overall": 5.0, "unixReviewTime": 1400000000})"
           "\n"
           R"({"reviewerID": "A1", "asin": "B2", "overall": 2.0, "unixReviewTime": 1300000000})"))};
-  options.items = put("meta.json",
-                      "{'asin': 'B1', 'title': \"It's tea\", 'categories': [['Food']]}\n"
-                      "{'asin': 'B2', 'price': 4.99}\n");
+  options.items = {put("meta.json",
+                       "{'asin': 'B1', 'title': \"It's tea\", 'categories': [['Food']]}\n"
+                       "{'asin': 'B2', 'price': 4.99}\n")};
   Dataset data = prepared(options);
   EXPECT_EQ(lines_of(data), Lines{"A1: B2 B1"});
   EXPECT_EQ(item(data, "B1").text, "It's tea; Food");
   options.interactions = {put(
       "reviews.jsonl",
       R"({"rating": 5.0, "title": "Good", "asin": "V1", "parent_asin": "B1", "user_id": "A1", "timestamp": 1588687728923})")};
-  options.items =
-      put("meta.jsonl", R"({"main_category": "All", "title": "Tea", "parent_asin": "B1", )"
-                        R"("store": "Fa", "categories": ["Food", "Tea"]})");
+  options.items = {put("meta.jsonl",
+                       R"({"main_category": "All", "title": "Tea", "parent_asin": "B1", )"
+                       R"("store": "Fa", "categories": ["Food", "Tea"]})")};
   data = prepared(options);
   EXPECT_EQ(lines_of(data), Lines{"A1: B1"});
   EXPECT_EQ(data.times, std::vector<std::int64_t>{1'588'687'728});
@@ -210,7 +210,7 @@ TEST_F(Prepare, SkipsAndCountsBadRecordsInAllFilesTogether) {
   EXPECT_EQ(lines_of(prepared(options)), (Lines{"a: p", "b: p"}));
   EXPECT_EQ(report.bad_records, 2U);
   EXPECT_NE(report.first_bad.find("log.csv:3:"), std::string::npos);
-  options.items = put("items.csv", "id,title\n,none\np,Tea\n");
+  options.items = {put("items.csv", "id,title\n,none\np,Tea\n")};
   expect_refused(options, {"log.csv:4:", "2 bad ones"});
 }
 

@@ -83,7 +83,7 @@ TEST_F(RealFiles, DoubtEventsThatHaveAnItemOrUserEach) {
 TEST_F(RealFiles, NameTheCauseWhereLogAndItemsShareNoIds) {
   const auto cause = [&](const std::string& ids, const std::string& listed) {
     PrepareRequest both = request("user,item,time\nann," + ids + ",978300760\n");
-    both.options.items = put("items", "item,title\n" + listed + ",Tea\n");
+    both.options.items = {put("items", "item,title\n" + listed + ",Tea\n")};
     prepared(both);
     return report.warnings.empty() ? "" : report.warnings.back();
   };
@@ -144,11 +144,11 @@ TEST_F(RealFiles, SequencesThatAreRecordsAreAskedAbout) {
 
 TEST_F(RealFiles, AnItemsFileMayBeWrittenInAnotherWay) {
   PrepareRequest both = request("1::7::5::978300760\n1::8::4::978300761\n");
-  both.options.items = put("items.csv", "movieId,title\n7,Heat\n8,Caf\xE9\n");
+  both.options.items = {put("items.csv", "movieId,title\n7,Heat\n8,Caf\xE9\n")};
   const Dataset data = prepared(both);
   EXPECT_EQ(item(data, "8").title, "Café");
   EXPECT_TRUE(doubts({"items.csv", "WINDOWS-1252", "--encoding"}));
-  both.options.items = put("items.dat", "7::Heat::Crime\n8::Casino::Drama\n");
+  both.options.items = {put("items.dat", "7::Heat::Crime\n8::Casino::Drama\n")};
   EXPECT_EQ(item(prepared(both), "8").title, "Casino");
 }
 

@@ -71,7 +71,7 @@ class RoundTrip : public testing::PrepareTest {
     PrepareOptions options;
     options.interactions = {put("events", events)};
     options.shape = RecordShape{.format = format};
-    options.items = put("items", items);
+    options.items = {put("items", items)};
     options.items_shape = *options.shape;
     return options;
   }
