@@ -15,7 +15,7 @@ class Changes {
     std::int32_t item = 0;
     bool removed = false;
     std::uint64_t time = 0;           ///< of the change, counted by the index
-    std::vector<std::int32_t> codes;  ///< [levels]; of a removed item empty
+    std::vector<std::int32_t> codes;  ///< [places]; of a removed item empty
     std::vector<float> id;            ///< [ID dims]; of a removed item empty
   };
 

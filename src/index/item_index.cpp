@@ -154,9 +154,9 @@ void ItemIndex::put(std::int32_t item, std::span<const std::int32_t> codes,
                     std::span<const float> id) {
   if (item < 0) fail("item number {} is negative", item);
   const ScoringTables& tables = space_.tables;
-  if (codes.size() != tables.levels.size() || id.size() != tables.id_dims) {
+  if (codes.size() != tables.places.size() || id.size() != tables.id_dims) {
     fail("item {} has {} codes and {} ID dimensions: {} and {} are needed", item, codes.size(),
-         id.size(), tables.levels.size(), tables.id_dims);
+         id.size(), tables.places.size(), tables.id_dims);
   }
   check_codes(codes, tables.codebook_size);
   check_values(id, "an ID vector is");
@@ -197,7 +197,7 @@ std::size_t ItemIndex::size() const { return version()->size; }
 std::size_t ItemIndex::bytes() const {
   std::size_t bytes =
       space_.axes.to_axes.size() * sizeof(float) + space_.axes.to_weights.size() * sizeof(double);
-  for (const auto& level : space_.tables.levels) bytes += level.vectors.size() * sizeof(float);
+  for (const auto& place : space_.tables.places) bytes += place.vectors.size() * sizeof(float);
   for (const Part& part : version()->parts) {
     bytes += part.segment->bytes();
     if (part.members) bytes += part.members->bytes();

@@ -45,7 +45,7 @@ class ItemIndex {
   std::vector<std::vector<ScoredItem>> search_batch(MatrixView<const float> states, std::size_t k,
                                                     std::span<const SearchFilter> filters) const;
 
-  /// Adds the item or replaces it. `codes` [levels], `id` [ID dims]. Throws Error for a negative
+  /// Adds the item or replaces it. `codes` [places], `id` [ID dims]. Throws Error for a negative
   /// item number, another number of codes or dimensions, a code out of range, or a value that is
   /// not finite or beyond kLargestValue.
   void put(std::int32_t item, std::span<const std::int32_t> codes, std::span<const float> id);

@@ -164,7 +164,7 @@ void read_model(const SafeTensors& file, Recommender& model, const RowSelection&
 std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue) {
   auto tensors = model_tensors(model);
   tensors.emplace(kCodes, Tensor{"I32",
-                                 {catalogue.items(), catalogue.levels},
+                                 {catalogue.items(), catalogue.places},
                                  std::as_bytes(std::span(catalogue.codes))});
   return tensors;
 }

@@ -21,7 +21,7 @@ class Writer {
 
   void put(std::int32_t number) {
     testing::PlainItem item;
-    for (std::size_t l = 0; l < catalogue_.tables.levels.size(); ++l) {
+    for (std::size_t l = 0; l < catalogue_.tables.places.size(); ++l) {
       item.codes.push_back(
           static_cast<std::int32_t>(catalogue_.below(catalogue_.tables.codebook_size)));
     }
