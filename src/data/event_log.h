@@ -16,6 +16,9 @@ namespace tessera {
 /// looked for only if they are needed.
 struct EventFields {
   std::string user, item, time, rating, type;
+  /// If not empty: an item field holds any number of ids, in time order, with this text between
+  /// (or kBlanks; of JSON a list). Each is an event.
+  std::string item_delimiter;
   std::optional<TimeForm> time_form;  ///< none: as the first times of each file suggest
   /// Of sequences: whether their format was named, so that lines may look like another.
   bool sequences_meant = false;

@@ -104,8 +104,11 @@ void check_id(const Value& id, IdOf whose) {
   }
   if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
     const bool whole = id.kind == Value::Kind::fraction && id.text.ends_with(".0");
+    const bool list = id.kind == Value::Kind::compound && whose == IdOf::item;
     fail("the {} id '{}' is neither a string nor a whole number; correct it{}", what, id.text,
-         whole ? " (of a column that became floats for its missing values: astype('Int64'))" : "");
+         whole  ? " (of a column that became floats for its missing values: astype('Int64'))"
+         : list ? " (of a list of items: --item-delimiter ,)"
+                : "");
   }
   if (id.text.empty()) fail("the {} id is missing; complete or remove the record", what);
   const auto plain = [](char c) { return c >= 0x20; };  // of ASCII
