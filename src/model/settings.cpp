@@ -48,6 +48,12 @@ void assign(Settings& settings, const std::string& assignment) {
     value = Json::parse(text, nullptr, false);
     if (value.is_discarded()) value = text;  // the row refuses it, with what it must be
   }
+  if (row.key == "recipe" && text != settings.recipe) {
+    // The name alone would change, and say of the other settings what is not so.
+    fail_usage(
+        "setting recipe = '{}': a recipe is chosen by --recipe, which changes the others too",
+        text);
+  }
   row.set(settings, value);
 }
 

@@ -176,6 +176,18 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
 }
 
+// Training anew into a bundle means a better model of its kind; one of another recipe stands there
+// for something else.
+void check_recipe(const TrainOptions& options) {
+  if (options.resume || options.overwrite || options.first_stage) return;
+  const std::string there = recipe_of_bundle(options.bundle);
+  if (there.empty() || there == options.settings.recipe) return;
+  fail(
+      "{}: holds a model of the recipe {}, not {}: give another --out, or --overwrite to replace "
+      "it",
+      options.bundle.string(), there, options.settings.recipe);
+}
+
 void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
           std::size_t items) {
   write_tensors(ranks, options.bundle / kCheckpointFile, checkpoint_tensors(state), items,
@@ -249,8 +261,19 @@ std::string_view part_words(bool first_stage, bool refit) {
   return first_stage ? "codes, " : "";
 }
 
+std::string recipe_of_bundle(const fs::path& bundle) {
+  const fs::path file = bundle / "config.json";
+  if (!fs::is_regular_file(file)) return "";
+  const Json config = Json::parse(read_file(file), nullptr, false);
+  if (!config.is_object()) return "";
+  const Json settings = config.value("settings", Json::object());
+  if (!settings.is_object() || !settings.contains("recipe")) return "";
+  return settings.at("recipe").is_string() ? settings.at("recipe").get<std::string>() : "";
+}
+
 TrainResult train(const TrainOptions& options) {
   check_folder(options.bundle, Folder::bundle);
+  if (options.chosen_by.empty()) check_recipe(options);
   const bool second_part = !options.chosen.is_null();
   if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
     return refit(options);

@@ -40,7 +40,8 @@ struct TrainOptions {
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it …
+  bool overwrite = false;  ///< replace a bundle of another recipe, too
+  bool resume = false;     ///< go on from the checkpoint; settings are then taken from it …
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
   /// Train, and then again on every event for as many epochs as were best (train/refit.h).
@@ -73,13 +74,16 @@ inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 /// Where in a bundle the model of ID tokens alone is trained that collaborative codes come from.
 inline constexpr const char* kCollaborativeStage = "collaborative";
 
+/// The recipe of the model in a bundle; "" where there is none, or none that can be read.
+std::string recipe_of_bundle(const fs::path& bundle);
+
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
 /// kCollaborativeStage, whose last table gives the codes. Of the ranks, which read the same files,
 /// the first alone writes and reports; a run may be resumed by another number of them. Throws
-/// Error where the bundle's folder holds anything else (check_folder), or where another process
-/// trains into it.
+/// Error where the bundle's folder holds anything else (check_folder) or a model of another recipe
+/// (unless told to overwrite it), or where another process trains into it.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera
