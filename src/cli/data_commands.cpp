@@ -170,9 +170,7 @@ void add_embed(CLI::App& app) {
       "Nothing is downloaded: docs/embeddings.md says how to get a sentence encoder.");
   command->callback([arguments, fitted] {
     for (const CLI::Option* option : fitted) {
-      if (option->count() > 0 && arguments->encoder != "tfidf-svd") {
-        fail_usage("{} belongs to --encoder tfidf-svd", option->get_name());
-      }
+      check_belongs(option, arguments->encoder == "tfidf-svd", "--encoder tfidf-svd");
     }
     embed(*arguments);
   });
