@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "data/item_texts.h"
 #include "engine/state.h"
 
 namespace tessera {
@@ -76,6 +77,14 @@ std::vector<float> Model::State::id_token(std::optional<std::int32_t> number) co
   return {learned.begin(), learned.end()};
 }
 
+void Model::State::check_room(std::span<const std::string> ids) const {
+  const auto fresh = static_cast<std::size_t>(
+      std::ranges::count_if(ids, [&](const std::string& id) { return !number_of.contains(id); }));
+  if (items.size() + fresh > bundle.catalogue.items() + kMaxPutNumbers) {
+    fail("{} items were put since the model was opened: open it anew to make room", kMaxPutNumbers);
+  }
+}
+
 Model::State::Item& Model::State::item_to_put(const std::string& id,
                                               std::optional<std::int32_t> number) {
   if (!number) {
@@ -94,33 +103,56 @@ void Model::State::forget(Item& item) {
   if (lookup) lookup->erase(static_cast<std::int32_t>(&item - items.data()), item.id, item.title);
 }
 
-ItemCard Model::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
-  State& state = *state_;
-  const std::unique_lock lock(state.mutex);
-  const auto found = state.number_of.find(id);
-  const auto known = found == state.number_of.end() ? std::nullopt : std::optional(found->second);
-  if (!known && state.items.size() >= catalogue_items() + kMaxPutNumbers) {
-    fail("{} items were put since the model was opened: open it anew to make room", kMaxPutNumbers);
-  }
-  const std::vector<std::int32_t> codes = state.codes_to_put(tokens, known);
-  const std::vector<float> id_token = state.id_token(known);
-  const std::vector<float> vector = item_vector(state.bundle.model, codes, id_token);
-  const auto number = known.value_or(static_cast<std::int32_t>(state.items.size()));
-  state.index->put(number, codes, id_token);
-  State::Item& item = state.item_to_put(id, known);
+ItemCard Model::State::put(const std::string& id, const std::string& title,
+                           const ItemTokens& tokens) {
+  const auto found = number_of.find(id);
+  const auto there = found == number_of.end() ? std::nullopt : std::optional(found->second);
+  const std::vector<std::int32_t> codes = codes_to_put(tokens, there);
+  const std::vector<float> learned = id_token(there);
+  const std::vector<float> vector = item_vector(bundle.model, codes, learned);
+  const auto number = there.value_or(static_cast<std::int32_t>(items.size()));
+  index->put(number, codes, learned);
+  Item& item = item_to_put(id, there);
   if (item.put < 0) {
-    item.put = static_cast<std::int32_t>(state.put_vectors.size() / width());
-    state.put_codes.resize(state.put_codes.size() + codes.size());
-    state.put_vectors.resize(state.put_vectors.size() + vector.size());
+    item.put = static_cast<std::int32_t>(put_vectors.size() / vector.size());
+    put_codes.resize(put_codes.size() + codes.size());
+    put_vectors.resize(put_vectors.size() + vector.size());
   }
   const auto row = static_cast<std::ptrdiff_t>(item.put);
-  std::ranges::copy(codes, state.put_codes.begin() + row * std::ssize(codes));
-  std::ranges::copy(vector, state.put_vectors.begin() + row * std::ssize(vector));
+  std::ranges::copy(codes, put_codes.begin() + row * std::ssize(codes));
+  std::ranges::copy(vector, put_vectors.begin() + row * std::ssize(vector));
   item.title = title;
   item.known = true;
-  ++state.live_items;
-  if (state.lookup) state.lookup->insert(number, id, title);
-  return state.card(item);
+  ++live_items;
+  if (lookup) lookup->insert(number, id, title);
+  return card(item);
+}
+
+ItemCard Model::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
+  const std::unique_lock lock(state_->mutex);
+  state_->check_room({&id, 1});
+  return state_->put(id, title, tokens);
+}
+
+std::vector<ItemCard> Model::put_many(std::span<const ItemToPut> items) {
+  std::vector<std::string> ids;
+  std::vector<ItemTokens> found;
+  for (const ItemToPut& item : items) {
+    try {
+      check_id({item.id, Value::Kind::word}, IdOf::item);
+      found.push_back(item.embedding.empty() ? tokens_of(item.text) : tokens_of(item.embedding));
+    } catch (const Error& error) {
+      fail("item '{}': {}", item.id, error.what());
+    }
+    ids.push_back(item.id);
+  }
+  std::vector<ItemCard> stored;
+  const std::unique_lock lock(state_->mutex);
+  state_->check_room(ids);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    stored.push_back(state_->put(ids[i], items[i].title, found[i]));
+  }
+  return stored;
 }
 
 void Model::set_attributes(std::int32_t item, const AttributeValues& values) {

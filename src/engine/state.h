@@ -64,10 +64,13 @@ struct Model::State {
   /// that is there already. Throws Error for tokens that the model cannot have.
   std::vector<std::int32_t> codes_to_put(const ItemTokens& tokens,
                                          std::optional<std::int32_t> number) const;
+  /// Throws Error if there are no numbers left for those ids that are new.
+  void check_room(std::span<const std::string> ids) const;
   std::vector<float> id_token(std::optional<std::int32_t> number) const;
   /// The item to be filled in: a new one, or that of the number, forgotten.
   Item& item_to_put(const std::string& id, std::optional<std::int32_t> number);
   void forget(Item& item);
+  ItemCard put(const std::string& id, const std::string& title, const ItemTokens& tokens);
 
   Bundle bundle;  ///< without the items' names, which are in `items`
   std::string config;
