@@ -2,6 +2,7 @@
 
 #include "engine.h"
 #include "eval/report.h"
+#include "model/settings_table.h"
 #include "train/trainer.h"
 
 namespace tessera::python {
@@ -12,8 +13,8 @@ namespace {
 // step could wait for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
-              bool refit, const fs::path& chosen_by, int threads, const nb::object& on_step,
-              const nb::object& on_epoch) {
+              bool refit, const fs::path& chosen_by, bool overwrite, int threads,
+              const nb::object& on_step, const nb::object& on_epoch) {
   TrainOptions options;
   options.data_directory = data;
   options.bundle = out;
@@ -23,6 +24,8 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   options.resume = resume;
   options.refit = refit;
   options.chosen_by = chosen_by;
+  options.overwrite = overwrite;
+  if (resume && !settings.empty()) options.epochs = options.settings.epochs;  // alone: see fit
   Listener listener;
   options.interrupted = [&] { return listener.interrupted(); };
   if (!on_step.is_none()) {
@@ -40,9 +43,11 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   options.on_epoch = [&](const EpochReport& report) {
     listener.call([&] {
       const nb::object go_on =
-          on_epoch(part_words(report.first_stage, report.refit), report.epoch, report.epochs,
-                   report.loss, to_json(report.validation).dump(), report.train_seconds,
-                   report.validation_seconds, report.best);
+          on_epoch(part_words(report.first_stage, report.refit), report.first_stage, report.refit,
+                   report.epoch, report.epochs, report.loss,
+                   report.validation.users == 0 ? nb::object(nb::none())
+                                                : nb::cast(to_json(report.validation).dump()),
+                   report.train_seconds, report.validation_seconds, report.best);
       if (go_on.ptr() == Py_False) listener.stop();
     });
   };
@@ -68,8 +73,8 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     try {
-      report = evaluate({model, data, split, protocol, negatives, repeats, compare, seed,
-                         baselines_of(baselines), seen, budget,
+      report = evaluate({model, data, split_of(split), protocol_of(protocol), negatives,
+                         repeats_of(repeats), compare, seed, baselines_of(baselines), seen, budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
                          }})
@@ -80,6 +85,16 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
   }
   listener.rethrow();
   return dump_json(report);
+}
+
+// (key, value by the default recipe, words that it takes) of every setting.
+nb::list settings_list() {
+  nb::list rows;
+  const Settings standard = recipe(kDefaultRecipe);
+  for (const Setting& row : settings_table()) {
+    rows.append(nb::make_tuple(row.key, row.get(standard).dump(), row.words));
+  }
+  return rows;
 }
 
 // Every setting of a recipe with these changes, as JSON.
@@ -94,9 +109,11 @@ std::string settings_json(const std::string& recipe_name,
 
 void bind_training(nb::module_& module) {
   module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
-             "refit"_a, "chosen_by"_a, "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+             "refit"_a, "chosen_by"_a, "overwrite"_a, "threads"_a, "on_step"_a.none(),
+             "on_epoch"_a);
   module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
+  module.attr("settings_list") = settings_list();
   module.attr("default_recipe") = kDefaultRecipe;
   module.attr("recipes_help") = recipes_help();
   module.attr("metrics") = metric_names();

@@ -76,19 +76,26 @@ Setting real(const std::string& key, double Settings::* member, double low, doub
 template <class Word>
 Setting choice(const std::string& key, Word Settings::* member,
                const std::vector<std::string>& words, const char* help) {
-  return {key, help, joined(words, ", "),
+  return {key,
+          help,
+          joined(words, ", "),
           [=](const Settings& s) { return Json(words[static_cast<std::size_t>(s.*member)]); },
           [=](Settings& s, const Json& value) {
             s.*member = static_cast<Word>(place_of_word(key, value, words));
-          }};
+          },
+          words};
 }
 
 // A name out of another table.
 Setting named(const std::string& key, std::string Settings::* member,
               const std::vector<std::string>& names, const char* help) {
   return {
-      key, help, joined(names, ", "), [=](const Settings& s) { return Json(s.*member); },
-      [=](Settings& s, const Json& value) { s.*member = names[place_of_word(key, value, names)]; }};
+      key,
+      help,
+      joined(names, ", "),
+      [=](const Settings& s) { return Json(s.*member); },
+      [=](Settings& s, const Json& value) { s.*member = names[place_of_word(key, value, names)]; },
+      names};
 }
 
 // "512-256"
