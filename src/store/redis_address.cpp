@@ -1,12 +1,6 @@
-#include "store/redis_connections.h"
+#include "store/redis_address.h"
 
-#include <poll.h>
-#include <pthread.h>
-#include <sys/time.h>
-
-#include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <optional>
 
 #include "base/error.h"
@@ -40,52 +34,6 @@ std::string decoded(std::string_view text) {
     }
   }
   return plain;
-}
-
-/// hiredis writes to sockets without MSG_NOSIGNAL: a closed one would end the process. Holds
-/// SIGPIPE back in this thread and takes what came of it.
-class WithoutSigpipe {
- public:
-  WithoutSigpipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  ~WithoutSigpipe() {
-    const int error = errno;
-    const timespec now{};
-    if (!was_pending_) sigtimedwait(&pipe_, nullptr, &now);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    errno = error;
-  }
-  WithoutSigpipe(const WithoutSigpipe&) = delete;
-  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
-
- private:
-  sigset_t pipe_, before_;
-  bool was_pending_ = false;
-};
-
-RedisReply send(redisContext& connection, const std::vector<std::string_view>& command) {
-  std::vector<const char*> words;
-  std::vector<std::size_t> lengths;
-  for (const std::string_view word : command) {
-    words.push_back(word.data());
-    lengths.push_back(word.size());
-  }
-  const WithoutSigpipe held;
-  return RedisReply(static_cast<redisReply*>(
-      redisCommandArgv(&connection, static_cast<int>(words.size()), words.data(), lengths.data())));
-}
-
-/// Whether nothing happened on the connection since its last answer: anything to read now can only
-/// be that the server closed it.
-bool is_open(const redisContext& connection) {
-  pollfd socket{connection.fd, POLLIN, 0};
-  return ::poll(&socket, 1, 0) == 0;
 }
 
 }  // namespace
@@ -130,66 +78,6 @@ RedisAddress parse_redis_address(std::string_view spec) {
   if (rest.empty()) fail_usage("redis://{}: names no host", place);
   address.host = rest;
   return address;
-}
-
-RedisConnections::RedisConnections(RedisAddress address, std::chrono::milliseconds timeout)
-    : address_(std::move(address)), name_(address_.name()), timeout_(timeout) {}
-
-RedisConnections::~RedisConnections() = default;
-
-RedisReply RedisConnections::ask(const std::vector<std::string_view>& command, Repeat repeat) {
-  for (int attempts = repeat == Repeat::kSafe ? 2 : 1;; --attempts) {
-    Connection connection = take();
-    RedisReply reply = send(*connection, command);
-    if (reply) {
-      const std::lock_guard lock(mutex_);
-      idle_.push_back(std::move(connection));
-      return reply;
-    }
-    const bool late = connection->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
-    if (late) {
-      fail("{}: no answer within {} ms; look after the server", name_, timeout_.count());
-    }
-    if (attempts == 1) fail("{}: the connection was lost: {}", name_, connection->errstr);
-  }
-}
-
-RedisConnections::Connection RedisConnections::take() {
-  {
-    const std::lock_guard lock(mutex_);
-    while (!idle_.empty()) {
-      Connection connection = std::move(idle_.back());
-      idle_.pop_back();
-      if (is_open(*connection)) return connection;
-    }
-  }
-  return connect();
-}
-
-RedisConnections::Connection RedisConnections::connect() const {
-  const timeval timeout{.tv_sec = timeout_.count() / 1000,
-                        .tv_usec = timeout_.count() % 1000 * 1000};
-  Connection connection(address_.socket.empty()
-                            ? redisConnectWithTimeout(address_.host.c_str(), address_.port, timeout)
-                            : redisConnectUnixWithTimeout(address_.socket.c_str(), timeout));
-  if (!connection) throw std::bad_alloc();
-  if (connection->err != 0) {
-    fail("{}: cannot connect: {}; start the server or correct the address", name_,
-         connection->errstr);
-  }
-  redisSetTimeout(connection.get(), timeout);
-  const auto must = [&](const std::vector<std::string_view>& command) {
-    const RedisReply reply = send(*connection, command);
-    if (!reply) fail("{}: the connection was lost: {}", name_, connection->errstr);
-    if (reply->type == REDIS_REPLY_ERROR) fail("{}: {}", name_, reply->str);
-  };
-  if (!address_.user.empty()) {
-    must({"AUTH", address_.user, address_.password});
-  } else if (!address_.password.empty()) {
-    must({"AUTH", address_.password});
-  }
-  if (address_.database != 0) must({"SELECT", std::to_string(address_.database)});
-  return connection;
 }
 
 }  // namespace tessera
