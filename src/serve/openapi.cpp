@@ -56,7 +56,9 @@ Json schema_of(const Field& field) {
                 {"default", field.standard}};
       break;
     case Kind::id:
-      schema = {{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}};
+      schema = {{"oneOf",
+                 {{{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}},
+                  {{"type", "integer"}}}}};
       break;
     case Kind::ids:
       schema = {{"type", "array"},
