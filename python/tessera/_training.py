@@ -128,7 +128,7 @@ def fit(
         raise UsageError("settings do not go with refit=MODEL: it is trained as the model was")
     if warm_start is not None and (resume or recipe != _engine.default_recipe):
         raise UsageError("warm_start does not go with resume, which knows it, and recipe, which stays")
-    if negatives is not None and not resume:
+    if negatives is not None and not resume and not chosen_by:
         chosen = json.loads(_engine.settings(recipe, _assignments(changes)))
         if chosen["selection_protocol"] == "full":
             text = "negatives are not read: by selection_protocol='full' a run validates among all items"

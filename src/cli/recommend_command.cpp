@@ -50,8 +50,8 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
     fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
   }
   fmt::print("Recommended:{}\n", best.empty()
-                                     ? " nothing, for no item is left: those of the history "
-                                       "come again with --repeats, and --where may be wide"
+                                     ? " nothing, as no item that may be named is left (items "
+                                       "of the history come again with --repeats)"
                                      : "");
   for (std::size_t i = 0; i < best.size(); ++i) {
     const ItemCard found = model.card(best[i].item);
@@ -98,8 +98,8 @@ void add_recommend(CLI::App& app) {
                   "\"error\" with --json")
       ->check(kNotEmpty);
   who->require_option(1);
-  const CLI::Option* data = command->add_option(
-      "--data", arguments->data, "Dataset with the users' histories (default: the one trained on)");
+  command->add_option("--data", arguments->data,
+                      "Dataset with the users' histories (default: the one trained on)");
   command->add_option("-k", arguments->options.k, "How many items")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
@@ -116,11 +116,7 @@ void add_recommend(CLI::App& app) {
       "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
-  command->callback([arguments, data] {
-    check_belongs(data, arguments->whom.history.empty(),
-                  "--user and --users: a history needs none");
-    recommend(*arguments);
-  });
+  command->callback([arguments] { recommend(*arguments); });
 }
 
 }  // namespace tessera

@@ -119,7 +119,9 @@ class EventCollector {
     if (fields_.item_delimiter.empty()) return visit(field);
     const bool list = field.kind == Value::Kind::compound;
     const bool blanks = !list && fields_.item_delimiter == kBlanks;
-    const std::string_view between = list ? ", " : blanks ? " " : fields_.item_delimiter;
+    const std::string_view between = list     ? std::string_view(", ")
+                                     : blanks ? std::string_view(" ")
+                                              : std::string_view(fields_.item_delimiter);
     std::string_view rest = field.text;
     while (!rest.empty()) {
       const std::size_t end =

@@ -296,7 +296,7 @@ TrainResult train(const TrainOptions& options) {
   if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
     return refit(options);
   }
-  if (!second_part) check_recipe(options);
+  if (options.chosen_by.empty() && !second_part) check_recipe(options);
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;

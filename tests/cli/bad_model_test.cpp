@@ -230,7 +230,8 @@ TEST_F(Whom, ADatasetBesideAHistoryMustBeTheModels) {
 TEST_F(Whom, AHistoryMayBeAJsonListOfIdsWithCommas) {
   const std::string data = path("data");
   output_of("prepare --format csv --k-core 1 --out " + data + " --interactions " +
-            file("events.csv", "user,item,time\nu,\"a,b\",1\nu,2,2\nu,c,3\nv,c,1\nv,2,2\nv,d,3\n"));
+            file("events.csv",
+                 "user,item,time\nu,\"a,b\",1\nu,2,2\nu,c,3\nu,d,4\nv,c,1\nv,2,2\nv,d,3\nv,2,4\n"));
   output_of("train --set tokens=id --data " + data + " --out " + path("model") + kTiny);
   const auto titles = [&](const std::string& history) {
     return tessera("recommend --json --repeats --model " + path("model") + " --history", {history});
