@@ -41,7 +41,7 @@ void settle_averages(Recommender& model, const Catalogue& catalogue, const Datas
     const std::span<float> average = levels[l].counts.span();
     std::ranges::fill(average, 0.0F);
     for (std::size_t row = 0; row < model.items(); ++row) {
-      const auto code = static_cast<std::size_t>(catalogue.codes[row * catalogue.levels + l]);
+      const auto code = static_cast<std::size_t>(catalogue.codes[row * catalogue.places + l]);
       average[code] += counts[held.first + row * held.step] / steps;
     }
     std::vector<double> sums(average.begin(), average.end());
@@ -61,8 +61,8 @@ std::size_t count_recoded(const Catalogue& catalogue, const Catalogue& earlier, 
   double recoded = 0;
   for (std::size_t row = 0; row < matched.size(); ++row) {
     if (matched[row] < 0) continue;
-    const auto before = static_cast<std::size_t>(matched[row]) * earlier.levels;
-    const auto now = row * catalogue.levels;
+    const auto before = static_cast<std::size_t>(matched[row]) * earlier.places;
+    const auto now = row * catalogue.places;
     const bool same =
         std::equal(catalogue.codes.begin() + static_cast<std::ptrdiff_t>(now),
                    catalogue.codes.begin() + static_cast<std::ptrdiff_t>(now + levels),
