@@ -48,6 +48,13 @@ void say_start(const StartReport& report) {
   }
 }
 
+void say_ids_ahead(const TrainResult& result) {
+  fmt::print(
+      "note: ID tokens alone reached {} on validation; where no new items are to be recommended "
+      "and vectors of all items may be kept, --set tokens=id serves better\n",
+      metrics_line(result.ids_alone, Shown::interval, ", "));
+}
+
 void say_epoch(const EpochReport& report) {
   fmt::print("{}epoch {:3}  loss {:.4f}", part_words(report.first_stage, report.refit),
              report.epoch, report.loss);
@@ -157,14 +164,16 @@ void train_command(const TrainArguments& arguments) {
          arguments.data, arguments.out);
   }
   if (arguments.json) {
-    return print_json({{"bundle", arguments.out},
-                       {"epochs", result.epochs},
-                       {"best_epoch", result.best_epoch},
-                       {"refit", result.refit},
-                       {"from", result.from},
-                       {"validation", to_json(result.best)},
-                       {"users_without_negatives", result.users_without_negatives},
-                       {"seconds", result.seconds}});
+    return print_json(
+        {{"bundle", arguments.out},
+         {"epochs", result.epochs},
+         {"best_epoch", result.best_epoch},
+         {"refit", result.refit},
+         {"from", result.from},
+         {"validation", to_json(result.best)},
+         {"ids_alone", result.ids_alone.users > 0 ? to_json(result.ids_alone) : nlohmann::json()},
+         {"users_without_negatives", result.users_without_negatives},
+         {"seconds", result.seconds}});
   }
   if (result.users_without_negatives > 0) {
     fmt::print("{} users have touched every item, so nothing was learned from them\n",
@@ -182,6 +191,7 @@ void train_command(const TrainArguments& arguments) {
   fmt::print("{}: best epoch {} of {}, validation {}; trained in {}\n", arguments.out,
              result.best_epoch, result.epochs, metrics_line(result.best, Shown::interval, ", "),
              format_duration(result.seconds));
+  if (result.ids_ahead) say_ids_ahead(result);
 }
 
 }  // namespace

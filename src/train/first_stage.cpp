@@ -89,4 +89,16 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   return result;
 }
 
+Metrics first_stage_validation(const fs::path& bundle, std::size_t users) {
+  const fs::path file = bundle / kCollaborativeStage / "training.jsonl";
+  nlohmann::json last;
+  if (fs::exists(file)) {
+    for_each_line(read_file(file), [&](std::string_view line, std::size_t) {
+      last = parse_json(line, file.string());
+    });
+  }
+  if (!last.contains("validation")) return {};
+  return metrics_from_json(last.at("validation"), users);
+}
+
 }  // namespace tessera

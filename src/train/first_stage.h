@@ -11,4 +11,8 @@ namespace tessera {
 TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
                                      const Dataset& data, const Matrix& text, TrainingState& state);
 
+/// What ID tokens alone reached at the end of the first stage of a bundle, as its log says, among
+/// so many users; all zero where it says nothing.
+Metrics first_stage_validation(const fs::path& bundle, std::size_t users);
+
 }  // namespace tessera

@@ -251,6 +251,14 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
   return state;
 }
 
+// What unified tokens gave beside the ID tokens alone that they began with.
+void compare_with_ids(const Run& run, TrainResult& result) {
+  if (!run.settings().has_collaborative() || !run.ranks().first() || run.refit()) return;
+  result.ids_alone = first_stage_validation(run.options.bundle, result.best.users);
+  result.ids_ahead =
+      selected(run.settings(), result.ids_alone) > selected(run.settings(), result.best);
+}
+
 // Epoch after epoch, until the last, the patience or the user ends it.
 TrainResult run_epochs(Run& run) {
   const TrainingState& state = run.state;
@@ -332,6 +340,7 @@ TrainResult train(const TrainOptions& options) {
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
   result.users_without_negatives = skipped;
+  compare_with_ids(run, result);
   result.from = state.from;
   report_choice(state.chosen, result);
   return result;

@@ -72,8 +72,11 @@ struct TrainResult {
   std::size_t epochs = 0;
   std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
   Metrics best;                ///< validation metrics of the best epoch
-  nlohmann::json from;         ///< of a warm start, as config.json has it; null: from nothing
-  bool refit = false;          ///< trained on every event; the above are of what chose its epochs
+  /// Of the ID tokens alone that collaborative codes came from; no users where there were none.
+  Metrics ids_alone;
+  bool ids_ahead = false;  ///< … and whether they are better by settings.select
+  nlohmann::json from;     ///< of a warm start, as config.json has it; null: from nothing
+  bool refit = false;      ///< trained on every event; the above are of what chose its epochs
   double seconds = 0;
   /// Users who trained nothing, since their histories hold every item (users_without_negatives).
   std::size_t users_without_negatives = 0;

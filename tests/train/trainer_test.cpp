@@ -219,6 +219,20 @@ TEST_F(Trainer, ResumingAFinishedRunChangesNothing) {
   EXPECT_EQ(model("a"), before);
 }
 
+TEST_F(Trainer, SaysWhatIdTokensAloneReachedBeforeUnifiedOnes) {
+  EXPECT_EQ(train(options("paper")).ids_alone.users, 0U);
+  collaborative = true;
+  TrainOptions both = options("both");
+  const TrainResult result = train(both);
+  const std::string select = both.settings.select;
+  EXPECT_EQ(result.ids_alone.users, result.best.users);
+  EXPECT_EQ(result.ids_alone.at(select),
+            log("both/collaborative").back().at("validation").at(select).get<double>());
+  EXPECT_EQ(result.ids_ahead, result.ids_alone.at(select) > result.best.at(select));
+  both.resume = true;
+  EXPECT_EQ(train(both).ids_alone.at(select), result.ids_alone.at(select));
+}
+
 TEST_F(Trainer, StopsEarlyAndKeepsTheBestEpoch) {
   TrainOptions early = options("early");
   early.settings.epochs = 60;
