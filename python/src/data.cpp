@@ -70,7 +70,7 @@ void bind_request(nb::module_& module) {
         [&row](PrepareRequest& self, nb::handle given) {
           std::visit([&](auto* value) { take(*value, given); }, row.value(self));
         });
-    table.append(nb::make_tuple(row.keyword(), get(row, defaults), row.help));
+    table.append(nb::make_tuple(row.keyword(), get(row, defaults), row.help, row.choices));
   }
   module.attr("prepare_options") = table;
 }

@@ -15,7 +15,7 @@ import os as _os
 from . import _engine, interchange
 from ._dataset import Dataset, prepare, simulate
 from ._errors import Error, UsageError
-from ._model import Model, Recommendations
+from ._model import ManyRecommendations, Model, Recommendations
 from ._training import METRICS, Epoch, compare_tokens, evaluate, fit, settings, settings_help
 
 # OpenMP's threads do not survive a fork: a child works with one.
@@ -26,6 +26,7 @@ __all__ = [
     "Dataset",
     "Epoch",
     "Error",
+    "ManyRecommendations",
     "Model",
     "Recommendations",
     "UsageError",

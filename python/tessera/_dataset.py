@@ -8,12 +8,17 @@ import os
 import re
 import warnings
 from functools import cached_property
-from typing import Any, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 import numpy as np
 
 from . import _engine, _tables
 from ._errors import Error, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._words import PrepareOptions
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -253,7 +258,7 @@ def prepare(
     out: Path,
     *,
     items: Any = None,
-    **options: Any,
+    **options: Unpack[PrepareOptions],
 ) -> Dataset:
     """Makes a dataset of interactions and of what is known about items.
 
@@ -283,7 +288,7 @@ def prepare(
         >>> tessera.prepare(events, "small", items=things).history("ann")
         ['1', '2', '3']
     """
-    words = dict(options)
+    words: dict[str, Any] = {**options}
     for word in words:
         if word not in _OPTIONS:
             raise TypeError(f"prepare() got an unexpected keyword argument '{word}'")
@@ -324,7 +329,7 @@ def _are_paths(given: Any) -> bool:
 # Every option of the engine's but those that have a place of their own: word → (default, sentence).
 _OPTIONS = {
     word: (default, help)
-    for word, default, help in _engine.prepare_options
+    for word, default, help, _ in _engine.prepare_options
     if word not in ("interactions", "items")
 }
 

@@ -191,9 +191,8 @@ void add_embed(CLI::App& app) {
       fail_usage("--encoder does not go with --from, which has one");
     }
     for (const CLI::Option* option : fitted) {
-      if (option->count() > 0 && (arguments->encoder != "tfidf-svd" || from->count() > 0)) {
-        fail_usage("{} belongs to --encoder tfidf-svd", option->get_name());
-      }
+      const bool fits = arguments->encoder == "tfidf-svd" && from->count() == 0;
+      check_belongs(option, fits, "--encoder tfidf-svd");
     }
     embed(*arguments);
   });

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "base/parallel.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "serve/clients.h"
 #include "serve/server.h"
 #include "serve/service.h"
 #include "store/redis_store.h"
@@ -28,9 +30,16 @@ struct ServeArguments {
   std::size_t history_limit = StoreOptions{}.history_limit;
   bool without_tokens = false;
   std::size_t idle_seconds = 75;
-  std::vector<std::string> hosts;
+  std::size_t of_client = 0;
+  std::vector<std::string> hosts, proxies;
   ServerOptions server;
 };
+
+bool is_address(const std::string& text) {
+  in6_addr bytes{};
+  return ::inet_pton(AF_INET, text.c_str(), &bytes) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), &bytes) == 1;
+}
 
 void split_listen(const std::string& listen, ServerOptions& options) {
   const std::size_t colon = listen.rfind(':');
@@ -43,11 +52,16 @@ void split_listen(const std::string& listen, ServerOptions& options) {
       if (options.address.starts_with('[') && options.address.ends_with(']')) {
         options.address = options.address.substr(1, options.address.size() - 2);
       }
+      if (options.address == "localhost") options.address = "127.0.0.1";
+      if (!is_address(options.address)) {
+        fail_usage("--listen '{}': '{}' is no IP address; names belong to --host", listen,
+                   options.address);
+      }
       options.port = static_cast<std::uint16_t>(port);
       return;
     }
   }
-  fail_usage("--listen '{}': write it as ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+  fail_usage("--listen '{}': write it as ADDRESS:PORT, such as localhost:8080 or [::1]:8080",
              listen);
 }
 
@@ -107,8 +121,14 @@ void serve(ServeArguments arguments) {
   }
   server_options.threads = static_cast<std::size_t>(thread_count());
   server_options.compute_threads = server_options.threads;
-  // A thread waits for each answer of a server that may be far: so many are under way at a time.
-  if (is_redis(arguments.state)) server_options.store_threads = 256;
+  // Nobody waits with a thread for a server that may be far.
+  if (is_redis(arguments.state)) server_options.store_threads = server_options.threads;
+  if (arguments.of_client == 0) arguments.of_client = (server_options.max_connections + 3) / 4;
+  server_options.max_of_client = arguments.of_client;
+  for (const std::string& proxy : arguments.proxies) {
+    if (!is_address(proxy)) fail_usage("--proxy '{}': is no address such as 10.0.0.7", proxy);
+    server_options.unbounded.push_back(client_of(proxy));
+  }
   server_options.idle_timeout = std::chrono::seconds(arguments.idle_seconds);
   StoreOptions store_options;
   store_options.history_limit = arguments.history_limit;
@@ -157,17 +177,19 @@ void add_serve(CLI::App& app) {
   command->add_option("--state", arguments->state,
                       "Where histories and items are kept: a directory, or redis://HOST:PORT "
                       "(default: in memory)");
-  command
-      ->add_option("--sync", arguments->sync,
-                   "When a write must be on the disk: always, none, or an interval such as "
-                   "250ms")
-      ->capture_default_str();
+  const CLI::Option* sync =
+      command
+          ->add_option("--sync", arguments->sync,
+                       "When a write must be on the disk: always, none, or an interval such as "
+                       "250ms")
+          ->capture_default_str();
   command
       ->add_option("--history-limit", arguments->history_limit, "Latest events kept of each user")
       ->check(count_from(1))
       ->capture_default_str();
-  command->add_option("--backups", arguments->backups,
-                      "Directory for POST /v1/admin/backup: the latest three are kept");
+  const CLI::Option* backups =
+      command->add_option("--backups", arguments->backups,
+                          "Directory for POST /v1/admin/backup: the latest three are kept");
   command->add_option("--token-file", arguments->token_file,
                       "Bearer tokens: lines 'read TOKEN', 'write TOKEN', 'admin TOKEN'");
   command->add_flag("--without-tokens", arguments->without_tokens,
@@ -185,6 +207,15 @@ void add_serve(CLI::App& app) {
       ->check(count_from(1))
       ->capture_default_str();
   command
+      ->add_option("--client-connections", arguments->of_client,
+                   "Of these, from one address or IPv6 network of 64 bits (default: a quarter); "
+                   "this machine may have all")
+      ->check(count_from(1));
+  command->add_option(
+      "--proxy", arguments->proxies,
+      "Address of a proxy that speaks for many, and may have all; may be given several "
+      "times");
+  command
       ->add_option("--idle-timeout", arguments->idle_seconds,
                    "Seconds a connection may wait between requests")
       ->check(CLI::Range(1, 3600))
@@ -199,7 +230,15 @@ void add_serve(CLI::App& app) {
       "      --host shop.example --token-file tokens --certificate cert.pem --key key.pem\n"
       "  curl -d '{\"history\": [\"S000012\"], \"k\": 5, \"titles\": true}' "
       "http://127.0.0.1:8080/v1/recommend");
-  command->callback([arguments] { serve(*arguments); });
+  command->callback([arguments, sync, backups] {
+    const bool kept = !arguments->state.empty() && !is_redis(arguments->state);
+    check_belongs(sync, kept, "--state DIRECTORY");
+    check_belongs(backups, kept, "--state DIRECTORY");
+    if (arguments->without_tokens && !arguments->token_file.empty()) {
+      fail_usage("--without-tokens and --token-file contradict each other: give one of them");
+    }
+    serve(*arguments);
+  });
 }
 
 }  // namespace tessera

@@ -25,11 +25,28 @@ struct TrainArguments {
   std::string from;
   std::string tokens = kFollowTokens;
   std::string refit;  ///< the bundle that chose, kChoose, or empty
+  bool recipe_given = false;
+  bool overwrite = false;
   bool resume = false;
   bool json = false;
 };
 
 constexpr const char* kChoose = "this training";
+
+// What follows from the data, and what the settings never learn from.
+void say_start(const StartReport& report) {
+  const Settings& s = report.settings;
+  fmt::print("histories count by their last {} events; {} epochs", s.max_length, s.epochs);
+  if (s.has_collaborative()) fmt::print(", {} before them for codes", s.collaborative_epochs);
+  fmt::print("\n");
+  const auto& [targets, learned] = report.events;
+  if (learned < targets) {
+    fmt::print(
+        "note: {} of {} events are never learned from, as they are not among the last {} of a "
+        "history; windows=all learns from all\n",
+        grouped(targets - learned), grouped(targets), s.max_length);
+  }
+}
 
 void say_epoch(const EpochReport& report) {
   fmt::print("{}epoch {:3}  loss {:.4f}", part_words(report.first_stage, report.refit),
@@ -62,18 +79,32 @@ void print_refit(const TrainArguments& arguments, const TrainResult& result) {
   fmt::print("; trained in {}\n", format_duration(result.seconds));
 }
 
-void train_command(const TrainArguments& arguments) {
-  const bool epochs_alone =
-      arguments.set.size() == 1 && arguments.set.front().starts_with("epochs=");
-  if (arguments.resume && !arguments.set.empty() && !epochs_alone) {
+bool adds_epochs(const TrainArguments& arguments) {
+  return arguments.set.size() == 1 && arguments.set.front().starts_with("epochs=");
+}
+
+void check_resume(const TrainArguments& arguments) {
+  if (!arguments.set.empty() && !adds_epochs(arguments)) {
     fail_usage(
         "--set does not go with --resume: a resumed run keeps its settings, but for epochs=N");
   }
+  if (arguments.overwrite) {
+    fail_usage("--overwrite does not go with --resume: a resumed run goes on with what is there");
+  }
+  const std::string there = recipe_of_bundle(arguments.out);
+  if (arguments.recipe_given && !there.empty() && there != arguments.recipe) {
+    fail_usage("--recipe {} does not go with --resume: {} is of the recipe {}, and keeps it",
+               arguments.recipe, arguments.out, there);
+  }
+}
+
+void train_command(const TrainArguments& arguments) {
+  if (arguments.resume) check_resume(arguments);
   const bool chosen = !arguments.refit.empty() && arguments.refit != kChoose;
-  if (chosen && (!arguments.set.empty() || arguments.recipe != kDefaultRecipe)) {
+  if (chosen && (!arguments.set.empty() || arguments.recipe_given)) {
     fail_usage("--set and --recipe do not go with --refit BUNDLE, which trains as BUNDLE was");
   }
-  if (!arguments.from.empty() && (arguments.resume || arguments.recipe != kDefaultRecipe)) {
+  if (!arguments.from.empty() && (arguments.resume || arguments.recipe_given)) {
     fail_usage("--from does not go with --resume, which knows it, and --recipe, which stays");
   }
   TrainOptions options;
@@ -85,10 +116,18 @@ void train_command(const TrainArguments& arguments) {
   options.settings =
       arguments.from.empty() ? recipe(arguments.recipe) : warm_settings(arguments.from);
   apply_settings(options.settings, arguments.set);
+  options.overwrite = arguments.overwrite;
   options.resume = arguments.resume;
   options.refit = !arguments.refit.empty();
   if (chosen) options.chosen_by = arguments.refit;
-  if (arguments.resume && epochs_alone) options.epochs = options.settings.epochs;
+  if (arguments.resume && adds_epochs(arguments)) options.epochs = options.settings.epochs;
+  if (!arguments.negatives.empty() && !options.resume &&
+      options.settings.selection_protocol != Protocol::sampled) {
+    fmt::print(
+        stderr,
+        "note: --negatives is not read: by selection_protocol=full a run validates among all "
+        "items\n");
+  }
   std::optional<Progress> bar;  // of one epoch
   options.on_step = [&](const StepReport& report) {
     if (!bar) {
@@ -99,7 +138,10 @@ void train_command(const TrainArguments& arguments) {
     bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
     if (report.step == report.steps) bar.reset();
   };
-  if (!arguments.json) options.on_epoch = say_epoch;
+  if (!arguments.json) {
+    options.on_start = say_start;
+    options.on_epoch = say_epoch;
+  }
   const InterruptGuard guard;
   options.interrupted = InterruptGuard::interrupted;
 
@@ -149,8 +191,9 @@ void add_train(CLI::App& app) {
   CLI::App* command = app.add_subcommand("train", "Train a model on a dataset");
   command->add_option("--data", arguments->data, "Dataset directory, embedded")->required();
   command->add_option("--out", arguments->out, "Model bundle to write")->required();
-  command->add_option("--recipe", arguments->recipe, "Named set of settings: " + recipes_help())
-      ->capture_default_str();
+  CLI::Option* recipe =
+      command->add_option("--recipe", arguments->recipe, "Named set of settings: " + recipes_help())
+          ->capture_default_str();
   command->add_option("--set", arguments->set, "One setting, key=value; may be repeated");
   command->add_option(
       "--negatives", arguments->negatives,
@@ -171,7 +214,11 @@ void add_train(CLI::App& app) {
       ->expected(0, 1)
       ->type_name("[BUNDLE]")
       ->default_str(kChoose);
-  command->add_flag("--resume", arguments->resume, "Go on from the checkpoint in the bundle");
+  command->add_flag("--overwrite", arguments->overwrite, "Replace a bundle of another recipe");
+  command->add_flag(
+      "--resume", arguments->resume,
+      "Go on from the checkpoint in the bundle, with its settings; --set epochs=N adds "
+      "epochs");
   command->add_flag("--json", arguments->json, "Print the result for programs");
   command->footer(settings_help() +
                   "\nExamples:\n  tessera train --data dataset --out model\n"
@@ -184,7 +231,10 @@ void add_train(CLI::App& app) {
                   "  tessera train --data dataset --out model --resume --set epochs=60\n"
                   "  mpirun -n 2 --bind-to none tessera train --data dataset --out model\n"
                   "Several processes and machines: docs/scale.md.");
-  command->callback([arguments] { train_command(*arguments); });
+  command->callback([arguments, recipe] {
+    arguments->recipe_given = recipe->count() > 0;
+    train_command(*arguments);
+  });
 }
 
 }  // namespace tessera

@@ -8,6 +8,7 @@
 #include "base/numbers.h"
 #include "base/random.h"
 #include "data/item_texts.h"
+#include "formats/csv.h"
 #include "formats/fields.h"
 #include "formats/sequences.h"
 
@@ -87,15 +88,10 @@ class EventCollector {
       weight = static_cast<float>(found->second);
     }
     check_id(row[kUser], IdOf::user);
-    check_id(row[kItem], IdOf::item);
-    users_.push_back(row[kUser].text);
-    items_.push_back(row[kItem].text);
-    if (time != kUnknownTime && log_.time.empty()) log_.time.assign(kept_, kUnknownTime);
-    if (time != kUnknownTime || !log_.time.empty()) log_.time.push_back(time);
-    if (!fields_.weights.empty()) log_.weight.push_back(weight);
+    for_each_item(row[kItem], [](const Value& item) { check_id(item, IdOf::item); });
+    for_each_item(row[kItem],
+                  [&](const Value& item) { keep(row[kUser].text, item.text, time, weight); });
     ++log_.read;
-    ++kept_;
-    if (users_.size() == kAtOnce) flush();
   }
 
   /// To be called at the end.
@@ -107,6 +103,35 @@ class EventCollector {
   }
 
  private:
+  void keep(std::string_view user, std::string_view item, std::int64_t time, float weight) {
+    users_.push_back(user);
+    items_.push_back(item);
+    if (time != kUnknownTime && log_.time.empty()) log_.time.assign(kept_, kUnknownTime);
+    if (time != kUnknownTime || !log_.time.empty()) log_.time.push_back(time);
+    if (!fields_.weights.empty()) log_.weight.push_back(weight);
+    ++kept_;
+    if (users_.size() == kAtOnce) flush();
+  }
+
+  // The ids that the field of an item holds: one, or where it may be several any number.
+  template <class Visit>
+  void for_each_item(const Value& field, const Visit& visit) const {
+    if (fields_.item_delimiter.empty()) return visit(field);
+    const bool list = field.kind == Value::Kind::compound;
+    const bool blanks = !list && fields_.item_delimiter == kBlanks;
+    const std::string_view between = list     ? std::string_view(", ")
+                                     : blanks ? std::string_view(" ")
+                                              : std::string_view(fields_.item_delimiter);
+    std::string_view rest = field.text;
+    while (!rest.empty()) {
+      const std::size_t end =
+          std::min(blanks ? rest.find_first_of(" \t") : rest.find(between), rest.size());
+      const std::string_view id = trimmed(rest.substr(0, end));
+      if (!id.empty()) visit({id, Value::Kind::word});
+      rest.remove_prefix(std::min(end + between.size(), rest.size()));
+    }
+  }
+
   // Absent if the text stands for something missing.
   Value known(const Value& value) {
     if (value.text.size() > longest_ || value.text.empty() ||

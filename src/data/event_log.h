@@ -19,6 +19,9 @@ struct EventFields {
   std::string user, item, time, rating, type;
   std::string id;         ///< of the event: a second one with the same id is dropped; empty: none
   bool distinct = false;  ///< so is one of the same user, item, known time and type
+  /// If not empty: an item field holds any number of ids, in time order, with this text between
+  /// (or kBlanks; of JSON a list). Each is an event.
+  std::string item_delimiter;
   std::optional<TimeForm> time_form;  ///< none: as the first times of each file suggest
   /// Of sequences: whether their format was named, so that lines may look like another.
   bool sequences_meant = false;

@@ -1,7 +1,6 @@
 #pragma once
-#include <span>
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "base/files.h"
 #include "formats/records.h"
@@ -9,7 +8,7 @@
 namespace tessera {
 
 /// A file as it is to be read, with its format where that was named: "sequences" or one of
-/// kFormats.
+/// format_names().
 struct InputFile {
   fs::path path;
   std::string format;  ///< empty: that of the other files

@@ -14,7 +14,7 @@ constexpr const char* kSplit = "Split";
 
 // Those of records, behind `more`.
 Words formats(Words more = {}) {
-  for (const NamedFormat& format : kFormats) more.emplace_back(format.name);
+  for (std::string& name : format_names()) more.push_back(std::move(name));
   return more;
 }
 
@@ -190,6 +190,14 @@ std::vector<PrepareOption> make_table() {
 
       {"user", kFields, field(&EventFields::user), {}, 1, 0, "The user's id"},
       {"item", kFields, field(&EventFields::item), {}, 1, 0, "The item's id"},
+      {"item-delimiter",
+       kFields,
+       field(&EventFields::item_delimiter),
+       {},
+       0,
+       0,
+       "The item field holds several ids, oldest first, with this text between ('blanks': any "
+       "number of them; of JSON a list): each is an event"},
       {"time", kFields, field(&EventFields::time), {}, 1, 0, "When it happened"},
       {"rating", kFields, field(&EventFields::rating), {}, 1, 0, "The rating, for --min-rating"},
       {"event-type",

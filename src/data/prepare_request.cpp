@@ -45,8 +45,7 @@ std::string delimiter_of(const std::string& word, const std::string& option) {
 // `prefix`: of the option's names, "--" or "--items-".
 RecordShape shape_of(const std::string& format, const PrepareRequest::Csv& csv,
                      const std::string& prefix) {
-  const bool records =
-      std::ranges::find(kFormats, format, &NamedFormat::name) != std::end(kFormats);
+  const bool records = std::ranges::count(format_names(), format) > 0;
   RecordShape shape = shape_named(records ? format : "jsonl");
   const bool text = format == "csv" || format == "tsv";
   const auto check = [&](bool given, const char* name) {
@@ -176,6 +175,7 @@ void check_together(const PrepareRequest& request, bool sequences, bool items) {
   const std::string records = "records: --format csv, jsonl, …; sequences have no fields";
   needs(!fields.user.empty(), "--user", !sequences, records);
   needs(!fields.item.empty(), "--item", !sequences, records);
+  needs(!fields.item_delimiter.empty(), "--item-delimiter", !sequences, records);
   needs(!fields.time.empty(), "--time", !sequences, records);
   needs(!fields.rating.empty(), "--rating", fields.min_rating.has_value(), "--min-rating");
   needs(!fields.type.empty(), "--event-type",
@@ -261,6 +261,9 @@ PrepareOptions options_of(const PrepareRequest& request) {
   if (items && !options.item_text.empty()) fail_usage("give --items or --item-text, not both");
   if (options.interactions.size() > 1 && !options.timestamps.empty()) {
     fail_usage("--timestamps go with one file of interactions");
+  }
+  if (!options.fields.item_delimiter.empty()) {
+    options.fields.item_delimiter = delimiter_of(options.fields.item_delimiter, "--item-delimiter");
   }
   read_time_form(request, options.fields);
   read_missing(request, options.fields);

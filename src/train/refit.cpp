@@ -121,9 +121,13 @@ TrainResult refit(const TrainOptions& options) {
   TrainResult result = train_on_everything(second, by, choice);
   result.seconds += first.seconds;
   if (!result.finished || !options.ranks.first()) return result;
-  // The model stays, for `evaluate`: it has not seen what it is asked for. The bundle encodes
-  // texts.
+  // The model stays, for `evaluate`: it has not seen what it is asked for. Its text encoder is the
+  // bundle's, and takes no room of its own.
   for (const char* file : {kCheckpointFile, kTextEncoderFile}) fs::remove(selection / file);
+  const fs::path encoder = options.bundle / kTextEncoderFile;
+  std::error_code error;
+  if (fs::exists(encoder)) fs::create_hard_link(encoder, selection / kTextEncoderFile, error);
+  if (error) write_file(selection / kTextEncoderFile, read_file(encoder));
   return result;
 }
 

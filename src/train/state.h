@@ -19,6 +19,8 @@ struct TrainingState {
   std::size_t best_epoch = 0;
   std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
   bool codes_found = false;       ///< the collaborative ones
+  /// Moving averages of the parameters' values over epochs; none without settings.weight_averaging.
+  std::vector<Matrix> averages;
   double epoch_seconds = 0.0;
   double total_seconds = 0.0;
   nlohmann::json chosen;    ///< of a refit: what chose its epochs; null: no refit
@@ -36,6 +38,11 @@ struct TrainingState {
 /// codes are still to be found. Of the tables the state holds the rows `held`.
 TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims,
                             const RowSelection& held = {});
+
+/// Takes the parameters as they are, at the end of an epoch, into their averages.
+void average_weights(TrainingState& state);
+/// Puts averages in the place of values, and again values in the place of averages.
+void swap_averages(TrainingState& state);
 
 /// The tensors of a checkpoint, and what it says beside them of a state of a catalogue of `items`.
 std::map<std::string, Tensor> checkpoint_tensors(TrainingState& state);

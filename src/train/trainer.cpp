@@ -13,6 +13,7 @@
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
 #include "train/refit.h"
+#include "train/settings_by_data.h"
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/validation.h"
@@ -61,23 +62,21 @@ bool interrupted(const Run& run) {
 }
 
 // False if interrupted.
-bool run_epoch(Run& run, std::size_t steps) {
+bool run_epoch(Run& run) {
   TrainingState& state = run.state;
   run.traffic = {};  // of steps alone
-  const std::vector<std::int32_t> order = run.stepper.epoch_order();
+  const EpochPlan plan = run.stepper.plan_epoch();
   const double before = state.epoch_seconds;
   const Stopwatch watch;
-  while (state.step < steps) {
+  while (state.step < plan.size()) {
     if (interrupted(run)) {
       state.epoch_seconds = before + watch.seconds();
       return false;
     }
-    const std::size_t first = state.step * run.settings().batch_users;
-    run.stepper.step(std::span(order).subspan(
-        first, std::min(run.settings().batch_users, order.size() - first)));
+    run.stepper.step(plan.step(state.step));
     if (run.options.on_step && run.ranks().first()) {
-      run.options.on_step({run.options.first_stage, run.refit(), state.epoch + 1, state.step, steps,
-                           state.loss_sums[0] / static_cast<double>(state.step)});
+      run.options.on_step({run.options.first_stage, run.refit(), state.epoch + 1, state.step,
+                           plan.size(), state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
   state.epoch_seconds = before + watch.seconds();
@@ -136,7 +135,6 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
 void validate_epoch(Run& run, EpochReport& report) {
   TrainingState& state = run.state;
   const Stopwatch watch;
-  run.stepper.settle();
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
   if (!run.refit()) {
     report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
@@ -165,10 +163,14 @@ void close_epoch(Run& run, std::size_t steps) {
   if (several) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
   Json seconds = {{"train", report.train_seconds}};
   if (several) seconds["exchange"] = run.traffic.seconds;
+  run.stepper.settle();
+  average_weights(state);
   // Of the first stage and of a refit the model is wanted that it ends with.
   const bool last_alone = report.first_stage || report.refit;
   if (!last_alone || report.epoch == report.epochs) {
+    swap_averages(state);
     validate_epoch(run, report);
+    swap_averages(state);
     if (!report.refit) line["validation"] = to_json(report.validation);
     seconds["validation"] = report.validation_seconds;
   }
@@ -183,10 +185,30 @@ void close_epoch(Run& run, std::size_t steps) {
   if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
 }
 
+// Training anew into a bundle means a better model of its kind; one of another recipe stands there
+// for something else.
+void check_recipe(const TrainOptions& options) {
+  if (options.resume || options.overwrite || options.first_stage) return;
+  const std::string there = recipe_of_bundle(options.bundle);
+  if (there.empty() || there == options.settings.recipe) return;
+  fail(
+      "{}: holds a model of the recipe {}, not {}: give another --out, or --overwrite to replace "
+      "it",
+      options.bundle.string(), there, options.settings.recipe);
+}
+
 void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
           std::size_t items) {
   write_tensors(ranks, options.bundle / kCheckpointFile, checkpoint_tensors(state), items,
                 {{"state", describe(state, items)}});
+}
+
+// Those given, with what follows from the data.
+Settings opening_settings(const TrainOptions& options, const Dataset& data) {
+  Settings settings = settings_by_data(options.settings, data);
+  const bool left_to_data = options.settings.epochs == 0;
+  if (!options.from.empty() && left_to_data) settings.epochs = warm_epochs(settings.epochs);
+  return settings;
 }
 
 // The state that the run goes on from, or a new one; `text` are the embeddings of the items here.
@@ -201,7 +223,7 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
     fail_usage("epochs do not go with a refit that is resumed: it trains as long as was chosen");
   }
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
-  const Settings settings = resumed ? resumed->model.settings : options.settings;
+  const Settings settings = resumed ? resumed->model.settings : opening_settings(options, data);
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     text = read_embeddings(options.data_directory, data.items.size(), held);
@@ -233,15 +255,14 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
 TrainResult run_epochs(Run& run) {
   const TrainingState& state = run.state;
   const Settings& settings = run.settings();
-  const std::size_t batch = settings.batch_users;
-  const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
+  const std::size_t steps = run.stepper.steps();
   const auto improving = [&] {
     return state.best.users == 0 || state.epoch <= state.best_epoch + settings.patience;
   };
   TrainResult result;
   result.finished = true;
   while (result.finished && state.epoch < settings.epochs && improving()) {
-    result.finished = run_epoch(run, steps);
+    result.finished = run_epoch(run);
     if (result.finished) close_epoch(run, steps);
     save(run.options, run.ranks(), run.state, run.data.items.size());
   }
@@ -259,12 +280,23 @@ std::string_view part_words(bool first_stage, bool refit) {
   return first_stage ? "codes, " : "";
 }
 
+std::string recipe_of_bundle(const fs::path& bundle) {
+  const fs::path file = bundle / "config.json";
+  if (!fs::is_regular_file(file)) return "";
+  const Json config = Json::parse(read_file(file), nullptr, false);
+  if (!config.is_object()) return "";
+  const Json settings = config.value("settings", Json::object());
+  if (!settings.is_object() || !settings.contains("recipe")) return "";
+  return settings.at("recipe").is_string() ? settings.at("recipe").get<std::string>() : "";
+}
+
 TrainResult train(const TrainOptions& options) {
   check_folder(options.bundle, Folder::bundle);
   const bool second_part = !options.chosen.is_null();
   if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
     return refit(options);
   }
+  if (options.chosen_by.empty() && !second_part) check_recipe(options);
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;
@@ -275,6 +307,9 @@ TrainResult train(const TrainOptions& options) {
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
+  if (options.on_start && ranks.first() && !options.first_stage) {
+    options.on_start({state.model.settings, left_out(state.model.settings, data)});
+  }
   Negatives negatives;
   if (!data.refit) negatives = validation_negatives(state.model.settings, data, state.negatives);
 

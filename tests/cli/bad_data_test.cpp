@@ -46,7 +46,8 @@ TEST_F(Prepare, NamesTheLineThatBreaksTheFormat) {
 TEST_F(Prepare, RefusesFilesThatAreMissingEmptyCutOrNoFiles) {
   expect_refused(line(path("missing.txt")), {path("missing.txt"), "cannot open"});
   expect_bad_interactions("", {path("in.txt"), "empty"});
-  expect_refused(line(path("")), {path(""), "directory"});
+  fs::create_directory(path("empty"));
+  expect_refused(line(path("empty")), {path("empty"), "the folder holds no file"});
   // gzip of "ann 1 2 3 4\n", cut short.
   const std::string packed("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\xcc\xcb\x53\x30\x54\x30",
                            17);

@@ -214,6 +214,22 @@ TEST_F(Training, ADamagedCheckpointIsRefused) {
   }
 }
 
+TEST_F(Training, AFinishedRunGoesOnWithMoreEpochs) {
+  const std::string model = copy(shop().model, "model");
+  output_of("train --resume --set epochs=3 --data " + shop().data + " --out " + model);
+  EXPECT_EQ(lines_of(content_of(model + "/training.jsonl")).size(), 3U);
+  output_of("train --data " + shop().data + " --out " + path("whole") + kTiny + " --set epochs=3");
+  EXPECT_EQ(content_of(model + "/model.safetensors"),
+            content_of(path("whole") + "/model.safetensors"));
+}
+
+TEST_F(Training, NegativesThatAreNotReadAreTold) {
+  const Finished finished = tessera("train --set tokens=id --set epochs=1 --data " + shop().data +
+                                    " --out " + path("model") + kTinyDefault + " --negatives none");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_NE(finished.err.find("--negatives is not read"), std::string::npos) << finished.err;
+}
+
 TEST_F(Training, SettingsAreNotChangedOnResuming) {
   expect_refusal(tessera("train --resume --set seed=5 --data " + shop().data + " --out " +
                          copy(shop().model, "model")),

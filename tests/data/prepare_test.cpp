@@ -15,7 +15,7 @@ using testing::lines_of;
 
 class Prepare : public testing::PrepareTest {
  protected:
-  PrepareOptions with_items(const std::string& items, Format format = Format::csv) const {
+  PrepareOptions with_items(const std::string& items, const std::string& format = "csv") const {
     PrepareOptions options = csv("a,p,1\na,q,2\nb,p,1\n");
     options.items = {put("items", items)};
     options.items_shape.format = format;
@@ -35,7 +35,7 @@ TEST_F(Prepare, GuessesCustomaryNamesAndSaysSo) {
   EXPECT_EQ(report.choices[2].field, "timestamp");
   options.interactions = {
       put("log.jsonl", R"({"event":{"user":{"id":9},"product_id":"x","ts":3}})")};
-  options.shape->format = Format::jsonl;
+  options.shape->format = "jsonl";
   options.fields.user = "event.user.id";
   EXPECT_EQ(lines_of(prepared(options)), Lines{"9: x"});
   EXPECT_FALSE(report.choices[0].guessed);
@@ -109,7 +109,7 @@ TEST_F(Prepare, GuessesATextAndCountsItemsListedTwice) {
   PrepareOptions options = with_items(
       "{\"asin\":\"p\",\"title\":\"Tea\",\"brand\":\"Fa\",\"category\":[\"Food\",\"Tea\"]}\n"
       "{\"asin\":\"p\",\"title\":\"Other\"}\n{\"asin\":\"q\",\"price\":3}\n",
-      Format::jsonl);
+      "jsonl");
   const Dataset data = prepared(options);
   EXPECT_EQ(item(data, "p").text, "Tea; Fa; Food, Tea");
   EXPECT_EQ(item(data, "q").text, "");
@@ -118,7 +118,7 @@ TEST_F(Prepare, GuessesATextAndCountsItemsListedTwice) {
 
 TEST_F(Prepare, ReadsBothLayoutsOfAmazon) {
   PrepareOptions options;
-  options.shape = RecordShape{.format = Format::amazon};
+  options.shape = RecordShape{.format = "amazon"};
   options.items_shape = *options.shape;
   options.interactions = {put(
       "reviews.json",
@@ -185,7 +185,7 @@ TEST_F(Prepare, NamesTheLineOfABadRecord) {
 
 TEST_F(Prepare, RefusesIdsOfMixedTypesButNotNumbersBesideStrings) {
   PrepareOptions options;
-  options.shape = RecordShape{.format = Format::jsonl};
+  options.shape = RecordShape{.format = "jsonl"};
   const auto put_line = [&](const std::string& line) {
     options.interactions = {put("log.jsonl", "{\"user\":1,\"item\":\"2\"}\n" + line + "\n")};
   };
