@@ -71,7 +71,9 @@ void leave_out_seen(Evaluation& evaluation) {
 
 // A model on the data of the evaluation: its own, or newer ones.
 Bundle read_model_of(const Evaluation& evaluation, const fs::path& model) {
-  if (!evaluation.options.newer) return read_bundle_of(model, evaluation.data);
+  const Json facts = read_config(model).value("data", Json::object());
+  const bool own = facts.value("fingerprint", "") == fingerprint(evaluation.data);
+  if (own || !evaluation.options.newer) return read_bundle_of(model, evaluation.data);
   return carried_over(read_bundle(model), model, evaluation.data, evaluation.options.data);
 }
 
