@@ -41,6 +41,23 @@ TEST_F(IndexCommand, ADamagedIndexIsNamed) {
   expect_refusal(tessera("index --model " + path("nowhere")), 1, {"nowhere"});
 }
 
+TEST_F(IndexCommand, IsCheckedWithoutBeingWritten) {
+  const std::string model = copy(shop().model, "model"), index = model + "/index.safetensors";
+  expect_refusal(tessera("index --check --model " + model), 1, {index});
+  EXPECT_FALSE(fs::exists(index));
+  output_of("index --model " + model);
+  EXPECT_NE(output_of("index --check --model " + model).find("whole"), std::string::npos);
+  const std::string whole = content_of(index);
+  std::string bad = whole;
+  bad[bad.size() / 2] = static_cast<char>(bad[bad.size() / 2] + 1);
+  write(index, bad);
+  expect_refusal(tessera("index --check --model " + model), 1, {index, "damaged"});
+  EXPECT_EQ(content_of(index), bad);
+  output_of("train --data " + shop().data + " --out " + model + kTiny + "--set seed=9");
+  write(index, whole);
+  expect_refusal(tessera("index --check --model " + model), 1, {index, "another training"});
+}
+
 TEST_F(IndexCommand, ExportedVectorsRankAsTheModelDoes) {
   const std::string out = path("vectors.npy");
   output_of("export --model " + shop().model + " --what vectors --out " + out);

@@ -131,6 +131,22 @@ TEST_F(Serve, AnswersToItsNamesAlone) {
                  {"--host", "http://shop.example"});
 }
 
+TEST_F(Serve, BoundsTheConnectionsOfAnAddressUnlessItIsAProxy) {
+  const auto last_is_served = [&](const std::string& more) {
+    start("--max-connections 20 --client-connections 2 --access-log none " + more);
+    std::vector<std::unique_ptr<Connection>> connections;
+    int status = 200;
+    for (int i = 0; i < 3; ++i) {
+      connections.push_back(std::make_unique<Connection>(port_, "127.0.0.2"));
+      status = connections.back()->request("GET", "/healthz").status;
+    }
+    EXPECT_EQ(end(SIGTERM).exit_code, 0);
+    return status == 200;
+  };
+  EXPECT_FALSE(last_is_served(""));
+  EXPECT_TRUE(last_is_served("--proxy 127.0.0.2"));
+}
+
 TEST_F(Serve, RefusesWrongUsage) {
   const std::string serve = "serve --model " + shop().model + " ";
   for (const char* listen :
@@ -148,6 +164,8 @@ TEST_F(Serve, RefusesWrongUsage) {
   expect_refusal(tessera(serve + "--without-tokens --token-file " + path("none")), 2,
                  {"--without-tokens", "--token-file"});
   expect_refusal(tessera(serve + "--certificate x.pem"), 2, {"key"});
+  expect_refusal(tessera(serve + "--proxy shop.example"), 2, {"--proxy", "shop.example"});
+  expect_refusal(tessera(serve + "--client-connections 0"), 2, {"--client-connections"});
   expect_refusal(tessera("serve --model " + path("none")), 1, {path("none")});
   expect_refusal(tessera(serve + "--token-file " + path("none")), 1, {path("none")});
   expect_refusal(tessera(serve + "--state " + file("a-file", "x")), 1, {"a-file"});
