@@ -116,6 +116,14 @@ void ItemFilter::check(std::span<const std::string> names) const {
   for (const std::string& name : names) table_.number_of(name);
 }
 
+void ItemFilter::check_type(std::string_view name, AttributeType type,
+                            std::string_view what) const {
+  const Attribute& attribute = schema()[table_.number_of(name)];
+  if (attribute.type == type) return;
+  fail_usage("{}: attribute '{}' is of type {}, not {}", what, name, name_of(attribute.type),
+             name_of(type));
+}
+
 const ItemSet* ItemFilter::kept(const Condition& condition) const {
   const auto found = kept_.find(key_of(predicate(condition)));
   if (found == kept_.end()) return nullptr;
