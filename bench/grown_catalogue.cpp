@@ -56,14 +56,14 @@ GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalog
                               const ScoreAxes& axes, std::size_t items, std::size_t neighbours,
                               std::uint64_t seed) {
   const std::size_t real = catalogue.items();
-  const std::size_t levels = catalogue.levels;
+  const std::size_t places = catalogue.places;
   const std::size_t dims = model.settings.id_width();
   const std::size_t shared = model.settings.shared_width();
   const std::size_t count = std::min(neighbours, real - 1);
   std::vector<std::int32_t> nearest;
   if (items > real && count > 0) nearest = nearest_items(catalogue, axes, count);
   GrownCatalogue grown;
-  grown.codes.resize(items * levels);
+  grown.codes.resize(items * places);
   grown.ids = Matrix(items, dims);
   parallel_for(items, 4096, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
@@ -73,8 +73,8 @@ GrownCatalogue grow_catalogue(const Recommender& model, const Catalogue& catalog
         if (i < real || count == 0 || random.below(2) == 0) return own;
         return static_cast<std::size_t>(nearest[own * count + random.below(count)]);
       };
-      for (std::size_t l = 0; l < levels; ++l) {
-        grown.codes[i * levels + l] = catalogue.codes[source() * levels + l];
+      for (std::size_t l = 0; l < places; ++l) {
+        grown.codes[i * places + l] = catalogue.codes[source() * places + l];
       }
       const float* vector = catalogue.vectors[static_cast<std::size_t>(catalogue.rows[source()])];
       std::copy_n(vector + shared, dims, grown.ids[i]);

@@ -144,7 +144,7 @@ class IndexBenchmark {
     for (std::size_t i = 0; i < kChanges; ++i) {
       const std::size_t from = random.below(items);
       const auto codes =
-          std::span(grown.codes).subspan(from * catalogue_.levels, catalogue_.levels);
+          std::span(grown.codes).subspan(from * catalogue_.places, catalogue_.places);
       const Stopwatch watch;
       index.put(static_cast<std::int32_t>(random.below(2 * items)), codes,
                 grown.ids.view().row(from));
@@ -162,7 +162,7 @@ class IndexBenchmark {
   Matrix vectors(const GrownCatalogue& grown, std::size_t items) const {
     Matrix all(items, model_.settings.width());
     for (std::size_t i = 0; i < items; ++i) {
-      const auto codes = std::span(grown.codes).subspan(i * catalogue_.levels, catalogue_.levels);
+      const auto codes = std::span(grown.codes).subspan(i * catalogue_.places, catalogue_.places);
       std::ranges::copy(item_vector(model_, codes, grown.ids.view().row(i)), all[i]);
     }
     return all;

@@ -96,8 +96,9 @@ void bench_train(BenchTrainArguments arguments) {
   check_results(arguments.json);
   arguments.options.settings = recipe(arguments.recipe);
   apply_settings(arguments.options.settings, arguments.set);
-  const Settings& settings = arguments.options.settings;
   const Dataset data = read_dataset(arguments.data);
+  const Settings& settings = arguments.options.settings =
+      settings_by_data(arguments.options.settings, data);
   Matrix text;
   if (settings.has_semantics()) text = read_embeddings(arguments.data, data.items.size());
   const Negatives negatives = validation_negatives(settings, data, arguments.negatives);

@@ -19,22 +19,20 @@ struct EpochCounts {
   double pairs = 0;  // of a position and one that it attends to
 };
 
-EpochCounts count_epoch(const Dataset& data, const Settings& settings, const Stepper& stepper) {
+EpochCounts count_epoch(const Dataset& data, std::uint64_t seed, const Stepper& stepper) {
   EpochCounts counts;
-  Batcher batcher(data, settings.max_length);
+  Batcher batcher(data);
   StepArena arena;
-  Random random(settings.seed);
-  const std::vector<std::int32_t> order = stepper.epoch_order();
-  for (std::size_t first = 0; first < order.size(); first += settings.batch_users) {
+  Random random(seed);
+  const EpochPlan plan = stepper.plan_epoch();
+  for (std::size_t i = 0; i < plan.size(); ++i) {
     arena.reset();
-    const std::size_t users = std::min(settings.batch_users, order.size() - first);
-    const StepBatch step =
-        batcher.build(std::span(order).subspan(first, users), random, arena).step;
+    const StepBatch step = batcher.build(plan.step(i), random, arena).step;
     counts.steps += 1;
     counts.positions += static_cast<double>(step.inputs.size());
     counts.distinct += static_cast<double>(step.items.items.size());
     counts.inputs += static_cast<double>(step.items.input_weights.size());
-    for (std::size_t s = 0; s < users; ++s) {
+    for (std::size_t s = 0; s + 1 < step.offsets.size(); ++s) {
       const double length = step.offsets[s + 1] - step.offsets[s];
       counts.pairs += length * (length + 1) / 2;
     }
@@ -123,7 +121,7 @@ class TrainBenchmark {
     add("sgemm peak", "GFLOP/s", {gemm_peak_});
     TrainingState state = initial_state(options_.settings, data_, text_.cols);
     Stepper stepper(state, data_, text_);
-    const EpochCounts counts = count_epoch(data_, options_.settings, stepper);
+    const EpochCounts counts = count_epoch(data_, options_.settings.seed, stepper);
     std::vector<double> whole, training, validation, positions, items;
     std::array<std::vector<double>, kStages> stages;
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
@@ -160,10 +158,9 @@ class TrainBenchmark {
   }
 
   void train_epoch(TrainingState& state, Stepper& stepper) const {
-    const std::vector<std::int32_t> order = stepper.epoch_order();
-    const std::size_t batch = options_.settings.batch_users;
-    for (std::size_t first = 0; first < order.size(); first += batch) {
-      stepper.step(std::span(order).subspan(first, std::min(batch, order.size() - first)));
+    const EpochPlan plan = stepper.plan_epoch();
+    for (std::size_t i = 0; i < plan.size(); ++i) {
+      stepper.step(plan.step(i));
     }
     ++state.epoch;
     state.step = 0;

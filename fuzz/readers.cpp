@@ -43,7 +43,7 @@ PrepareOptions options_of(const Bench& bench, std::uint8_t bits, bool items) {
     if (items) ((bits & 1) == 0 ? options.item_text : options.timestamps) = bench.items;
   } else {
     options.shape = shape;
-    if (items) options.items = bench.items;
+    if (items) options.items = {bench.items};
   }
   if ((bits & 2) != 0) options.max_errors = 1000;
   if ((bits & 4) != 0) options.fields.min_rating = 3;

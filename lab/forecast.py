@@ -8,6 +8,7 @@ from typing import Sequence
 
 # Epochs of a model that stops early, before any has: what the paper's models take on its data.
 TYPICAL_EPOCHS = 60
+MOST_AUTO_EPOCHS = 30  # of any recipe that leaves them to the data
 
 
 @dataclass
@@ -20,6 +21,11 @@ class Timing:
     epoch_seconds: float = 0  # mean of its own epochs; 0: none is complete
     evaluate_seconds: float = 0
     finished: bool = False
+
+
+def most_epochs(settings) -> int:
+    """How many epochs a model with these settings has at most."""
+    return MOST_AUTO_EPOCHS if settings["epochs"] == "auto" else settings["epochs"]
 
 
 @dataclass

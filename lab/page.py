@@ -13,6 +13,7 @@ import jinja2
 from . import charts, maps, published, words
 from .charts import Mark, Series, Spot
 from .data import StudyData
+from .forecast import most_epochs
 from .grids import Comparison, Point
 from .results import METRICS, Study, report
 from .runner import Status, write_json
@@ -435,7 +436,7 @@ def study_page(study: Study, status: Status, models_folder: Path) -> str:
     return environment.get_template("page.html.j2").render(
         study=study, status=status, sections=shown, tested=tested, runs=runs_table(study), machine=machine(),
         css=Path(__file__).with_name("page.css").read_text("utf-8"), variants=len(study.grid.variants),
-        epochs=max(v.settings["epochs"] for v in study.grid.variants),
+        epochs=max(most_epochs(v.settings) for v in study.grid.variants),
         left=words.duration(status.forecast.left) if status.forecast.known else "",
         paper=published.PAPER if study.key == "paper" else "",
     ) + "\n"  # fmt: skip

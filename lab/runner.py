@@ -18,7 +18,7 @@ from typing import Callable
 import tessera
 
 from .errors import LabError
-from .forecast import Forecast, Timing, forecast
+from .forecast import Forecast, Timing, forecast, most_epochs
 from .results import Run, Study
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,7 +111,7 @@ class Runner:
         for run in self.study.runs:
             settings = run.settings
             kind = f"{run.data.name}/{settings['recipe']}/{settings['tokens']}"
-            timing = self.timings[run.name] = Timing(kind, settings["epochs"])
+            timing = self.timings[run.name] = Timing(kind, most_epochs(settings))
             if not self._record(run).exists():
                 continue
             run.result = self._checked(run)["result"]

@@ -39,12 +39,14 @@ def _rule(report: dict) -> dict:
 
 def train(job: dict) -> tessera.Model:
     def on_epoch(epoch: tessera.Epoch) -> None:
-        tell(epoch=epoch.epoch, seconds=epoch.train_seconds + epoch.validation_seconds)
+        if not epoch.first_stage:
+            tell(epoch=epoch.epoch, seconds=epoch.train_seconds + epoch.validation_seconds)
 
     settings = {key: value for key, value in job["settings"].items() if key != "recipe"}
+    sampled = job["settings"]["selection_protocol"] == "sampled"
     return tessera.fit(
         job["data"], job["bundle"], recipe=job["recipe"], settings=None if job["resume"] else settings,
-        negatives=job["negatives"], resume=job["resume"], callbacks=on_epoch, progress=False,
+        negatives=job["negatives"] if sampled else None, resume=job["resume"], callbacks=on_epoch, progress=False,
         threads=job["threads"],
     )  # fmt: skip
 

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   tessera::add_embed(app);
   tessera::add_train(app);
   tessera::add_evaluate(app);
+  tessera::add_refresh(app);
+  tessera::add_rollback(app);
   tessera::add_recommend(app);
   tessera::add_tokens(app);
   tessera::add_export(app);
@@ -39,6 +41,6 @@ int main(int argc, char** argv) {
       "  tessera train     --data shop --out shop-model\n"
       "  tessera evaluate  --model shop-model --data shop --baselines\n"
       "  tessera recommend --model shop-model --user U000001\n"
-      "\nExit status: 0 done, 1 failed, 2 wrong usage.");
+      "\nExit status: 0 done, 1 failed, 2 wrong usage, 3 refresh left the model as it was.");
   return tessera::run_program(app, argc, argv);
 }

@@ -2,22 +2,33 @@
 # # A recommender for a shop, from data frame to recommendations
 #
 # Cells are marked with `# %%`: open this file as a notebook (VS Code, Spyder, Jupytext), or run it
-# as a script: `python examples/python/shop.py [FOLDER]`. What it makes goes into FOLDER.
+# as a script: `python examples/python/shop.py [FOLDER]`. What it makes goes into FOLDER, or into
+# `shop-example`.
 
 # %%
 import pathlib
 import sys
 
 import matplotlib
-
-matplotlib.use("Agg")  # plots go into files; leave this line out in a notebook
-import matplotlib.pyplot as plt
 import pandas as pd
 
 import tessera
 
-out = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "shop-example")
+notebook = "ipykernel" in sys.modules
+if not notebook:
+    matplotlib.use("Agg")  # plots go into files alone
+import matplotlib.pyplot as plt
+
+out = pathlib.Path("shop-example" if notebook or len(sys.argv) < 2 else sys.argv[1])
 out.mkdir(parents=True, exist_ok=True)
+
+
+def show(figure, name):
+    figure.savefig(out / name)
+    if notebook:
+        plt.show()
+
+
 
 # %% [markdown]
 # ## Events and items as data frames
@@ -54,7 +65,8 @@ print(data)
 # ## Training
 #
 # Ctrl-C (or the notebook's stop button) saves the state; `fit(…, resume=True)` goes on. First comes
-# a model that finds the collaborative codes. The shop is small: so are the settings.
+# a model that finds the collaborative codes, whose epochs say `first_stage`. The shop is small: so
+# are the settings.
 
 # %%
 curve = []
@@ -63,12 +75,13 @@ model = tessera.fit(
     callbacks=curve.append,
 )  # fmt: skip
 
+curve = [epoch for epoch in curve if not epoch.first_stage]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 left.plot([e.epoch for e in curve], [e.loss for e in curve])
 left.set(xlabel="epoch", title="training loss")
 right.plot([e.epoch for e in curve], [e.validation["NDCG@10"] for e in curve])
 right.set(xlabel="epoch", title="NDCG@10, validation")
-figure.savefig(out / "training.png")
+show(figure, "training.png")
 
 # %% [markdown]
 # ## How good is it? Beside rules that only count
@@ -100,7 +113,7 @@ names, places, codes = model.map()
 figure, axes = plt.subplots(figsize=(6, 5), layout="constrained")
 axes.scatter(places[:, 0], places[:, 1], c=codes, cmap="tab20", s=12)
 axes.set(title=f"{len(names)} items, coloured by their first token", xticks=[], yticks=[])
-figure.savefig(out / "tokens.png")
+show(figure, "tokens.png")
 print("tokens of", titles[found[0]], model.tokens([found[0]])[0])
 
 # %% [markdown]

@@ -75,6 +75,12 @@ struct RecommendOptions {
   std::function<void(std::size_t done, std::size_t total)> progress = {};
 };
 
+/// An item to be put into a model.
+struct NewItem {
+  std::string id, title;
+  ItemTokens tokens;
+};
+
 /// Why an item scores as it does after a history. The parts of its tokens add up to the score.
 struct Explanation {
   float score = 0.0F;
@@ -91,6 +97,19 @@ struct MapPoint {
   std::int32_t item;
   std::array<float, 2> place;
   std::int32_t code;  ///< of the first level; -1 without semantic tokens
+};
+
+/// A history by numbers, or why there is none to ask about: then `items` is empty.
+struct ReadHistory {
+  std::vector<std::int32_t> items;
+  std::string why;
+};
+
+/// An item to be put, by its text or, where that is not empty, its embedding, which is borrowed for
+/// the call.
+struct ItemToPut {
+  std::string id, title, text;
+  std::span<const float> embedding = {};
 };
 
 /// A recommendation by its id.
@@ -148,6 +167,10 @@ class Model {
   std::vector<std::optional<std::int32_t>> numbers(std::span<const std::string> ids) const;
   /// The numbers of ids that must be known: throws Error that names the first that is not.
   std::vector<std::int32_t> known(std::span<const std::string> ids) const;
+  /// Histories by ids, each for itself: one that is empty or names an unknown item says so and
+  /// leaves the others alone. `skip_unknown`: unknown items are passed over.
+  std::vector<ReadHistory> histories(std::span<const std::vector<std::string>> ids,
+                                     bool skip_unknown = false) const;
   /// The numbers of all items that can be recommended, ascending: those of the bundle in the order
   /// of its items.jsonl, then those put since.
   std::vector<std::int32_t> items() const;
@@ -206,6 +229,10 @@ class Model {
   std::size_t codebooks(TokenKind kind) const;
   /// The vectors of one of them, from 0. Throws UsageError where there is no such codebook.
   Codebook codebook(TokenKind kind, std::size_t number) const;
+  /// The token that people write as a codebook and a code: the codebook a level from 1, or cPART of
+  /// a collaborative token, parts from 1: ("2", "17"), ("c3", "17"). A level beyond the last is a
+  /// collaborative part: so they were counted once. Throws UsageError for any other word.
+  Token token(std::string_view codebook, std::string_view code) const;
   /// The items that have a token, ascending. This and the next throw UsageError for a token that
   /// does not exist.
   std::vector<std::int32_t> items_with(const Token& token) const;
@@ -238,6 +265,12 @@ class Model {
   ///
   ///     model.put("9001", "Steel teapot, 1 l", model.tokens_of("Steel teapot, 1 l"));
   ItemCard put(const std::string& id, const std::string& title, const ItemTokens& tokens);
+  /// The same for many at once, which is much faster than one by one: a list holds all of them or
+  /// none. Of several with one id the last counts. If it throws none is there.
+  void put(std::span<const NewItem> items);
+  /// The same by texts or embeddings: the tokens of all are found before the first is put. Throws
+  /// Error that names the item.
+  std::vector<ItemCard> put_many(std::span<const ItemToPut> items);
   /// Changes the attributes named, all of them or, where it throws UsageError, none; every search
   /// that starts afterwards sees it. They outlast the item: one that is erased and put again has
   /// them still.

@@ -30,6 +30,9 @@ void prepare_dataset(const std::filesystem::path& dataset,
                      const std::filesystem::path& item_text = {},
                      const std::filesystem::path& timestamps = {}, std::uint64_t seed = 1);
 
+/// `tessera embed --from`: item embeddings by the text encoder of an earlier bundle or dataset.
+void embed_dataset_as(const std::filesystem::path& dataset, const std::filesystem::path& from);
+
 /// `tessera embed`: item embeddings of `dims` dimensions by the built-in text encoder.
 void embed_dataset(const std::filesystem::path& dataset, std::size_t dims = 768);
 
@@ -43,6 +46,10 @@ struct Training {
   std::vector<std::string> settings;  ///< changes to it, "key=value" each, as after --set
   std::filesystem::path negatives;    ///< of the sampled protocol; empty: drawn by seed
   bool resume = false;                ///< go on from the bundle's checkpoint
+  /// An earlier bundle to go on from, whose settings stay (recipe is not read): items are matched
+  /// by id, and a fifth of the epochs is trained. Empty: from nothing.
+  std::filesystem::path from;
+  bool keep_tokens = false;  ///< with `from`: the codes of items it knows stay as they are
   /// Then train on every event, for as many epochs as were best: the model to put into service.
   bool refit = false;
   std::filesystem::path chosen_by;  ///< refit with an earlier bundle's settings and epochs at once

@@ -70,7 +70,7 @@ void bind_request(nb::module_& module) {
         [&row](PrepareRequest& self, nb::handle given) {
           std::visit([&](auto* value) { take(*value, given); }, row.value(self));
         });
-    table.append(nb::make_tuple(row.keyword(), get(row, defaults), row.help));
+    table.append(nb::make_tuple(row.keyword(), get(row, defaults), row.help, row.choices));
   }
   module.attr("prepare_options") = table;
 }
@@ -104,6 +104,16 @@ nb::tuple embed_text(const fs::path& directory, const std::string& encoder, std:
     } else {
       fail_usage("encoder '{}': neither tfidf-svd nor the folder of a sentence encoder", encoder);
     }
+  }
+  return report_of(report);
+}
+
+nb::tuple embed_by(const fs::path& directory, const fs::path& from, int threads) {
+  EmbedReport report;
+  {
+    const nb::gil_scoped_release release;
+    const UsedThreads used(threads);
+    report = embed_as(directory, from);
   }
   return report_of(report);
 }
@@ -171,6 +181,7 @@ void bind_data(nb::module_& module) {
       "out"_a, "users"_a, "items"_a, "mean_events"_a, "seed"_a);
   module.def("embed_text", &embed_text, "directory"_a, "encoder"_a, "dims"_a, "min_df"_a,
              "max_terms"_a, "seed"_a, "threads"_a);
+  module.def("embed_as", &embed_by, "directory"_a, "from"_a, "threads"_a);
   module.def("embed_array", &embed_array, "directory"_a, "rows"_a, "ids"_a.none());
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "data/item_texts.h"
 #include "engine.h"
 #include "eval/code_statistics.h"
 #include "tessera/model.h"
@@ -13,6 +12,8 @@ namespace tessera::python {
 namespace {
 
 using Numbers = std::vector<std::int32_t>;
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // A model as one process opened it. After a fork the child has neither the index's thread nor the
 // holders of its locks: there the model refuses to work, and is left alone at the end.
@@ -77,10 +78,17 @@ nb::tuple pair_of(const Model& model, const std::vector<Scored>& best, std::int3
   return nb::make_tuple(ids_list(model, numbers), array_of(std::move(scores), best.size()));
 }
 
-nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats) {
+nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
+                    bool skip_unknown) {
   const Model& model = *self;
   const RecommendOptions options = {.k = checked_k(k), .repeats = repeats};
-  const Numbers history = history_of(model, ids, "history");
+  Numbers history;
+  if (skip_unknown) {
+    const std::vector<std::string> names[] = {ids_of(ids, "history")};
+    history = std::move(model.histories(names, true).front().items);
+  } else {
+    history = history_of(model, ids, "history");
+  }
   std::vector<ScoredItem> best;
   {
     const nb::gil_scoped_release release;
@@ -89,33 +97,44 @@ nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeat
   return pair_of(model, best, &ScoredItem::item, &ScoredItem::score);
 }
 
-std::vector<Numbers> histories_of(const Model& model, nb::handle ids) {
-  std::vector<Numbers> histories;
+// Histories as numbers, with what is wrong with those that cannot be asked about: {row: reason}.
+struct Histories {
+  std::vector<Numbers> items;
+  nb::dict refused;
+
+  std::vector<History> views() const { return {items.begin(), items.end()}; }
+};
+
+Histories histories_of(const Model& model, nb::handle ids, bool skip_unknown) {
+  std::vector<std::vector<std::string>> names;
   for (const nb::handle history : ids) {
-    const std::string what = "histories[" + std::to_string(histories.size()) + "]";
-    if (PyUnicode_Check(history.ptr()) || PySequence_Check(history.ptr()) == 0) {
-      throw nb::type_error((what + " is no list of item ids").c_str());
-    }
-    histories.push_back(history_of(model, history, what.c_str()));
+    const std::string what = "histories[" + std::to_string(names.size()) + "]";
+    names.push_back(ids_of(history, what.c_str()));
+  }
+  Histories histories;
+  std::vector<ReadHistory> read = model.histories(names, skip_unknown);
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!read[i].why.empty()) histories.refused[nb::int_(i)] = text_of(read[i].why);
+    histories.items.push_back(std::move(read[i].items));
   }
   return histories;
 }
 
-// (ids, n × k in one list, None where a list is shorter; scores [n, k], NaN there).
+// (ids, n × k in one list, None where a list is shorter; scores [n, k], NaN there; {row: reason} of
+// those without a list).
 nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
-                         int threads) {
+                         bool skip_unknown, int threads) {
   const Model& model = *self;
   const std::size_t count = checked_k(k);
-  const std::vector<Numbers> histories = histories_of(model, ids);
+  const Histories histories = histories_of(model, ids, skip_unknown);
   std::vector<std::vector<ScoredItem>> lists;
   {
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
-    const std::vector<History> views(histories.begin(), histories.end());
-    lists = model.recommend_many(views, {.k = count, .repeats = repeats});
+    lists = model.recommend_many(histories.views(), {.k = count, .repeats = repeats});
   }
   auto scores = std::make_unique<float[]>(lists.size() * count);
-  std::fill_n(scores.get(), lists.size() * count, std::numeric_limits<float>::quiet_NaN());
+  std::fill_n(scores.get(), lists.size() * count, kNaN);
   nb::list names;
   for (std::size_t i = 0; i < lists.size(); ++i) {
     Numbers numbers;
@@ -126,20 +145,25 @@ nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool r
     names.extend(ids_list(model, numbers));
     for (std::size_t j = numbers.size(); j < count; ++j) names.append(nb::none());
   }
-  return nb::make_tuple(names, array_of(std::move(scores), lists.size(), count));
+  return nb::make_tuple(names, array_of(std::move(scores), lists.size(), count), histories.refused);
 }
 
-auto states(OpenModel& self, nb::handle ids, int threads) {
+// (states [n, width], NaN for those without one; {row: reason} of these).
+nb::tuple states(OpenModel& self, nb::handle ids, bool skip_unknown, int threads) {
   const Model& model = *self;
-  const std::vector<Numbers> histories = histories_of(model, ids);
+  const Histories histories = histories_of(model, ids, skip_unknown);
   std::vector<float> rows;
   {
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
-    const std::vector<History> views(histories.begin(), histories.end());
-    rows = model.states(views);
+    rows = model.states(histories.views());
   }
-  return array_of(std::move(rows), histories.size(), model.width());
+  for (const auto& [row, why] : histories.refused) {
+    std::fill_n(rows.begin() + nb::cast<std::ptrdiff_t>(row) * std::ptrdiff_t(model.width()),
+                model.width(), kNaN);
+  }
+  return nb::make_tuple(array_of(std::move(rows), histories.items.size(), model.width()),
+                        histories.refused);
 }
 
 Numbers items_or_all(const Model& model, nb::handle items) {
@@ -217,40 +241,23 @@ nb::tuple map(OpenModel& self) {
                         array_of(std::move(codes), points.size()));
 }
 
-// Puts items by their texts, or by their embeddings where these are given. All tokens are found
-// before the first item is put: an error leaves the model as it was.
-std::vector<ItemCard> put_all(Model& model, const std::vector<std::string>& names,
-                              const std::vector<std::string>& titles,
-                              const std::vector<std::string>& texts,
-                              const std::optional<Floats>& embeddings) {
-  std::vector<ItemTokens> found;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    try {
-      check_id({names[i], Value::Kind::word}, IdOf::item);
-      found.push_back(embeddings
-                          ? model.tokens_of(std::span(embeddings->data() + i * embeddings->shape(1),
-                                                      embeddings->shape(1)))
-                          : model.tokens_of(texts[i]));
-    } catch (const Error& error) {
-      fail("item '{}': {}", names[i], error.what());
-    }
-  }
-  std::vector<ItemCard> stored;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    stored.push_back(model.put(names[i], titles[i], found[i]));
-  }
-  return stored;
-}
-
-// Returns the semantic tokens [n, levels] as they were stored.
+// Puts items by their texts, or by their embeddings where these are given. Returns the semantic
+// tokens [n, levels] as they were stored.
 auto put_items(OpenModel& self, nb::handle ids, const std::vector<std::string>& titles,
                const std::vector<std::string>& texts, const std::optional<Floats>& embeddings) {
   Model& model = *self;
-  const std::vector<std::string> names = ids_of(ids, "ids");
+  std::vector<ItemToPut> items;
+  for (std::string& id : ids_of(ids, "ids")) {
+    const std::size_t i = items.size();
+    items.push_back({std::move(id), titles[i], embeddings ? "" : texts[i], {}});
+    if (!embeddings) continue;
+    const std::size_t dims = embeddings->shape(1);
+    items.back().embedding = std::span(embeddings->data() + i * dims, dims);
+  }
   std::vector<ItemCard> stored;
   {
     const nb::gil_scoped_release release;
-    stored = put_all(model, names, titles, texts, embeddings);
+    stored = model.put_many(items);
   }
   return codes_of(model, stored, TokenKind::semantic);
 }
@@ -292,9 +299,10 @@ void bind_model(nb::module_& module) {
              return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.values.data(),
                                                                      {book.codes, book.dims}, self);
            })
-      .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a)
-      .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "threads"_a)
-      .def("states", &states, "histories"_a, "threads"_a)
+      .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a, "skip_unknown"_a)
+      .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "skip_unknown"_a,
+           "threads"_a)
+      .def("states", &states, "histories"_a, "skip_unknown"_a, "threads"_a)
       .def("tokens", &tokens, "items"_a.none(), "kind"_a)
       .def("vectors", &vectors, "items"_a.none())
       .def("similar", &similar, "item"_a, "k"_a)

@@ -1,8 +1,11 @@
 #include <chrono>
 
 #include "engine.h"
+#include "eval/code_comparison.h"
 #include "eval/report.h"
+#include "model/settings_table.h"
 #include "train/trainer.h"
+#include "train/warm_start.h"
 
 namespace tessera::python {
 namespace {
@@ -12,17 +15,22 @@ namespace {
 // step could wait for other threads each time. An on_epoch that returns False ends the training.
 nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& recipe_name,
               const std::vector<std::string>& settings, const fs::path& negatives, bool resume,
-              bool refit, const fs::path& chosen_by, int threads, const nb::object& on_step,
+              bool overwrite, bool refit, const fs::path& chosen_by, const fs::path& from,
+              bool keep_tokens, int threads, const nb::object& on_step,
               const nb::object& on_epoch) {
   TrainOptions options;
   options.data_directory = data;
   options.bundle = out;
   options.negatives = negatives;
-  options.settings = recipe(recipe_name);
+  options.from = from;
+  options.keep_tokens = keep_tokens;
+  options.settings = from.empty() ? recipe(recipe_name) : warm_settings(from);
   apply_settings(options.settings, settings);
   options.resume = resume;
   options.refit = refit;
   options.chosen_by = chosen_by;
+  options.overwrite = overwrite;
+  if (resume && !settings.empty()) options.epochs = options.settings.epochs;  // alone: see fit
   Listener listener;
   options.interrupted = [&] { return listener.interrupted(); };
   if (!on_step.is_none()) {
@@ -39,10 +47,11 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   }
   options.on_epoch = [&](const EpochReport& report) {
     listener.call([&] {
-      const nb::object go_on =
-          on_epoch(part_words(report.first_stage, report.refit), report.epoch, report.epochs,
-                   report.loss, to_json(report.validation).dump(), report.train_seconds,
-                   report.validation_seconds, report.best);
+      const nb::object go_on = on_epoch(
+          part_words(report.first_stage, report.refit), report.epoch, report.epochs, report.loss,
+          report.validation.users == 0 ? nb::object(nb::none())
+                                       : nb::cast(to_json(report.validation).dump()),
+          report.train_seconds, report.validation_seconds, report.best);
       if (go_on.ptr() == Py_False) listener.stop();
     });
   };
@@ -59,7 +68,7 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
 std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
                           const std::string& protocol, const fs::path& negatives,
                           const std::string& repeats, const fs::path& compare, std::uint64_t seed,
-                          const std::string& baselines, std::size_t budget, bool seen,
+                          const std::string& baselines, std::size_t budget, bool newer, bool seen,
                           int threads) {
   Listener listener;
   struct Interrupted {};
@@ -68,8 +77,9 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     try {
-      report = evaluate({model, data, split, protocol, negatives, repeats, compare, seed,
-                         baselines_of(baselines), seen, budget,
+      report = evaluate({model, data, split_of(split), protocol_of(protocol), negatives,
+                         repeats_of(repeats), compare, seed, baselines_of(baselines), newer, seen,
+                         budget,
                          [&](std::size_t, std::size_t) {
                            if (listener.interrupted()) throw Interrupted();
                          }})
@@ -80,6 +90,21 @@ std::string evaluate_json(const fs::path& model, const fs::path& data, const std
   }
   listener.rethrow();
   return dump_json(report);
+}
+
+std::string compare_tokens_json(const fs::path& earlier, const fs::path& later, std::size_t most) {
+  const nb::gil_scoped_release release;
+  return dump_json(to_json(compare_codes(read_bundle(earlier), read_bundle(later)), most));
+}
+
+// (key, value by the default recipe, words that it takes) of every setting.
+nb::list settings_list() {
+  nb::list rows;
+  const Settings standard = recipe(kDefaultRecipe);
+  for (const Setting& row : settings_table()) {
+    rows.append(nb::make_tuple(row.key, row.get(standard).dump(), row.words));
+  }
+  return rows;
 }
 
 // Every setting of a recipe with these changes, as JSON.
@@ -94,16 +119,19 @@ std::string settings_json(const std::string& recipe_name,
 
 void bind_training(nb::module_& module) {
   module.def("fit", &fit, "data"_a, "out"_a, "recipe"_a, "settings"_a, "negatives"_a, "resume"_a,
-             "refit"_a, "chosen_by"_a, "threads"_a, "on_step"_a.none(), "on_epoch"_a);
+             "overwrite"_a, "refit"_a, "chosen_by"_a, "warm_start"_a, "keep_tokens"_a, "threads"_a,
+             "on_step"_a.none(), "on_epoch"_a);
+  module.def("compare_tokens", &compare_tokens_json, "earlier"_a, "later"_a, "most"_a);
   module.def("settings", &settings_json, "recipe"_a, "assignments"_a);
   module.def("settings_help", &settings_help);
+  module.attr("settings_list") = settings_list();
   module.attr("default_recipe") = kDefaultRecipe;
   module.attr("recipes_help") = recipes_help();
   module.attr("metrics") = metric_names();
   module.attr("epoch_metrics") = metric_names(Shown::epoch);
   module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
-             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a, "seen"_a,
-             "threads"_a);
+             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a,
+             "newer"_a, "seen"_a, "threads"_a);
 }
 
 }  // namespace tessera::python

@@ -15,8 +15,8 @@ import os as _os
 from . import _engine, interchange
 from ._dataset import Dataset, prepare, simulate
 from ._errors import Error, UsageError
-from ._model import Model, Recommendations
-from ._training import METRICS, Epoch, evaluate, fit, settings, settings_help
+from ._model import ManyRecommendations, Model, Recommendations
+from ._training import METRICS, Epoch, compare_tokens, evaluate, fit, settings, settings_help
 
 # OpenMP's threads do not survive a fork: a child works with one.
 _os.register_at_fork(after_in_child=_engine.work_alone)
@@ -26,9 +26,11 @@ __all__ = [
     "Dataset",
     "Epoch",
     "Error",
+    "ManyRecommendations",
     "Model",
     "Recommendations",
     "UsageError",
+    "compare_tokens",
     "evaluate",
     "fit",
     "interchange",

@@ -8,12 +8,17 @@ import os
 import re
 import warnings
 from functools import cached_property
-from typing import Any, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
 
 import numpy as np
 
 from . import _engine, _tables
 from ._errors import Error, UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._words import PrepareOptions
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -183,6 +188,7 @@ class Dataset:
         ids: Sequence[str | int] | None = None,
         *,
         encoder: str = "tfidf-svd",
+        encoder_of: Any = None,
         dims: int = 768,
         min_df: int = 2,
         max_terms: int = 32768,
@@ -198,6 +204,9 @@ class Dataset:
                 rows are those of `item_ids`.
             encoder: Without vectors: `tfidf-svd`, fitted to the items, or the folder of a
                 sentence encoder of BERT's family.
+            encoder_of: Without vectors: an earlier model, dataset or their directory, whose text
+                encoder reads the texts, so that the model can be trained on. Words that are new to
+                it are not read.
             dims, min_df, max_terms, seed: Of `tfidf-svd`, as `tessera embed --help` says.
             threads: 0: every CPU allowed.
 
@@ -214,6 +223,11 @@ class Dataset:
         if vectors is None:
             if ids is not None:
                 raise UsageError("ids belong to vectors: give both")
+            if encoder_of is not None:
+                if encoder != "tfidf-svd":
+                    raise UsageError("encoder does not go with encoder_of: give one of them")
+                _engine.embed_as(self.path, os.fspath(getattr(encoder_of, "path", encoder_of)), threads)
+                return self
             _engine.embed_text(self.path, encoder, dims, min_df, max_terms, seed, threads)
             return self
         rows = _tables.matrix(vectors, "vectors")
@@ -244,7 +258,7 @@ def prepare(
     out: Path,
     *,
     items: Any = None,
-    **options: Any,
+    **options: Unpack[PrepareOptions],
 ) -> Dataset:
     """Makes a dataset of interactions and of what is known about items.
 
@@ -274,7 +288,7 @@ def prepare(
         >>> tessera.prepare(events, "small", items=things).history("ann")
         ['1', '2', '3']
     """
-    words = dict(options)
+    words: dict[str, Any] = {**options}
     for word in words:
         if word not in _OPTIONS:
             raise TypeError(f"prepare() got an unexpected keyword argument '{word}'")
@@ -289,8 +303,8 @@ def prepare(
     tables = {"interactions": None, "items": None}
     for role, given in ("interactions", interactions), ("items", items):
         if isinstance(given, (str, os.PathLike)):
-            words[role] = [given] if role == "interactions" else given
-        elif role == "interactions" and _are_paths(given):
+            words[role] = [given]
+        elif _are_paths(given):
             words[role] = list(given)
         elif given is not None:
             tables[role] = _tables.table(given, role)
@@ -315,7 +329,7 @@ def _are_paths(given: Any) -> bool:
 # Every option of the engine's but those that have a place of their own: word → (default, sentence).
 _OPTIONS = {
     word: (default, help)
-    for word, default, help in _engine.prepare_options
+    for word, default, help, _ in _engine.prepare_options
     if word not in ("interactions", "items")
 }
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import warnings
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Sequence, Union
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Sequence, Union
 
 import numpy as np
 
 from . import _engine, _tables
-from ._dataset import Path
+from ._dataset import Dataset, Path
 from ._errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._training import EvaluateOptions
 
 Ids = Union[Sequence[Union[str, int]], np.ndarray]
 Kind = Literal["semantic", "collaborative"]
@@ -31,6 +37,19 @@ class Recommendations(NamedTuple):
     """Item ids, str in an object array, [k] or [n, k]; None where fewer were left."""
     scores: np.ndarray
     """float32 beside them; NaN where fewer were left."""
+
+
+class ManyRecommendations(Recommendations):
+    """`Recommendations` for many histories, and which of these got none.
+
+    Example:
+        >>> many = model.recommend_many([["S000012"], ["S000012", "S000100"]], k=2)
+        >>> many.items.shape, many.unanswered
+        ((2, 2), {})
+    """
+
+    unanswered: dict[int, str]
+    """Why a history got no list, by its row, whose items are None and scores NaN."""
 
 
 def _objects(values: list, shape: tuple[int, ...]) -> np.ndarray:
@@ -151,13 +170,16 @@ class Model:
         """
         return self._model.width
 
-    def recommend(self, history: Ids, k: int = 10, *, repeats: bool = False) -> Recommendations:
+    def recommend(
+        self, history: Ids, k: int = 10, *, repeats: bool = False, skip_unknown: bool = False
+    ) -> Recommendations:
         """The k best items after one history.
 
         Args:
             history: Item ids, oldest first; the last `settings["max_length"]` count.
             k: From 1 to 10,000.
             repeats: Items of the history may come again.
+            skip_unknown: Pass over items that the model does not know, which are refused otherwise.
 
         Returns:
             `Recommendations` [k], shorter where the catalogue leaves fewer.
@@ -167,39 +189,63 @@ class Model:
             >>> items.shape, "S000012" in items
             ((5,), False)
         """
-        items, scores = self._model.recommend(_tables.ids(history, "history"), k, repeats)
+        items, scores = self._model.recommend(
+            _tables.ids(history, "history"), k, repeats, skip_unknown
+        )
         return Recommendations(_objects(items, scores.shape), scores)
 
     def recommend_many(
-        self, histories: Sequence[Ids], k: int = 10, *, repeats: bool = False, threads: int = 0
-    ) -> Recommendations:
+        self,
+        histories: Sequence[Ids],
+        k: int = 10,
+        *,
+        repeats: bool = False,
+        skip_unknown: bool = False,
+        threads: int = 0,
+    ) -> ManyRecommendations:
         """The k best items after each of many histories, by all threads.
 
         Args:
-            histories: n lists of item ids; they may differ in length.
+            histories: n lists of item ids, or a column of lists of pyarrow, polars or pandas; they
+                may differ in length.
+            skip_unknown: Pass over items that the model does not know.
 
         Returns:
-            `Recommendations` [n, k].
+            `ManyRecommendations` [n, k]. A history that is empty or names an unknown item gets no
+            list, and leaves the others theirs: `unanswered` says why.
+
+        Warns:
+            UserWarning: If there are such histories.
 
         Example:
             >>> many = [data.history(user) for user in data.user_ids[:4]]
             >>> model.recommend_many(many, k=5).items.shape
             (4, 5)
         """
-        items, scores = self._model.recommend_many(_lists(histories), k, repeats, threads)
-        return Recommendations(_objects(items, scores.shape), scores)
+        items, scores, unanswered = self._model.recommend_many(
+            _lists(histories), k, repeats, skip_unknown, threads
+        )
+        _warn_of(unanswered, len(scores), "list")
+        many = ManyRecommendations(_objects(items, scores.shape), scores)
+        many.unanswered = unanswered
+        return many
 
-    def states(self, histories: Sequence[Ids], *, threads: int = 0) -> np.ndarray:
-        """float32 [n, width]: the user state after each history.
+    def states(
+        self, histories: Sequence[Ids], *, skip_unknown: bool = False, threads: int = 0
+    ) -> np.ndarray:
+        """float32 [n, width]: the user state after each history, as `recommend_many` takes them.
 
-        The score of an item is the inner product of the state and the item's vector.
+        The score of an item is the inner product of the state and the item's vector. A history that
+        is empty or names an unknown item has a row of NaN, of which a UserWarning tells.
 
         Example:
             >>> score = model.states([["S000012"]])[0] @ model.vectors(["S000100"])[0]
             >>> bool(np.isfinite(score))
             True
         """
-        return self._model.states(_lists(histories), threads)
+        states, unanswered = self._model.states(_lists(histories), skip_unknown, threads)
+        _warn_of(unanswered, len(states), "state")
+        return states
 
     def tokens(self, items: Ids | None = None, *, kind: Kind = "semantic") -> np.ndarray:
         """int32 [n, levels]: the semantic tokens of items, one code a level. A copy.
@@ -377,7 +423,9 @@ class Model:
         """
         self.erase_items(ids)
 
-    def evaluate(self, data: Any, **options: Any) -> dict[str, Any]:
+    def evaluate(
+        self, data: Dataset | Path, **options: Unpack[EvaluateOptions]
+    ) -> dict[str, Any]:
         """`tessera.evaluate(model, data, …)`.
 
         Example:
@@ -392,7 +440,22 @@ class Model:
 def _lists(histories: Sequence[Ids]) -> list[list]:
     if isinstance(histories, (str, bytes)) or not hasattr(histories, "__iter__"):
         raise TypeError("histories: give a list of lists of item ids")
-    return [_tables.ids(h, f"histories[{i}]") for i, h in enumerate(histories)]
+    for whole in "to_pylist", "to_list":  # columns of Arrow, polars and pandas
+        if hasattr(histories, whole):
+            histories = getattr(histories, whole)()
+            break
+    return [
+        [] if history is None else _tables.ids(history, f"histories[{i}]")
+        for i, history in enumerate(histories)
+    ]
+
+
+def _warn_of(unanswered: dict[int, str], count: int, what: str) -> None:
+    if not unanswered:
+        return
+    row, why = next(iter(unanswered.items()))
+    text = f"{len(unanswered)} of {count} histories get no {what}; the first: histories[{row}]: {why}"
+    warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def _texts(texts: Sequence[str], name: str) -> list[str]:

@@ -8,33 +8,20 @@ from typing import Any, TextIO
 from . import _engine
 
 
-def _rewrites(stream: TextIO) -> bool:
-    """Whether a line can be written over: on a terminal and in a notebook's output."""
-    return stream.isatty() or "ipykernel" in sys.modules
+class _Lines:
+    """Lines on a stream; of a terminal the last one is written over."""
 
-
-class Progress:
-    """A bar that is written over a few times a second, and a line that stays for each epoch."""
-
-    def __init__(self) -> None:
-        self._stream = sys.stderr
-        self._rewrites = _rewrites(self._stream)
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.rewrites = stream.isatty()
         self._width = 0
 
-    def step(self, part: str, epoch: int, step: int, steps: int, loss: float) -> None:
-        if not self._rewrites:
-            return
-        done = 24 * step // steps
-        self._show(f"{part}epoch {epoch} [{'#' * done}{'.' * (24 - done)}] {step}/{steps} loss {loss:.4f}")
+    def show(self, text: str) -> None:
+        self._stream.write(("\r" if self.rewrites else "") + text.ljust(self._width))
+        self._width = len(text) if self.rewrites else 0
+        self._stream.flush()
 
-    def epoch(self, part: str, report: Any) -> None:
-        values = {} if part else report.validation
-        shown = "".join(f"{name} {values[name]:.4f}  " for name in _engine.epoch_metrics if values)
-        self._show(
-            f"{part}epoch {report.epoch:3}  loss {report.loss:.4f}  "
-            f"{shown}{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
-            + ("  best" if report.best and not part else "")
-        )
+    def end(self) -> None:
         self._stream.write("\n")
         self._width = 0
         self._stream.flush()
@@ -42,11 +29,61 @@ class Progress:
     def close(self) -> None:
         """Ends a bar that an interruption left half way."""
         if self._width:
-            self._stream.write("\n")
-            self._width = 0
+            self.end()
 
-    def _show(self, text: str) -> None:
-        start = "\r" if self._rewrites else ""
-        self._stream.write(start + text.ljust(self._width))
-        self._width = len(text) if self._rewrites else 0
-        self._stream.flush()
+
+class _Cell:
+    """Lines in one output of a notebook's cell, which is shown anew: no bars stay in the file."""
+
+    rewrites = True
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        self._ended: list[str] = []
+        self._last = ""
+        self._handle = display(self._content(), raw=True, display_id=True)
+
+    def _content(self) -> dict[str, str]:
+        return {"text/plain": "\n".join(self._ended + [self._last] * bool(self._last))}
+
+    def show(self, text: str) -> None:
+        self._last = text
+        self._handle.update(self._content(), raw=True)
+
+    def end(self) -> None:
+        self._ended.append(self._last)
+        self._last = ""
+
+    def close(self) -> None:
+        """Takes away a bar that an interruption left half way."""
+        self.show("")
+
+
+class Progress:
+    """A bar that is written over a few times a second, and a line that stays for each epoch."""
+
+    def __init__(self) -> None:
+        self._lines = _Cell() if "ipykernel" in sys.modules else _Lines(sys.stderr)
+
+    def step(self, part: str, epoch: int, step: int, steps: int, loss: float) -> None:
+        if not self._lines.rewrites:
+            return
+        done = 24 * step // steps
+        bar = "#" * done + "." * (24 - done)
+        self._lines.show(f"{part}epoch {epoch} [{bar}] {step}/{steps} loss {loss:.4f}")
+
+    def epoch(self, part: str, report: Any) -> None:
+        measured = {name: value for name, value in report.validation.items() if value == value}
+        shown = "".join(
+            f"{name} {measured[name]:.4f}  " for name in _engine.epoch_metrics if name in measured
+        )
+        self._lines.show(
+            f"{part}epoch {report.epoch:3}  loss {report.loss:.4f}  {shown}"
+            f"{report.train_seconds:.1f} + {report.validation_seconds:.1f} s"
+            + ("  best" if report.best and not part else "")
+        )
+        self._lines.end()
+
+    def close(self) -> None:
+        self._lines.close()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from typing import Any, Callable, Iterable, Mapping, NamedTuple
+import warnings
+from typing import (
+    TYPE_CHECKING, Any, Callable, Iterable, Literal, Mapping, NamedTuple, TypedDict, Union,
+)  # fmt: skip
 
 from . import _engine
 from ._dataset import Dataset, Path
@@ -13,6 +16,10 @@ from ._errors import UsageError
 from ._model import Model
 from ._progress import Progress
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._words import Recipe, SettingChanges, SettingKeywords, Settings
 
 METRICS: tuple[str, ...] = tuple(_engine.metrics)
 """The names of the metrics: keys of `Epoch.validation` and of a report's "metrics", words of the
@@ -36,11 +43,16 @@ class Epoch(NamedTuple):
     loss: float
     """Mean total loss of its steps."""
     validation: dict[str, float]
-    """A value for each of `tessera.METRICS` on the validation split."""
+    """A value for each of `tessera.METRICS` on the validation split; NaN where none was measured."""
     train_seconds: float
     validation_seconds: float
     best: bool
     """Better than all before: the bundle holds this epoch now."""
+    first_stage: bool = False
+    """Of the model that `default` trains first, to find collaborative codes, and validates at its last
+    epoch alone."""
+    refit: bool = False
+    """Of a refit, which nothing validates."""
 
 
 Callback = Callable[[Epoch], Any]
@@ -50,15 +62,18 @@ def fit(
     data: Dataset | Path,
     out: Path,
     *,
-    recipe: str = _engine.default_recipe,
-    settings: Mapping[str, Any] | None = None,
+    recipe: Recipe = _engine.default_recipe,
+    settings: Settings | Mapping[str, Any] | None = None,
     negatives: Path | int | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     refit: bool | Model | Path = False,
+    warm_start: Model | Path | None = None,
+    keep_tokens: bool = False,
     callbacks: Callback | Iterable[Callback] = (),
     progress: bool = True,
     threads: int = 0,
-    **more: Any,
+    **more: Unpack[SettingKeywords],
 ) -> Model:
     """Trains a model, as `tessera train` does: the same seed and data give the same bits.
 
@@ -67,18 +82,26 @@ def fit(
 
     Args:
         data: The dataset or its directory; embedded, unless `tokens="id"`.
-        out: The model bundle to write. The best epoch is kept as the model.
+        out: The model bundle to write. The best epoch is kept as the model. A bundle that is there is
+            replaced if it is of the same recipe.
         recipe: A named set of settings: `default`, `paper`; below.
         negatives: A file of negatives for validation by the sampled protocol; None: drawn by seed.
             A whole number is the setting of that name.
-        resume: Go on from the checkpoint in `out`, with its settings.
+        resume: Go on from the checkpoint in `out`, with its settings; `epochs=` may be more than
+            they were.
+        overwrite: Replace a bundle of another recipe, too.
         refit: Then train on every event, held-out ones too, for as many epochs as were best: the
             model to put into service. The model that chose stays in the folder `selection` of
             `out`, to be evaluated. An earlier model or its bundle: do that alone, with its settings
             and epochs.
+        warm_start: An earlier model or its bundle to go on from: items are matched by id, its
+            settings stay, and a fifth of the epochs is trained. Embed `data` with
+            `embed(encoder_of=…)` before.
+        keep_tokens: With `warm_start`: the codes of items it knows stay as they are.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.
-            Epochs of the model that `default` trains first, to find collaborative codes, and those
-            of a refit, which nothing validates, are shown as progress alone.
+            Epochs of the model that `default` trains first, to find collaborative codes, come with
+            `first_stage`, those of a refit, which nothing validates, with `refit`; what callbacks
+            return of these does not count.
         progress: Show a bar and a line an epoch, on terminals and in notebooks.
         threads: 0: every CPU allowed. Bits may depend on it.
         settings: Settings as a dict: so a file of negatives and the setting of that name go together.
@@ -93,28 +116,38 @@ def fit(
         >>> len(model.training)
         2
     """
-    changes = {**(settings or {}), **more}
+    changes: dict[str, Any] = {**(settings or {}), **more}
     if isinstance(negatives, int):
         changes["negatives"], negatives = negatives, None
-    if resume and changes:
-        raise UsageError("settings do not go with resume: a resumed run keeps its settings")
+    if resume and set(changes) - {"epochs"}:
+        raise UsageError(
+            "settings do not go with resume: a resumed run keeps its settings, but for epochs"
+        )
     chosen_by = "" if isinstance(refit, bool) else _path_of(refit)
     if chosen_by and (changes or recipe != _engine.default_recipe):
         raise UsageError("settings do not go with refit=MODEL: it is trained as the model was")
+    if warm_start is not None and (resume or recipe != _engine.default_recipe):
+        raise UsageError("warm_start does not go with resume, which knows it, and recipe, which stays")
+    if negatives is not None and not resume:
+        chosen = json.loads(_engine.settings(recipe, _assignments(changes)))
+        if chosen["selection_protocol"] == "full":
+            text = "negatives are not read: by selection_protocol='full' a run validates among all items"
+            warnings.warn(text, UserWarning, stacklevel=2)
     listeners = [callbacks] if callable(callbacks) else list(callbacks)
     bar = Progress() if progress else None
 
     def on_epoch(
         part, epoch, epochs, loss, validation, train_seconds, validation_seconds, best
     ) -> bool:
+        values = dict.fromkeys(METRICS, float("nan")) if validation is None else json.loads(validation)
         report = Epoch(
-            epoch, epochs, loss, json.loads(validation), train_seconds, validation_seconds, best
+            epoch, epochs, loss, values, train_seconds, validation_seconds, best,
+            first_stage="codes" in part, refit="refit" in part,
         )
         if bar is not None:
             bar.epoch(part, report)
-        if part:
-            return True
-        return all([listener(report) is not False for listener in listeners])
+        go_on = [listener(report) is not False for listener in listeners]
+        return bool(part) or all(go_on)
 
     try:
         _engine.fit(
@@ -124,8 +157,11 @@ def fit(
             _assignments(changes),
             "" if negatives is None else os.fspath(negatives),
             resume,
+            overwrite,
             bool(chosen_by) or refit is True,
             chosen_by,
+            "" if warm_start is None else _path_of(warm_start),
+            keep_tokens,
             threads,
             None if bar is None else bar.step,
             on_epoch,
@@ -141,18 +177,37 @@ fit.__doc__ = "\n\n".join(
 )
 
 
+Repeats = Literal["excluded", "allowed", "published"]
+Baselines = Literal["none", "fixed", "tuned"]
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """What `evaluate` takes beside model and data, for type checkers."""
+
+    split: Literal["test", "validation"]
+    protocol: Literal["full", "sampled"]
+    negatives: Union[Path, None]
+    repeats: Union[bool, Repeats]
+    compare: Union[Model, Path, None]
+    seed: int
+    baselines: Union[bool, Baselines]
+    budget: int
+    threads: int
+
+
 def evaluate(
     model: Model | Path,
     data: Dataset | Path,
     *,
-    split: str = "test",
-    protocol: str = "full",
+    split: Literal["test", "validation"] = "test",
+    protocol: Literal["full", "sampled"] = "full",
     negatives: Path | None = None,
-    repeats: bool | str = False,
+    repeats: bool | Repeats = False,
     compare: Model | Path | None = None,
     seed: int = 1,
-    baselines: bool | str = False,
+    baselines: bool | Baselines = False,
     budget: int = 16,
+    newer: bool = False,
     seen: bool = False,
     threads: int = 0,
 ) -> dict[str, Any]:
@@ -175,6 +230,8 @@ def evaluate(
         baselines: Also popularity, item-kNN and sequential rules: True or "fixed", with their
             customary settings; "tuned", with the best of `budget` settings each on validation.
         budget: Settings of each baseline to try.
+        newer: The dataset is newer than what a model was trained on: items are matched by id, and
+            users left out whose target it has seen.
         seen: Measure a refit model too, on events that it was trained on; the report says `seen`.
 
     Returns:
@@ -199,13 +256,40 @@ def evaluate(
             seed,
             baselines if isinstance(baselines, str) else "fixed" if baselines else "none",
             budget,
+            newer,
             seen,
             threads,
         )
     )
 
 
-def settings(recipe: str = _engine.default_recipe, **changes: Any) -> dict[str, Any]:
+def compare_tokens(
+    earlier: Model | Path, later: Model | Path, *, most: int = 1000
+) -> dict[str, Any]:
+    """What became of items' codes from one training to the next: `tessera tokens --compare`.
+
+    A later training may call a code by another number, so at each level names are matched first,
+    as many items as possible keeping theirs.
+
+    Args:
+        most: At most so many items of each list.
+
+    Returns:
+        A dict with counts (`items` of both, `kept_all`, `kept_semantic`, `moved_items`, `new_items`,
+        `gone_items`), `levels` with what each `kept`, and the lists `moved`, furthest first, `new`
+        and `gone`.
+
+    Example:
+        >>> found = tessera.compare_tokens(model, model)
+        >>> found["kept_all"] == found["items"], found["moved"]
+        (True, [])
+    """
+    return json.loads(_engine.compare_tokens(_path_of(earlier), _path_of(later), most))
+
+
+def settings(
+    recipe: Recipe = _engine.default_recipe, **changes: Unpack[SettingChanges]
+) -> dict[str, Any]:
     """Every setting of a recipe with its value, as `fit` with the same words would train.
 
     Args:

@@ -1,4 +1,4 @@
-"""To other recommenders and back: RecBole's atomic files, token indices, faiss.
+"""To other tools and back: RecBole's atomic files, token indices, faiss, experiment trackers.
 
 RecBole's files are read by `tessera.prepare(folder, out, format="recbole")`.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from typing import Any
+from typing import Any, Mapping
 
 import numpy as np
 
 from ._dataset import Dataset, Path
 from ._errors import Error
 from ._model import Model
+from ._training import Epoch
 
 
 def write_recbole(data: Dataset, folder: Path) -> None:
@@ -104,6 +105,25 @@ def faiss_index(model: Model) -> tuple[Any, np.ndarray]:
     index = faiss.IndexFlatIP(model.width)
     index.add(model.vectors())
     return index, np.array(model.item_ids, dtype=object)
+
+
+def tracker_metrics(figures: Epoch | Mapping[str, Any]) -> dict[str, float]:
+    """Figures by names that experiment trackers take: MLflow refuses the @ of `HR@10`.
+
+    Args:
+        figures: An `Epoch`, as callbacks get it, or a report of `evaluate`.
+
+    Returns:
+        Name → value, `HR_at_10` and so on, of an epoch also `loss`; without what was not measured.
+        In a callback: `mlflow.log_metrics(tracker_metrics(epoch), step=epoch.epoch)`.
+
+    Example:
+        >>> sorted(tessera.interchange.tracker_metrics(model.evaluate(data)))[:2]
+        ['HR_at_1', 'HR_at_10']
+    """
+    epoch = isinstance(figures, Epoch)
+    values = {"loss": figures.loss, **figures.validation} if epoch else figures["metrics"]
+    return {name.replace("@", "_at_"): value for name, value in values.items() if value == value}
 
 
 def _plain(text: str) -> str:

@@ -171,10 +171,35 @@ def test_histories(case, model):
     history, error, message = HISTORIES[case]
     with pytest.raises(error, match=message):
         model.recommend(history)
+    if error is not TypeError:  # of one among many: told, and the others are answered
+        return
     with pytest.raises(error):
         model.recommend_many([["S000012"], history])
     with pytest.raises(error):
         model.states([["S000012"], history])
+
+
+def test_bad_histories_among_many_are_listed_and_the_others_answered(model):
+    many = [["S000012"], ["S000012", "nobody"], [], ["S000100", "S000003"], ["nobody"]]
+    with pytest.warns(UserWarning, match=r"3 of 5 histories get no list.*histories\[1\].*'nobody'"):
+        found = model.recommend_many(many, k=4)
+    assert set(found.unanswered) == {1, 2, 4}
+    assert "'nobody'" in found.unanswered[1] and "empty" in found.unanswered[2]
+    for row, history in enumerate(many):
+        if row in found.unanswered:
+            assert all(item is None for item in found.items[row]) and np.isnan(found.scores[row]).all()
+        else:
+            assert found.items[row].tolist() == model.recommend(history, k=4).items.tolist()
+    with pytest.warns(UserWarning, match="3 of 5 histories get no state"):
+        states = model.states(many)
+    assert np.isnan(states).all(axis=1).tolist() == [False, True, True, False, True]
+    with pytest.warns(UserWarning, match="2 of 5"):
+        loose = model.recommend_many(many, k=4, skip_unknown=True)
+    assert set(loose.unanswered) == {2, 4}
+    assert loose.items[1].tolist() == model.recommend(["S000012"], k=4).items.tolist()
+    assert model.recommend(many[1], 4, skip_unknown=True).items.tolist() == loose.items[1].tolist()
+    with pytest.raises(tessera.UsageError, match="empty history"):
+        model.recommend(["nobody"], skip_unknown=True)
 
 
 @pytest.mark.parametrize("k", [0, -1, 10001])

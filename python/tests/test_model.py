@@ -73,6 +73,29 @@ def test_histories_of_any_kind(model, tmp_path):
         assert model.recommend(kind(history)).items.tolist() == expected
 
 
+def test_columns_of_histories(model):
+    import pandas, polars, pyarrow
+
+    many = [["S000012", "S000100"], ["S000003"], ["S000001", "S000002", "S000012"]]
+    expected = model.recommend_many(many, k=3).items.tolist()
+    columns = {
+        "arrow": pyarrow.array(many),
+        "large lists": pyarrow.array(many, pyarrow.large_list(pyarrow.large_string())),
+        "chunks": pyarrow.chunked_array([many[:1], many[1:]]),
+        "polars": polars.Series(many),
+        "pandas": pandas.Series(many),
+        "pandas on arrow": pandas.Series(pyarrow.array(many), dtype=pandas.ArrowDtype(pyarrow.list_(pyarrow.string()))),
+        "arrays": [np.array(history) for history in many],
+        "objects": np.array(many, object),
+        "tuples": tuple(map(tuple, many)),
+    }
+    for kind, column in columns.items():
+        assert model.recommend_many(column, k=3).items.tolist() == expected, kind
+    with pytest.warns(UserWarning, match=r"1 of 3 .*histories\[1\]: it is empty"):
+        with_null = model.recommend_many(pyarrow.array([many[0], None, many[2]]), k=3)
+    assert with_null.items[[0, 2]].tolist() == [expected[0], expected[2]]
+
+
 def test_whole_numbers_are_ids(tmp_path):
     events = {"user": [u for u in range(60) for _ in range(5)], "item": [i % 13 for i in range(300)]}
     data = tessera.prepare(events, tmp_path / "data", order="file")

@@ -2,12 +2,15 @@
 
 import io
 import json
+import math
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -153,7 +156,8 @@ def test_wrong_settings(shop):
         (dict(tokens="words"), "tokens = 'words'"),
         (dict(epochs=0), r"epochs = 0"),
         (dict(recipe="secret"), "secret"),
-        (dict(resume=True, epochs=3), "settings do not go with resume"),
+        (dict(resume=True, seed=3), "settings do not go with resume"),
+        (dict(settings={"recipe": "paper"}), "recipe = 'paper': a recipe is chosen by recipe"),
         (dict(threads=-1), "threads = -1"),
     ]:
         with pytest.raises(tessera.UsageError, match=message):
@@ -258,6 +262,27 @@ def test_a_refit_is_that_of_the_command_line(here, shop, program):
         tessera.fit(shop, "never", refit=chosen, seed=2)
 
 
+def test_a_warm_start_is_that_of_the_command_line(here, shop, program):
+    base = tessera.fit(shop, "base", progress=False, **DEFAULT)
+    newer = tessera.simulate("newer", users=320, items=160, seed=3).embed(encoder_of=base)
+    for keep in False, True:
+        out = f"python-{keep}"
+        model = tessera.fit(
+            newer, out, warm_start=base, keep_tokens=keep, epochs=1, progress=False
+        )
+        assert model.config["from"]["known_items"] == 150
+        tokens = ["--tokens", "keep" if keep else "follow"]
+        program(
+            "train", "--data", "newer", "--from", "base", "--out", f"line-{keep}",
+            *tokens, "--set", "epochs=1",
+        )  # fmt: skip
+        assert bits(out)["model.safetensors"] == bits(f"line-{keep}")["model.safetensors"]
+    report = tessera.evaluate(model, newer, newer=True, compare=base)
+    assert report["users"] == 320 and "difference" in report
+    with pytest.raises(tessera.UsageError, match="warm_start"):
+        tessera.fit(newer, "never", warm_start=base, recipe="paper")
+
+
 def test_progress_shows_the_first_stage_too(shop, monkeypatch):
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)
@@ -265,7 +290,45 @@ def test_progress_shows_the_first_stage_too(shop, monkeypatch):
     tessera.fit(shop, "out", callbacks=seen.append, **DEFAULT)
     lines = [line.split("  ")[0] for line in log.getvalue().splitlines()]
     assert lines == ["codes, epoch", "epoch", "epoch"]
-    assert [epoch.epoch for epoch in seen] == [1, 2] and all(e.validation for e in seen)
+    assert [(e.first_stage, e.epoch) for e in seen] == [(True, 1), (False, 1), (False, 2)]
+    assert all(e.validation.keys() == set(tessera.METRICS) for e in seen)
+
+
+def test_callbacks_see_the_first_stage_and_do_not_end_the_training_by_it(shop):
+    seen = []
+    settings = dict(DEFAULT, collaborative_epochs=2)
+    tessera.fit(
+        shop, "out", progress=False, **settings,
+        callbacks=lambda e: seen.append(e) or not e.first_stage and e.epoch < 1,
+    )  # fmt: skip
+    assert [(e.first_stage, e.epoch, e.epochs) for e in seen] == [
+        (True, 1, 2), (True, 2, 2), (False, 1, 2),
+    ]  # fmt: skip
+    # The first model is validated at its last epoch alone: what was not measured is no figure.
+    assert all(value != value for value in seen[0].validation.values())
+    assert all(0 <= value <= 1 for e in seen[1:] for value in e.validation.values())
+
+
+def test_more_epochs_after_the_last(shop):
+    tessera.fit(shop, "more", progress=False, **TINY)
+    more = tessera.fit(shop, "more", progress=False, resume=True, epochs=3)
+    tessera.fit(shop, "whole", progress=False, **dict(TINY, epochs=3))
+    assert len(more.training) == 3 and bits("more") == bits("whole")
+
+
+def test_a_model_of_another_recipe_is_replaced_only_where_told(shop, here):
+    before = files_of("model")
+    with pytest.raises(tessera.Error, match="recipe paper, not default.*overwrite"):
+        tessera.fit(shop, "model", progress=False, **DEFAULT)
+    assert files_of("model") == before
+    settings = dict(DEFAULT, tokens="id")
+    model = tessera.fit(shop, "model", progress=False, overwrite=True, **settings)
+    assert model.settings["recipe"] == "default"
+
+
+def test_negatives_that_are_not_read_are_told(shop):
+    with pytest.warns(UserWarning, match="negatives are not read"):
+        tessera.fit(shop, "out", progress=False, negatives="file", **dict(DEFAULT, tokens="id"))
 
 
 def test_progress_on_a_terminal_is_written_over(shop, monkeypatch):
@@ -276,9 +339,38 @@ def test_progress_on_a_terminal_is_written_over(shop, monkeypatch):
     assert "\repoch   2  loss" in screen.getvalue()
 
 
-def test_progress_in_a_notebook_is_written_over(shop, monkeypatch):
+def test_progress_in_a_notebook_is_one_output_that_keeps_the_lines(shop, monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, content, raw):
+            shown.append(content["text/plain"])
+
+    def display(content, raw, display_id):
+        return Handle()
+
+    notebook = types.ModuleType("IPython.display")
+    notebook.display = display
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
     cell = io.StringIO()
     monkeypatch.setattr(sys, "stderr", cell)
-    monkeypatch.setitem(sys.modules, "ipykernel", sys)
     tessera.fit(shop, "out", **TINY)
-    assert "\repoch   2  loss" in cell.getvalue()
+    assert cell.getvalue() == ""
+    lines = shown[-1].splitlines()
+    assert [line.split()[:2] for line in lines] == [["epoch", "1"], ["epoch", "2"]]
+    assert not any("\r" in text or "\n\n" in text for text in shown)
+
+
+def test_names_that_trackers_take(shop, model):
+    seen = []
+    tessera.fit(shop, "out", progress=False, callbacks=seen.append, **DEFAULT)
+    report = model.evaluate(shop)
+    for figures in [*seen, report]:
+        named = tessera.interchange.tracker_metrics(figures)
+        # As MLflow has it; it refuses anything else.
+        assert named and all(re.fullmatch(r"[\w\-. /:]+", name, re.ASCII) for name in named)
+        assert all(math.isfinite(value) for value in named.values())
+    assert named["HR_at_10"] == report["metrics"]["HR@10"]
+    assert len(named) == len(tessera.METRICS)

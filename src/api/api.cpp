@@ -13,6 +13,7 @@
 #include "model/bundle.h"
 #include "tessera/tessera.h"
 #include "train/trainer.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -45,6 +46,8 @@ void embed_dataset(const fs::path& dataset, std::size_t dims) {
   embed_by_text(dataset, {.dims = dims});
 }
 
+void embed_dataset_as(const fs::path& dataset, const fs::path& from) { embed_as(dataset, from); }
+
 MetricValues train_model(const Training& training) {
   TrainOptions options;
   options.data_directory = training.dataset;
@@ -53,7 +56,9 @@ MetricValues train_model(const Training& training) {
   options.resume = training.resume;
   options.refit = training.refit;
   options.chosen_by = training.chosen_by;
-  options.settings = recipe(training.recipe);
+  options.from = training.from;
+  options.keep_tokens = training.keep_tokens;
+  options.settings = training.from.empty() ? recipe(training.recipe) : warm_settings(training.from);
   apply_settings(options.settings, training.settings);
   bool stop = false;
   options.interrupted = [&] { return stop; };

@@ -101,6 +101,15 @@ bool is_backups(const fs::path& at) {
   });
 }
 
+bool is_models(const fs::path& at) {
+  return std::ranges::all_of(content_names(at, 1000), [](const std::string& name) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    const bool numbered = name.size() >= 6 && std::ranges::all_of(name.substr(0, 6), is_digit);
+    return (numbered && (name.size() == 6 || name.substr(6) == ".data")) || name == "current" ||
+           name == "refused" || name == "refresh.jsonl";
+  });
+}
+
 struct FolderKind {
   Folder kind;
   const char* name;
@@ -113,6 +122,7 @@ constexpr std::array kKinds = {
     FolderKind{Folder::bundle, "a model bundle", "bundle", is_bundle},
     FolderKind{Folder::state, "the state of a service", "state", is_state},
     FolderKind{Folder::backups, "backups of a service", "backups", is_backups},
+    FolderKind{Folder::models, "models of refreshes", "models", is_models},
 };
 
 const FolderKind& of(Folder kind) { return *std::ranges::find(kKinds, kind, &FolderKind::kind); }

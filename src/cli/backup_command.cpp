@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "store/store.h"
 
@@ -48,17 +49,19 @@ void add_restore(CLI::App& app) {
   CLI::App* command = app.add_subcommand("restore", "Make a state directory of a backup");
   command->add_option("--backup", arguments->backup, "Directory that tessera backup wrote")
       ->required();
-  command->add_option("--state", arguments->state,
-                      "The new state directory: not there yet, or empty");
-  command->add_option("--backup-id", arguments->id,
-                      "Which backup, as --list tells (default: the latest)");
+  const CLI::Option* state = command->add_option(
+      "--state", arguments->state, "The new state directory: not there yet, or empty");
+  const CLI::Option* id = command->add_option(
+      "--backup-id", arguments->id, "Which backup, as --list tells (default: the latest)");
   command->add_flag("--list", arguments->list, "Only tell which backups there are");
   command->footer(
       "Examples:\n  tessera restore --backup shop-backup --state shop-state\n"
       "  tessera restore --backup shop-backup --list\n"
       "  tessera restore --backup shop-backup --backup-id 5 --state shop-state");
-  command->callback([arguments] {
+  command->callback([arguments, state, id] {
     if (arguments->list) {
+      check_belongs(state, false, "a restore, which --list is not");
+      check_belongs(id, false, "a restore, which --list is not");
       print_backups(arguments->backup);
       return;
     }

@@ -5,7 +5,15 @@
 #include <limits>
 #include <string>
 
+#include "base/error.h"
+
 namespace tessera {
+
+/// Throws UsageError if the option was given although nothing would come of it: it belongs `to`
+/// something that was not asked for.
+inline void check_belongs(const CLI::Option* option, bool fits, const std::string& to) {
+  if (option->count() > 0 && !fits) fail_usage("{} belongs to {}", option->get_name(), to);
+}
 
 // CLI11 reads -1 as the largest unsigned number of all, and an empty word as a missing one.
 

@@ -9,6 +9,8 @@ void add_prepare(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
+void add_refresh(CLI::App& app);
+void add_rollback(CLI::App& app);
 void add_recommend(CLI::App& app);
 void add_tokens(CLI::App& app);
 void add_export(CLI::App& app);

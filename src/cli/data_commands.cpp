@@ -51,7 +51,7 @@ void simulate(const SimulateArguments& arguments) {
 }
 
 struct EmbedArguments {
-  std::string data, file, ids;
+  std::string data, file, ids, from;
   std::string encoder = "tfidf-svd";
   TfidfOptions options;
   bool json = false;
@@ -65,6 +65,12 @@ bool is_vector_format(const std::string& encoder) {
 
 EmbedReport embed_with(const EmbedArguments& arguments) {
   const std::string& encoder = arguments.encoder;
+  if (!arguments.from.empty()) {
+    if (!arguments.file.empty() || !arguments.ids.empty()) {
+      fail_usage("--file and --ids do not go with --from, which reads texts as was done there");
+    }
+    return embed_as(arguments.data, arguments.from, shown_progress("embedding", "texts"));
+  }
   if (is_vector_format(encoder)) {
     if (arguments.file.empty()) fail_usage("--encoder {} needs --file FILE", encoder);
     if (encoder == "jsonl" && !arguments.ids.empty()) {
@@ -94,15 +100,20 @@ void embed(const EmbedArguments& arguments) {
   const Stopwatch watch;
   const EmbedReport report = embed_with(arguments);
   const double rate = static_cast<double>(report.items) / watch.seconds();
-  const Json summary = {{"dataset", arguments.data},
-                        {"items", report.items},
-                        {"dims", report.dims},
-                        {"zero_rows", report.zero_rows},
+  const Json summary = {{"dataset", arguments.data}, {"items", report.items},
+                        {"dims", report.dims},       {"zero_rows", report.zero_rows},
+                        {"words", report.words},     {"unread_words", report.unread_words},
                         {"seconds", watch.seconds()}};
   if (arguments.json) return print_json(summary);
   fmt::print("{}: {} embeddings of {} dims in {:.1f} s ({:.0f}/s)\n",
              (fs::path(arguments.data) / "embeddings.npy").string(), grouped(report.items),
              report.dims, watch.seconds(), rate);
+  if (report.unread_words > 0) {
+    fmt::print(
+        "  {} of {} words ({:.1f} %) are new and cannot be read by the earlier encoder\n",
+        grouped(report.unread_words), grouped(report.words),
+        100.0 * static_cast<double>(report.unread_words) / static_cast<double>(report.words));
+  }
   if (report.zero_rows > 0) {
     fmt::print("  {} items have no {}: their embedding is zero\n", grouped(report.zero_rows),
                is_vector_format(arguments.encoder) ? "vector" : "text that the encoder knows");
@@ -137,12 +148,14 @@ void add_embed(CLI::App& app) {
   CLI::App* command = app.add_subcommand("embed", "Give every item an embedding of its text");
   TfidfOptions& options = arguments->options;
   command->add_option("--data", arguments->data, "Dataset directory")->required();
-  command
-      ->add_option("--encoder", arguments->encoder,
-                   "tfidf-svd: built in, fitted to the items; a folder: a pre-trained sentence "
-                   "encoder (sentence-transformers, of type bert or distilbert); npy, safetensors, "
-                   "jsonl: vectors from --file")
-      ->capture_default_str();
+  CLI::Option* encoder =
+      command
+          ->add_option(
+              "--encoder", arguments->encoder,
+              "tfidf-svd: built in, fitted to the items; a folder: a pre-trained sentence "
+              "encoder (sentence-transformers, of type bert or distilbert); npy, safetensors, "
+              "jsonl: vectors from --file")
+          ->capture_default_str();
   std::vector<CLI::Option*> fitted = {
       command->add_option("--dims", options.dims, "With tfidf-svd: dimensions of the embeddings")
           ->check(CLI::Range(1, 65536)),
@@ -153,6 +166,10 @@ void add_embed(CLI::App& app) {
       command->add_option("--seed", options.seed, "With tfidf-svd: seed of the factorisation")
           ->check(kSeed)};
   for (CLI::Option* option : fitted) option->capture_default_str();
+  CLI::Option* from = command->add_option(
+      "--from", arguments->from,
+      "An earlier bundle or dataset: read texts with its encoder, so that its model can be trained "
+      "on by train --from");
   command->add_option("--file", arguments->file,
                       "npy: float array [items, dims] made by numpy.save; safetensors: one such "
                       "matrix, or a vector for each item, named by its id; jsonl: lines "
@@ -167,12 +184,15 @@ void add_embed(CLI::App& app) {
       "  tessera embed --data dataset --encoder all-MiniLM-L6-v2\n"
       "  tessera embed --data dataset --encoder npy --file vectors.npy --ids ids.txt\n"
       "  tessera embed --data dataset --encoder jsonl --file vectors.jsonl\n"
+      "  tessera embed --data newer --from model\n"
       "Nothing is downloaded: docs/embeddings.md says how to get a sentence encoder.");
-  command->callback([arguments, fitted] {
+  command->callback([arguments, fitted, from, encoder] {
+    if (from->count() > 0 && encoder->count() > 0) {
+      fail_usage("--encoder does not go with --from, which has one");
+    }
     for (const CLI::Option* option : fitted) {
-      if (option->count() > 0 && arguments->encoder != "tfidf-svd") {
-        fail_usage("{} belongs to --encoder tfidf-svd", option->get_name());
-      }
+      const bool fits = arguments->encoder == "tfidf-svd" && from->count() == 0;
+      check_belongs(option, fits, "--encoder tfidf-svd");
     }
     embed(*arguments);
   });

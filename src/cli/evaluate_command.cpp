@@ -19,20 +19,21 @@ using Json = nlohmann::json;
 
 struct EvaluateArguments {
   EvaluateOptions options;
-  std::string baselines = "none";
+  std::string split = "test", protocol = "full", repeats = "excluded", baselines = "none";
   std::string json;
   bool all = false;
 };
 
-void print_repeats(const EvaluationReport& report, const std::string& rule) {
+void print_repeats(const EvaluationReport& report, Repeats rule) {
   if (report.repeated_targets == 0) return;
   const char* consequence =
-      rule == "excluded"  ? "recommend leaves such items out, so these targets are missed "
-                            "(--repeats lets both name "
-                            "them)"
-      : rule == "allowed" ? "candidates and lists name such items, as recommend --repeats does"
-                          : "they are candidates here, but lists never name them (the published "
-                            "convention)";
+      rule == Repeats::excluded ? "recommend leaves such items out, so these targets are missed "
+                                  "(--repeats lets both name "
+                                  "them)"
+      : rule == Repeats::allowed
+          ? "candidates and lists name such items, as recommend --repeats does"
+          : "they are candidates here, but lists never name them (the published "
+            "convention)";
   fmt::print("{} targets ({:.1f} %) stand in the user's history already: {}\n",
              grouped(report.repeated_targets),
              100 * report.json.at("repeats").at("share").get<double>(), consequence);
@@ -41,6 +42,9 @@ void print_repeats(const EvaluationReport& report, const std::string& rule) {
 void evaluate(const EvaluateArguments& arguments) {
   check_json_output(arguments.json, "a report of evaluate", {"protocol", "metrics"});
   EvaluateOptions options = arguments.options;
+  options.split = split_of(arguments.split);
+  options.protocol = protocol_of(arguments.protocol);
+  options.repeats = repeats_of(arguments.repeats);
   options.baselines = baselines_of(arguments.baselines);
   options.progress = shown_progress("ranking");
   const EvaluationReport report = evaluate(options);
@@ -49,12 +53,16 @@ void evaluate(const EvaluateArguments& arguments) {
 
   fmt::print("{}{}: {} users, {} split, {} protocol ({} candidates)\n", printable(report.data_name),
              report.simulated ? " (simulated)" : "",
-             grouped(report.json.at("users").get<std::size_t>()), options.split, options.protocol,
-             grouped(report.candidates));
+             grouped(report.json.at("users").get<std::size_t>()), arguments.split,
+             arguments.protocol, grouped(report.candidates));
   if (report.seen) {
     fmt::print(
         "a model was refit on these events: the figures say what it remembers, not how well "
         "it predicts\n");
+  }
+  if (report.left_out > 0) {
+    fmt::print("{} users are left out: a model was trained on what they chose\n",
+               grouped(report.left_out));
   }
   print_repeats(report, options.repeats);
   print_tables(report, arguments.all);
@@ -72,24 +80,24 @@ void add_evaluate(CLI::App& app) {
   CLI::App* command = app.add_subcommand("evaluate", "Measure a model on held-out events");
   command->add_option("--model", options.model, "Model bundle")->required();
   command->add_option("--data", options.data, "The dataset it was trained on")->required();
-  command->add_option("--split", options.split, "Which held-out event to predict")
-      ->check(CLI::IsMember({"test", "validation"}))
+  command->add_option("--split", arguments->split, "Which held-out event to predict")
+      ->check(CLI::IsMember(words_of<Split>(kSplits)))
       ->capture_default_str();
   command
-      ->add_option("--protocol", options.protocol,
+      ->add_option("--protocol", arguments->protocol,
                    "full: among all items; sampled: among given negatives")
-      ->check(CLI::IsMember({"full", "sampled"}))
+      ->check(CLI::IsMember(words_of<Protocol>(kProtocols)))
       ->capture_default_str();
   command->add_option("--negatives", options.negatives,
                       "Negatives of the sampled protocol, 'user item item …' (default: 99 drawn by "
                       "--seed)");
   command
-      ->add_option("--repeats", options.repeats,
+      ->add_option("--repeats", arguments->repeats,
                    "Items of the history: excluded, as recommend leaves them out, so that a target "
                    "among them is missed; allowed, as by recommend --repeats, among candidates and "
                    "in lists, as is meant by the option without a word; published: left out but "
                    "for the target, as most papers do (without the option: excluded)")
-      ->check(CLI::IsMember({"excluded", "allowed", "published"}))
+      ->check(CLI::IsMember(words_of<Repeats>(kRepeats)))
       ->expected(0, 1)
       ->default_str("allowed");
   command->add_option("--seed", options.seed, "Seed of drawn negatives and of the bootstrap")
@@ -100,18 +108,21 @@ void add_evaluate(CLI::App& app) {
                    "Also popularity, item-kNN and sequential rules, fitted on the training events: "
                    "fixed, with customary settings, as is meant by the option without a word; or "
                    "tuned on the validation split (without the option: none)")
-      ->check(CLI::IsMember({"none", "fixed", "tuned"}))
+      ->check(CLI::IsMember(words_of<Baselines>(kBaselines)))
       ->expected(0, 1)
       ->default_str("fixed");
-  command
-      ->add_option("--budget", options.budget,
-                   "With --baselines tuned: settings of each baseline to try")
-      ->check(count_from(1))
-      ->capture_default_str();
+  CLI::Option* budget = command
+                            ->add_option("--budget", options.budget,
+                                         "With --baselines tuned: settings of each baseline to try")
+                            ->check(count_from(1))
+                            ->capture_default_str();
   command->add_option(
       "--compare", options.compare,
       "Another bundle: both models and the paired bootstrap of their difference, by "
       "slice");
+  command->add_flag("--newer", options.newer,
+                    "The dataset is newer than what a model was trained on: items are matched by "
+                    "id, and users left out whose target it has seen");
   command->add_flag("--seen", options.seen,
                     "Measure a refit model on events that it was trained on; the report says so");
   command->add_flag("--all", arguments->all,
@@ -123,8 +134,15 @@ void add_evaluate(CLI::App& app) {
       "negatives.txt.gz\n"
       "  tessera evaluate --model model --data listening --repeats\n"
       "  tessera evaluate --model model --data dataset --compare ids --json report.json\n"
+      "  tessera evaluate --model next --data newer --newer --compare model\n"
       "Metrics, slices, intervals and measures: docs/evaluation.md.");
-  command->callback([arguments] { evaluate(*arguments); });
+  command->callback([arguments, budget] {
+    check_belongs(budget, arguments->baselines == "tuned", "--baselines tuned");
+    if (arguments->all && arguments->json == "-") {
+      fail_usage("--all is of what people read: the JSON of --json holds it all");
+    }
+    evaluate(*arguments);
+  });
 }
 
 }  // namespace tessera

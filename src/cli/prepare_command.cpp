@@ -71,6 +71,7 @@ void print_summary(const Json& summary, const PrepareReport& report, const std::
   note(report.users_dropped, "users have no event left");
   note(report.items_dropped, "items have no event left");
   note(report.repeated_item_rows, "rows of items that were listed before: the first counts");
+  note(report.replaced_items, "items were replaced by what a later file says of them");
   note(report.items_without_text, "items have no text: their embedding will be zero");
   note(
       report.items_without_events,
@@ -172,6 +173,9 @@ void add_prepare(CLI::App& app) {
       "      --items movies.csv --text '{title}; {genres}' --out dataset\n"
       "  tessera prepare --format csv --interactions ml-1m.zip/ratings.dat \\\n"
       "      --items ml-1m.zip/movies.dat --items-encoding latin1 --out dataset\n"
+      "  tessera prepare --format csv --interactions logs/ 'archive/2025-*.csv.gz' \\\n"
+      "      jsonl:state-events.jsonl --duplicates event --items items.csv jsonl:state-items.jsonl "
+      "\\\n      --out dataset\n"
       "  tessera prepare --format amazon --interactions reviews_Beauty_5.json.gz \\\n"
       "      --items meta_Beauty.json.gz --catalogue events --out dataset\n"
       "  tessera prepare --format jsonl --interactions log.jsonl.zst --user user.id \\\n"

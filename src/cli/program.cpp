@@ -10,11 +10,12 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "refresh/refresh.h"
 
 namespace tessera {
 namespace {
 
-enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2 };
+enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kKept = 3 };
 
 constexpr const char* kCannotPrint = "cannot write to standard output: is its disk full?";
 
@@ -53,6 +54,8 @@ int run_program(CLI::App& app, int argc, char** argv) {
     app.exit(error);  // prints what --help or --version asks for
   } catch (const UsageError& error) {
     return complain(app, error.what(), kUsage);
+  } catch (const GateRefused& refusal) {
+    return complain(app, refusal.what(), kKept);
   } catch (const std::bad_alloc&) {
     return complain(app, "out of memory: try a smaller batch or fewer items", kFailed);
   } catch (const std::exception& error) {

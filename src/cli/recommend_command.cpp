@@ -9,7 +9,7 @@
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
-#include "model/bundle.h"
+#include "cli/whom.h"
 #include "tessera/model.h"
 
 namespace tessera {
@@ -18,55 +18,11 @@ namespace {
 using Json = nlohmann::json;
 
 struct RecommendArguments {
-  std::string model, data, user, history, users, where;
+  std::string model, data, where;
+  Whom whom;
   RecommendOptions options;
   bool json = false;
 };
-
-// Whom to recommend for: a user of the dataset, or "" for a given history.
-struct RecommendRequest {
-  std::string user;
-  std::vector<std::int32_t> history;
-};
-
-std::vector<std::int32_t> parse_history(const std::string& text, const Model& model) {
-  std::vector<std::string> ids;
-  std::size_t begin = 0;
-  while (begin <= text.size()) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    ids.push_back(text.substr(begin, end - begin));
-    if (ids.back().empty()) {
-      fail_usage("--history '{}': give item ids with commas between them", text);
-    }
-    begin = end + 1;
-  }
-  return model.known(ids);
-}
-
-std::vector<RecommendRequest> requests_of_users(const RecommendArguments& arguments,
-                                                const Model& model) {
-  const Dataset data = read_dataset_of(Json::parse(model.config()), arguments.data);
-  std::unordered_map<std::string_view, std::size_t> numbers;
-  for (std::size_t u = 0; u < data.users(); ++u) numbers.emplace(data.user_ids[u], u);
-  std::vector<RecommendRequest> requests;
-  const auto add = [&](std::string_view user, const std::string& where) {
-    const auto found = numbers.find(user);
-    if (found == numbers.end()) {
-      fail("{}: user '{}' is not in the dataset; give --history instead", where, user);
-    }
-    const auto history = data.history(found->second);
-    requests.push_back({std::string(user), {history.begin(), history.end()}});
-  };
-  if (!arguments.user.empty()) {
-    add(arguments.user, "--user");
-  } else {
-    for_each_line(read_file(arguments.users), [&](std::string_view line, std::size_t number) {
-      add(line, fmt::format("{}:{}", arguments.users, number));
-    });
-    if (requests.empty()) fail("{}: the file is empty; give one user id a line", arguments.users);
-  }
-  return requests;
-}
 
 void print_json_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
                      const Model& model) {
@@ -76,11 +32,14 @@ void print_json_list(const RecommendRequest& request, const std::vector<ScoredIt
     list.push_back({{"id", item.id}, {"title", item.title}, {"score", scored.score}});
   }
   const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
-  print_json({{"user", user}, {"items", list}});
+  Json answer = {{"user", user}, {"items", list}};
+  if (!request.why.empty()) answer["error"] = request.why;
+  print_json(answer);
 }
 
 void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
                 const Model& model) {
+  if (!request.why.empty()) return;  // it was told
   constexpr std::size_t kShown = 5;
   constexpr std::size_t kTitle = 70;
   fmt::print("{}, latest of {} events:\n",
@@ -90,7 +49,10 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
   for (const ItemCard& seen : model.cards(History(request.history).subspan(first))) {
     fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
   }
-  fmt::print("Recommended:\n");
+  fmt::print("Recommended:{}\n", best.empty()
+                                     ? " nothing, for no item is left: those of the history "
+                                       "come again with --repeats"
+                                     : "");
   for (std::size_t i = 0; i < best.size(); ++i) {
     const ItemCard found = model.card(best[i].item);
     fmt::print("  {:2}. {:12} {}  ({:.3f})\n", i + 1, printable(found.id, 12),
@@ -100,15 +62,11 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
 
 void recommend(const RecommendArguments& arguments) {
   const Model model(arguments.model);
-  std::vector<RecommendRequest> requests;
-  if (arguments.history.empty()) {
-    requests = requests_of_users(arguments, model);
-  } else {
-    requests.push_back({"", parse_history(arguments.history, model)});
-    if (const std::size_t events = requests[0].history.size(); events > model.max_length()) {
-      fmt::print(stderr, "note: the model reads the last {} of {} events\n", model.max_length(),
-                 events);
-    }
+  const std::vector<RecommendRequest> requests = requests_of(arguments.whom, arguments.data, model);
+  if (const std::size_t events = requests[0].history.size();
+      !arguments.whom.history.empty() && events > model.max_length()) {
+    fmt::print(stderr, "note: the model reads the last {} of {} events\n", model.max_length(),
+               events);
   }
   std::vector<History> histories;
   for (const RecommendRequest& request : requests) histories.emplace_back(request.history);
@@ -131,13 +89,17 @@ void add_recommend(CLI::App& app) {
   CLI::App* command = app.add_subcommand("recommend", "Recommend items for users or histories");
   command->add_option("--model", arguments->model, "Model bundle")->required();
   CLI::Option_group* who = command->add_option_group("whom", "Whom to recommend for");
-  who->add_option("--user", arguments->user, "A user of the dataset")->check(kNotEmpty);
-  who->add_option("--history", arguments->history, "Item ids with commas between, oldest first")
+  who->add_option("--user", arguments->whom.user, "A user of the dataset")->check(kNotEmpty);
+  who->add_option("--history", arguments->whom.history,
+                  "Item ids with commas between, or a JSON list of them; oldest first")
       ->check(kNotEmpty);
-  who->add_option("--users", arguments->users, "A file with one user id a line")->check(kNotEmpty);
+  who->add_option("--users", arguments->whom.users,
+                  "A file with one user id a line; lines without a known user are told, and get an "
+                  "\"error\" with --json")
+      ->check(kNotEmpty);
   who->require_option(1);
-  command->add_option("--data", arguments->data,
-                      "Dataset with the users' histories (default: the one trained on)");
+  const CLI::Option* data = command->add_option(
+      "--data", arguments->data, "Dataset with the users' histories (default: the one trained on)");
   command->add_option("-k", arguments->options.k, "How many items")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
@@ -152,6 +114,7 @@ void add_recommend(CLI::App& app) {
       "Examples:\n  tessera recommend --model shop-model --user U000001\n"
       "  tessera recommend --model shop-model --history S000012,S000700 -k 5 --json\n"
       "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
+      "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
   command->callback([arguments] { recommend(*arguments); });
 }

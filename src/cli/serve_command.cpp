@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -32,6 +33,12 @@ struct ServeArguments {
   ServerOptions server;
 };
 
+bool is_address(const std::string& text) {
+  in6_addr bytes{};
+  return ::inet_pton(AF_INET, text.c_str(), &bytes) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), &bytes) == 1;
+}
+
 void split_listen(const std::string& listen, ServerOptions& options) {
   const std::size_t colon = listen.rfind(':');
   const char* end = listen.data() + listen.size();
@@ -43,11 +50,16 @@ void split_listen(const std::string& listen, ServerOptions& options) {
       if (options.address.starts_with('[') && options.address.ends_with(']')) {
         options.address = options.address.substr(1, options.address.size() - 2);
       }
+      if (options.address == "localhost") options.address = "127.0.0.1";
+      if (!is_address(options.address)) {
+        fail_usage("--listen '{}': '{}' is no IP address; names belong to --host", listen,
+                   options.address);
+      }
       options.port = static_cast<std::uint16_t>(port);
       return;
     }
   }
-  fail_usage("--listen '{}': write it as ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+  fail_usage("--listen '{}': write it as ADDRESS:PORT, such as localhost:8080 or [::1]:8080",
              listen);
 }
 
@@ -157,17 +169,19 @@ void add_serve(CLI::App& app) {
   command->add_option("--state", arguments->state,
                       "Where histories and items are kept: a directory, or redis://HOST:PORT "
                       "(default: in memory)");
-  command
-      ->add_option("--sync", arguments->sync,
-                   "When a write must be on the disk: always, none, or an interval such as "
-                   "250ms")
-      ->capture_default_str();
+  const CLI::Option* sync =
+      command
+          ->add_option("--sync", arguments->sync,
+                       "When a write must be on the disk: always, none, or an interval such as "
+                       "250ms")
+          ->capture_default_str();
   command
       ->add_option("--history-limit", arguments->history_limit, "Latest events kept of each user")
       ->check(count_from(1))
       ->capture_default_str();
-  command->add_option("--backups", arguments->backups,
-                      "Directory for POST /v1/admin/backup: the latest three are kept");
+  const CLI::Option* backups =
+      command->add_option("--backups", arguments->backups,
+                          "Directory for POST /v1/admin/backup: the latest three are kept");
   command->add_option("--token-file", arguments->token_file,
                       "Bearer tokens: lines 'read TOKEN', 'write TOKEN', 'admin TOKEN'");
   command->add_flag("--without-tokens", arguments->without_tokens,
@@ -199,7 +213,15 @@ void add_serve(CLI::App& app) {
       "      --host shop.example --token-file tokens --certificate cert.pem --key key.pem\n"
       "  curl -d '{\"history\": [\"S000012\"], \"k\": 5, \"titles\": true}' "
       "http://127.0.0.1:8080/v1/recommend");
-  command->callback([arguments] { serve(*arguments); });
+  command->callback([arguments, sync, backups] {
+    const bool kept = !arguments->state.empty() && !is_redis(arguments->state);
+    check_belongs(sync, kept, "--state DIRECTORY");
+    check_belongs(backups, kept, "--state DIRECTORY");
+    if (arguments->without_tokens && !arguments->token_file.empty()) {
+      fail_usage("--without-tokens and --token-file contradict each other: give one of them");
+    }
+    serve(*arguments);
+  });
 }
 
 }  // namespace tessera

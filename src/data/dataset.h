@@ -41,8 +41,11 @@ struct Dataset {
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
   SplitRule split;
-  bool refit = false;         ///< nothing is held out: see hold_nothing_out
   AttributeTable attributes;  ///< of items
+  bool refit = false;         ///< nothing is held out: see hold_nothing_out
+  /// [users] events from the start of each history that a model to be judged was trained on: a
+  /// target among them is not evaluated. Or empty.
+  std::vector<std::int64_t> seen;
   /// The events that training sees where withheld items make gaps in them: see hide_withheld.
   std::vector<std::int64_t> train_offsets;
   std::vector<std::int32_t> train_events;

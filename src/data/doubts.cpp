@@ -107,6 +107,43 @@ void doubt_ids(const EventLog& log, const std::string& source, std::vector<std::
   doubt("user", log.users.size());
 }
 
+// The text between words with a digit each, if that is what (nearly) all ids are made of; "" if
+// not.
+std::string list_delimiter(const IdTable& ids, const std::vector<bool>& met) {
+  constexpr std::array<std::string_view, 4> kBetween = {" ", ",", "|", ";"};
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (const std::string_view between : kBetween) {
+    std::size_t lists = 0;
+    for (std::size_t i = 0; i < met.size(); ++i) {
+      std::string_view rest = met[i] ? ids[i] : std::string_view();
+      std::size_t words = 0;
+      bool all = true;
+      while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find(between), rest.size());
+        all = all && std::ranges::any_of(rest.substr(0, end), digit);
+        rest.remove_prefix(std::min(end + between.size(), rest.size()));
+        ++words;
+      }
+      lists += all && words > 1 ? 1 : 0;
+    }
+    if (10 * lists >= 8 * count_true(met) && lists > 0) return std::string(between);
+  }
+  return "";
+}
+
+void doubt_lists(const EventLog& log, const EventFields& fields, const std::string& source,
+                 std::vector<std::string>& doubts) {
+  if (!fields.item_delimiter.empty()) return;
+  const std::vector<bool> met = met_items(log);
+  const std::string between = list_delimiter(log.items, met);
+  if (between.empty()) return;
+  const auto example = static_cast<std::size_t>(std::ranges::find(met, true) - met.begin());
+  doubts.push_back(
+      fmt::format("{}: items such as '{}' look like lists; --item-delimiter '{}' makes an event of "
+                  "each of their ids",
+                  source, log.items[example], between));
+}
+
 void doubt_types(const EventLog& log, const EventFields& fields, std::vector<std::string>& doubts) {
   std::string never;
   for (const auto& [type, weight] : fields.weights) {
@@ -137,6 +174,7 @@ std::vector<std::string> doubts_about(const EventLog& log, const ItemTexts& item
         source));
   }
   doubt_ids(log, source, doubts);
+  doubt_lists(log, fields, source, doubts);
   doubt_items(log, items, doubts);
   if (!fields.weights.empty()) doubt_types(log, fields, doubts);
   if (items.broken_texts > 0) {

@@ -40,7 +40,7 @@ EmbedReport write_encoded(const fs::path& directory, const TextEncoder& encoder,
                           std::span<const std::string_view> texts,
                           const ProgressFunction& progress) {
   const FolderLock lock(directory, Folder::dataset);
-  EmbedReport report{texts.size(), encoder.dims(), 0};
+  EmbedReport report{texts.size(), encoder.dims(), 0, 0, 0};
   NpyWriter file(directory / kEmbeddingsFile, texts.size(), encoder.dims());
   if (progress) progress(0, texts.size());
   for (std::size_t first = 0; first < texts.size(); first += kTextsAtOnce) {
@@ -62,7 +62,7 @@ EmbedReport write_taken(const fs::path& directory, const ItemVectors& vectors) {
   std::error_code ignored;
   fs::remove(directory / kTextEncoderFile, ignored);  // of other embeddings
   write_npy(directory / kEmbeddingsFile, vectors.rows);
-  return {vectors.rows.rows(), vectors.rows.cols(), vectors.without_vector};
+  return {vectors.rows.rows(), vectors.rows.cols(), vectors.without_vector, 0, 0};
 }
 
 }  // namespace
@@ -82,6 +82,27 @@ EmbedReport embed_by_text(const fs::path& directory, const TfidfOptions& options
          (directory / "items.jsonl").string(), options.min_df);
   }
   return write_encoded(directory, std::move(encoder), texts, progress);
+}
+
+EmbedReport embed_as(const fs::path& directory, const fs::path& from,
+                     const ProgressFunction& progress) {
+  const fs::path file = from / kTextEncoderFile;
+  if (!fs::exists(file)) {
+    fail(
+        "{}: keeps no text encoder: give a bundle or a dataset that was embedded by one, or the "
+        "same vectors by --encoder npy, safetensors or jsonl",
+        from.string());
+  }
+  const Dataset data = read_dataset(directory);
+  const std::vector<std::string_view> texts = texts_of(data, directory);
+  const TextEncoder encoder = TextEncoder::load(file);
+  EmbedReport report = write_encoded(directory, encoder, texts, progress);
+  for (const std::string_view text : texts) {
+    const WordCount count = encoder.count_words(text);
+    report.words += count.words;
+    report.unread_words += count.unknown;
+  }
+  return report;
 }
 
 EmbedReport embed_by_folder(const fs::path& directory, const fs::path& folder,

@@ -6,14 +6,16 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/random.h"
 #include "data/item_texts.h"
+#include "formats/csv.h"
 #include "formats/fields.h"
 #include "formats/sequences.h"
 
 namespace tessera {
 namespace {
 
-enum Role : std::size_t { kUser, kItem, kTime, kRating, kType, kRoles };
+enum Role : std::size_t { kUser, kItem, kTime, kRating, kType, kId, kRoles };
 
 constexpr std::size_t kAtOnce = 1024;
 
@@ -64,6 +66,11 @@ class EventCollector {
     for (std::size_t role = 0; role < kRoles; ++role) row[role] = known(given[role]);
     // All is parsed before any of it is kept: a bad record leaves nothing behind.
     const std::int64_t time = parse(row[kTime]);
+    if (repeats(row, time)) {
+      ++log_.read;
+      ++log_.repeated;
+      return;
+    }
     if (fields_.min_rating && !(rating_of(row[kRating]) >= *fields_.min_rating)) {
       ++log_.read;
       ++log_.below_rating;
@@ -81,15 +88,10 @@ class EventCollector {
       weight = static_cast<float>(found->second);
     }
     check_id(row[kUser], IdOf::user);
-    check_id(row[kItem], IdOf::item);
-    users_.push_back(row[kUser].text);
-    items_.push_back(row[kItem].text);
-    if (time != kUnknownTime && log_.time.empty()) log_.time.assign(kept_, kUnknownTime);
-    if (time != kUnknownTime || !log_.time.empty()) log_.time.push_back(time);
-    if (!fields_.weights.empty()) log_.weight.push_back(weight);
+    for_each_item(row[kItem], [](const Value& item) { check_id(item, IdOf::item); });
+    for_each_item(row[kItem],
+                  [&](const Value& item) { keep(row[kUser].text, item.text, time, weight); });
     ++log_.read;
-    ++kept_;
-    if (users_.size() == kAtOnce) flush();
   }
 
   /// To be called at the end.
@@ -101,6 +103,33 @@ class EventCollector {
   }
 
  private:
+  void keep(std::string_view user, std::string_view item, std::int64_t time, float weight) {
+    users_.push_back(user);
+    items_.push_back(item);
+    if (time != kUnknownTime && log_.time.empty()) log_.time.assign(kept_, kUnknownTime);
+    if (time != kUnknownTime || !log_.time.empty()) log_.time.push_back(time);
+    if (!fields_.weights.empty()) log_.weight.push_back(weight);
+    ++kept_;
+    if (users_.size() == kAtOnce) flush();
+  }
+
+  // The ids that the field of an item holds: one, or where it may be several any number.
+  template <class Visit>
+  void for_each_item(const Value& field, const Visit& visit) const {
+    if (fields_.item_delimiter.empty()) return visit(field);
+    const bool list = field.kind == Value::Kind::compound;
+    const bool blanks = !list && fields_.item_delimiter == kBlanks;
+    const std::string_view between = list ? ", " : blanks ? " " : fields_.item_delimiter;
+    std::string_view rest = field.text;
+    while (!rest.empty()) {
+      const std::size_t end =
+          std::min(blanks ? rest.find_first_of(" \t") : rest.find(between), rest.size());
+      const std::string_view id = trimmed(rest.substr(0, end));
+      if (!id.empty()) visit({id, Value::Kind::word});
+      rest.remove_prefix(std::min(end + between.size(), rest.size()));
+    }
+  }
+
   // Absent if the text stands for something missing.
   Value known(const Value& value) {
     if (value.text.size() > longest_ || value.text.empty() ||
@@ -109,6 +138,25 @@ class EventCollector {
     }
     ++log_.missing;
     return {};
+  }
+
+  // Whether the event was read before, as far as it can be told.
+  bool repeats(std::span<const Value> row, std::int64_t time) {
+    if (!fields_.id.empty() && !row[kId].text.empty()) return !meet({row[kId].text}, 0);
+    if (!fields_.distinct || time == kUnknownTime) return false;
+    return !meet({row[kUser].text, row[kItem].text, trimmed(row[kType].text)}, time);
+  }
+
+  // By 64 bits of a digest: among a hundred million events two would be taken for one in a run of
+  // four thousand.
+  bool meet(std::initializer_list<std::string_view> texts, std::int64_t time) {
+    std::uint64_t digest = mix_bits(static_cast<std::uint64_t>(time));
+    for (const std::string_view text : texts) {
+      std::uint64_t word = text.size();
+      for (const char c : text) word = mix_bits(word ^ static_cast<unsigned char>(c));
+      digest = mix_bits(digest ^ word);
+    }
+    return log_.met.insert(digest).second;
   }
 
   static std::string_view trimmed(std::string_view text) {
@@ -204,6 +252,14 @@ void read_events(Records& records, const EventFields& fields, BadRecords& bad, E
   choose(kTime, "time", fields.time, "--time", false);
   if (fields.min_rating) choose(kRating, "rating", fields.rating, "--rating", true);
   if (!fields.weights.empty()) choose(kType, "event type", fields.type, "--event-type", true);
+  if (fields.weights.empty() && fields.distinct) {
+    choose(kType, "event type", fields.type, "--event-type", false);
+  }
+  // Not every file of a log that lies in several has ids.
+  if (std::ranges::find(records.names(), fields.id) != records.names().end()) {
+    wanted[kId] = fields.id;
+    log.has_ids = true;
+  }
   EventCollector collector(fields, log);
   if (!fields.time_form && !wanted[kTime].empty()) {
     std::vector<std::string> times = records.sample(wanted[kTime]);

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "data/field_choice.h"
@@ -16,6 +17,11 @@ namespace tessera {
 /// looked for only if they are needed.
 struct EventFields {
   std::string user, item, time, rating, type;
+  std::string id;         ///< of the event: a second one with the same id is dropped; empty: none
+  bool distinct = false;  ///< so is one of the same user, item, known time and type
+  /// If not empty: an item field holds any number of ids, in time order, with this text between
+  /// (or kBlanks; of JSON a list). Each is an event.
+  std::string item_delimiter;
   std::optional<TimeForm> time_form;  ///< none: as the first times of each file suggest
   /// Of sequences: whether their format was named, so that lines may look like another.
   bool sequences_meant = false;
@@ -37,6 +43,9 @@ struct EventLog {
   std::size_t read = 0;  ///< well-formed records, those dropped below included
   std::size_t below_rating = 0;
   std::size_t other_type = 0;
+  bool has_ids = false;                   ///< of events, in one of the files
+  std::size_t repeated = 0;               ///< events that had been read before
+  std::unordered_set<std::uint64_t> met;  ///< digests of those read, where that matters
   std::map<std::string, std::size_t, std::less<>>
       types;                         ///< met, with their events; the first 1000
   std::size_t missing = 0;           ///< texts that stand for something missing

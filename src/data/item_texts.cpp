@@ -97,6 +97,29 @@ bool ItemTexts::set(std::size_t item, std::string title, std::string text) {
   return true;
 }
 
+std::size_t ItemTexts::replace_by(ItemTexts later) {
+  std::size_t replaced = 0;
+  if (attributes.schema() != later.attributes.schema()) {
+    fail_usage("--attributes: the types that are guessed differ among the items files; give them");
+  }
+  for (std::size_t i = 0; i < later.listed.size(); ++i) {
+    if (!later.listed[i]) continue;
+    if (i < listed.size() && listed[i]) {
+      ++replaced;
+      listed[i] = false;
+    }
+    set(i, std::move(later.titles[i]), std::move(later.texts[i]));
+    const auto item = static_cast<std::int32_t>(i);
+    for (std::size_t a = 0; a < attributes.schema().size(); ++a) {
+      attributes.set(a, item, later.attributes.value(a, item));
+    }
+  }
+  repeated_rows += later.repeated_rows;
+  broken_texts += later.broken_texts;
+  remarks.insert(remarks.end(), later.remarks.begin(), later.remarks.end());
+  return replaced;
+}
+
 void check_id(const Value& id, IdOf whose) {
   const char* what = whose == IdOf::user ? "user" : "item";
   if (id.kind == Value::Kind::negative) {
@@ -104,8 +127,11 @@ void check_id(const Value& id, IdOf whose) {
   }
   if (id.kind != Value::Kind::word && id.kind != Value::Kind::absent) {
     const bool whole = id.kind == Value::Kind::fraction && id.text.ends_with(".0");
+    const bool list = id.kind == Value::Kind::compound && whose == IdOf::item;
     fail("the {} id '{}' is neither a string nor a whole number; correct it{}", what, id.text,
-         whole ? " (of a column that became floats for its missing values: astype('Int64'))" : "");
+         whole  ? " (of a column that became floats for its missing values: astype('Int64'))"
+         : list ? " (of a list of items: --item-delimiter ,)"
+                : "");
   }
   if (id.text.empty()) fail("the {} id is missing; complete or remove the record", what);
   const auto plain = [](char c) { return c >= 0x20; };  // of ASCII

@@ -43,6 +43,9 @@ struct ItemTexts {
 
   /// False, and nothing is changed, if the item was set before.
   bool set(std::size_t item, std::string title, std::string text);
+  /// Takes what a later file says in place of what was known; returns of how many items. Throws
+  /// UsageError if its attributes are of other types.
+  std::size_t replace_by(ItemTexts later);
 };
 
 /// How to find items in a file; empty names are guessed.

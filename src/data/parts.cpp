@@ -25,6 +25,7 @@ DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts) {
     if (part_of_user(whole.user_ids[u], parts) != part) continue;
     result.users.push_back(static_cast<std::int32_t>(u));
     data.user_ids.push_back(whole.user_ids[u]);
+    if (!whole.seen.empty()) data.seen.push_back(whole.seen[u]);
     data.events.insert(data.events.end(), whole.events.begin() + whole.offsets[u],
                        whole.events.begin() + whole.offsets[u + 1]);
     if (!whole.times.empty()) {

@@ -32,8 +32,9 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   Sources sources;
   EventLog& log = sources.log;
   BadRecords bad{options.max_errors, options.max_error_share};
-  std::uint64_t before = size_of(options.items);
-  std::uint64_t total = before;
+  std::uint64_t before = 0;
+  std::uint64_t total = 0;
+  for (const fs::path& file : options.items) total += size_of(file);
   for (const fs::path& file : options.interactions) total += size_of(file);
   const auto watcher_from = [&](std::uint64_t start) -> ByteStream::Watcher {
     return [&options, start, total](std::uint64_t done, std::uint64_t) {
@@ -48,19 +49,32 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
   } else if (options.item_table) {
     sources.items =
         read_items(*options.item_table, options.item_fields, log.items, bad, log.choices);
-  } else if (!options.items.empty()) {
-    ByteStream stream(options.items, watcher_from(0));
-    RecordReader records(stream, options.items_shape);
-    sources.items = read_items(records, options.item_fields, log.items, bad, log.choices);
+  }
+  for (std::size_t i = 0; i < options.items.size(); ++i) {
+    ByteStream stream(options.items[i], watcher_from(before));
+    before += size_of(options.items[i]);
+    RecordReader records(
+        stream, options.items_shapes.empty() ? options.items_shape : options.items_shapes[i]);
+    std::vector<FieldChoice> choices;
+    ItemTexts read = read_items(records, options.item_fields, log.items, bad, choices);
+    if (i > 0) {
+      report.replaced_items += sources.items.replace_by(std::move(read));
+      continue;
+    }
+    sources.items = std::move(read);
+    log.choices = std::move(choices);
   }
   if (options.event_table) {
     read_events(*options.event_table, options.fields, bad, log);
   }
-  for (const fs::path& file : options.interactions) {
+  for (std::size_t i = 0; i < options.interactions.size(); ++i) {
+    const fs::path& file = options.interactions[i];
+    const std::optional<RecordShape>& shape =
+        options.shapes.empty() ? options.shape : options.shapes[i];
     ByteStream stream(file, watcher_from(before));
     before += size_of(file);
-    if (options.shape) {
-      RecordReader records(stream, *options.shape);
+    if (shape) {
+      RecordReader records(stream, *shape);
       read_events(records, options.fields, bad, log);
     } else {
       std::optional<ByteStream> times;
@@ -69,6 +83,11 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
     }
   }
   bad.finish(log.read + static_cast<std::size_t>(std::ranges::count(sources.items.listed, true)));
+  log.met = {};
+  if (!options.fields.id.empty() && !log.has_ids) {
+    fail("{}: no file has a field '{}': correct --event-id", name_of_events(options),
+         options.fields.id);
+  }
   const bool timed = options.shape.has_value() || options.event_table != nullptr;
   report.warnings =
       doubts_about(log, sources.items, options.fields, name_of_events(options), timed);
@@ -97,6 +116,7 @@ Histories filtered(const PrepareOptions& options, EventLog& log, PrepareReport& 
   const auto note = [&](const std::string& why, std::size_t events) {
     if (events > 0) report.dropped.push_back({why, events});
   };
+  note("that had been read before", log.repeated);
   note("rated too low, or not rated", log.below_rating);
   note("of a type without a weight", log.other_type);
   Histories h = group_by_user(log);

@@ -13,11 +13,14 @@ struct PrepareOptions {
   /// How the interactions are written; none: lines `user item item …` in time order, items whole
   /// numbers from 1, with the same lines of seconds in `timestamps` unless it is empty.
   std::optional<RecordShape> shape;
+  /// Of each file of interactions, where they differ; empty: all are as `shape` says.
+  std::vector<std::optional<RecordShape>> shapes;
   fs::path timestamps;
   EventFields fields;
   /// What is known about items: records, or one JSON object id → text; one of them, or neither.
-  fs::path items;
+  std::vector<fs::path> items;  ///< a later file's record of an item replaces an earlier one's
   RecordShape items_shape;
+  std::vector<RecordShape> items_shapes;  ///< of each, where they differ
   ItemFields item_fields;
   fs::path item_text;
   /// Tables in memory in place of `interactions` and `items`.
@@ -61,6 +64,7 @@ struct PrepareReport {
   std::size_t users_dropped = 0;
   std::size_t items_dropped = 0;  ///< with events before the filters, with none after
   std::size_t repeated_item_rows = 0;
+  std::size_t replaced_items = 0;  ///< by a later file
   std::size_t items_without_text = 0;
   std::size_t items_without_events = 0;  ///< in the catalogue by what is known of them alone
   std::size_t unknown_times = 0;

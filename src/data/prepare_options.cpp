@@ -14,7 +14,7 @@ constexpr const char* kSplit = "Split";
 
 // Those of records, behind `more`.
 Words formats(Words more = {}) {
-  for (const NamedFormat& format : kFormats) more.emplace_back(format.name);
+  for (std::string& name : format_names()) more.push_back(std::move(name));
   return more;
 }
 
@@ -59,10 +59,18 @@ std::vector<PrepareOption> make_table() {
        0,
        0,
        "Events: a record each, or with 'sequences' one user a line, 'user item item …' in time "
-       "order. Several files are one log; - is standard input. Plain, gzip, zstd, xz, bzip2 or in "
-       "a "
-       "zip archive (archive.zip/FILE), like all files"},
-      {"items", "", option(&Options::items), {}, 0, 0, "What is known about items, a record each"},
+       "order. Several files, folders and patterns are one log; FORMAT: before one names its "
+       "format; "
+       "- is standard input. Plain, gzip, zstd, xz, bzip2 or in a zip archive (archive.zip/FILE), "
+       "like all files"},
+      {"items",
+       "",
+       option(&Options::items),
+       {},
+       0,
+       0,
+       "What is known about items, a record each. Several files, as of --interactions: a later "
+       "file's record of an item replaces an earlier one's"},
       {"items-format", "", asked(&Request::items_format), formats(), 0, 0,
        "Format of --items (default: as --format; jsonl beside sequences)"},
       {"item-text",
@@ -182,6 +190,14 @@ std::vector<PrepareOption> make_table() {
 
       {"user", kFields, field(&EventFields::user), {}, 1, 0, "The user's id"},
       {"item", kFields, field(&EventFields::item), {}, 1, 0, "The item's id"},
+      {"item-delimiter",
+       kFields,
+       field(&EventFields::item_delimiter),
+       {},
+       0,
+       0,
+       "The item field holds several ids, oldest first, with this text between ('blanks': any "
+       "number of them; of JSON a list): each is an event"},
       {"time", kFields, field(&EventFields::time), {}, 1, 0, "When it happened"},
       {"rating", kFields, field(&EventFields::rating), {}, 1, 0, "The rating, for --min-rating"},
       {"event-type",
@@ -191,6 +207,13 @@ std::vector<PrepareOption> make_table() {
        1,
        0,
        "The type of event, for --event-types"},
+      {"event-id",
+       kFields,
+       field(&EventFields::id),
+       {},
+       1,
+       0,
+       "The event's id, where files have one: an event that comes twice counts once"},
       {"item-id", kFields, item_field(&ItemFields::id), {}, 1, 0, "In --items: the item's id"},
       {"title", kFields, item_field(&ItemFields::title), {}, 1, 0, "In --items: the item's title"},
       {"text",
@@ -248,11 +271,12 @@ std::vector<PrepareOption> make_table() {
       {"duplicates",
        kFilters,
        asked(&Request::duplicates),
-       {"keep", "exact", "consecutive", "first", "last"},
+       {"keep", "exact", "consecutive", "first", "last", "event"},
        0,
        0,
        "Of a user's events with one item: keep all; drop those at the exact same time, or "
-       "consecutive ones; keep the first or the last"},
+       "consecutive ones; keep the first or the last; event: drop those of the same time and type, "
+       "as where two files hold the same"},
       {"k-core",
        kFilters,
        asked(&Request::k_core),

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "data/input_files.h"
 #include "data/prepare_options.h"
 #include "formats/csv.h"
 
@@ -44,8 +45,7 @@ std::string delimiter_of(const std::string& word, const std::string& option) {
 // `prefix`: of the option's names, "--" or "--items-".
 RecordShape shape_of(const std::string& format, const PrepareRequest::Csv& csv,
                      const std::string& prefix) {
-  const bool records =
-      std::ranges::find(kFormats, format, &NamedFormat::name) != std::end(kFormats);
+  const bool records = std::ranges::count(format_names(), format) > 0;
   RecordShape shape = shape_named(records ? format : "jsonl");
   const bool text = format == "csv" || format == "tsv";
   const auto check = [&](bool given, const char* name) {
@@ -113,15 +113,17 @@ void find_recbole_files(PrepareOptions& options) {
   options.interactions = {only_file(folder, ".inter")};
   if (options.interactions.front().empty()) fail("{}: holds no .inter file", folder.string());
   if (options.items.empty() && options.item_text.empty() && fs::is_directory(folder)) {
-    options.items = only_file(folder, ".item");
+    const fs::path items = only_file(folder, ".item");
+    if (!items.empty()) options.items = {items};
   }
 }
 
 // "-" is standard input.
 void find_standard_input(PrepareOptions& options) {
-  for (fs::path* file : {&options.items, &options.item_text, &options.timestamps}) {
+  for (fs::path* file : {&options.item_text, &options.timestamps}) {
     if (*file == "-") *file = "/dev/stdin";
   }
+  std::ranges::replace(options.items, fs::path("-"), fs::path("/dev/stdin"));
   for (fs::path& file : options.interactions) {
     if (file != "-") continue;
     file = "/dev/stdin";
@@ -173,9 +175,13 @@ void check_together(const PrepareRequest& request, bool sequences, bool items) {
   const std::string records = "records: --format csv, jsonl, …; sequences have no fields";
   needs(!fields.user.empty(), "--user", !sequences, records);
   needs(!fields.item.empty(), "--item", !sequences, records);
+  needs(!fields.item_delimiter.empty(), "--item-delimiter", !sequences, records);
   needs(!fields.time.empty(), "--time", !sequences, records);
   needs(!fields.rating.empty(), "--rating", fields.min_rating.has_value(), "--min-rating");
-  needs(!fields.type.empty(), "--event-type", !request.event_types.empty(), "--event-types");
+  needs(!fields.type.empty(), "--event-type",
+        !request.event_types.empty() || request.duplicates == "event",
+        "--event-types or --duplicates event");
+  needs(!fields.id.empty(), "--event-id", !sequences, records);
   needs(!request.time_unit.empty(), "--time-unit", !sequences || !options.timestamps.empty(),
         "--timestamps, where the format is sequences");
   needs(!request.time_format.empty(), "--time-format", !sequences, records);
@@ -204,6 +210,30 @@ RecordShape items_shape_of(const PrepareRequest& request, const std::string& for
   return shape_of(format, csv, "--items-");
 }
 
+// Folders and patterns become files, and each file gets the shape that its own format has.
+void find_files(const PrepareRequest& request, const std::string& format,
+                const std::string& items_format, PrepareOptions& options) {
+  std::vector<InputFile> files = input_files(options.interactions, "--interactions");
+  options.interactions.clear();
+  for (const InputFile& file : files) {
+    options.interactions.push_back(file.path);
+    const std::string& own = file.format.empty() ? format : file.format;
+    if (own == "sequences") {
+      options.shapes.emplace_back();
+    } else {
+      options.shapes.emplace_back(own == format ? shape_of(own, request.csv, "--")
+                                                : shape_of(own, {}, "--"));
+    }
+  }
+  files = input_files(options.items, "--items");
+  options.items.clear();
+  for (const InputFile& file : files) {
+    options.items.push_back(file.path);
+    const std::string& own = file.format.empty() ? items_format : file.format;
+    options.items_shapes.push_back(items_shape_of(request, own));
+  }
+}
+
 }  // namespace
 
 PrepareOptions options_of(const PrepareRequest& request) {
@@ -213,11 +243,17 @@ PrepareOptions options_of(const PrepareRequest& request) {
   PrepareOptions options = request.options;
   const std::string format = request.format.empty() ? "sequences" : request.format;
   const bool table = options.event_table != nullptr;
-  const bool sequences = !table && format == "sequences";
+  const std::string& items_format = request.items_format.empty() ? format : request.items_format;
+  if (!table && format == "recbole" && options.interactions.size() == 1) {
+    find_recbole_files(options);
+  }
   const bool items = !options.items.empty() || options.item_table;
-  check_together(request, sequences, items);
   find_standard_input(options);
-  if (!table && !sequences) options.shape = shape_of(format, request.csv, "--");
+  find_files(request, format, items_format, options);
+  const auto records = std::ranges::find_if(options.shapes, &std::optional<RecordShape>::has_value);
+  const bool sequences = !table && records == options.shapes.end();
+  check_together(request, sequences, items);
+  if (!table && !sequences) options.shape = *records;
   if (table || sequences) shape_of(table ? "a table" : format, request.csv, "--");
   if (!sequences && !options.timestamps.empty()) {
     fail_usage("--timestamps belongs to --format sequences; give --time FIELD");
@@ -226,11 +262,9 @@ PrepareOptions options_of(const PrepareRequest& request) {
   if (options.interactions.size() > 1 && !options.timestamps.empty()) {
     fail_usage("--timestamps go with one file of interactions");
   }
-  if (!table && format == "recbole" && options.interactions.size() == 1) {
-    find_recbole_files(options);
+  if (!options.fields.item_delimiter.empty()) {
+    options.fields.item_delimiter = delimiter_of(options.fields.item_delimiter, "--item-delimiter");
   }
-  const std::string& items_format = request.items_format.empty() ? format : request.items_format;
-  if (!options.items.empty()) options.items_shape = items_shape_of(request, items_format);
   read_time_form(request, options.fields);
   read_missing(request, options.fields);
   read_max_errors(request, options);
@@ -249,9 +283,10 @@ PrepareOptions options_of(const PrepareRequest& request) {
   if (options.split_by_time && !options.order_by_time) {
     fail_usage("--split time needs --order time");
   }
-  options.duplicates =
-      std::array{Duplicates::keep, Duplicates::exact, Duplicates::consecutive, Duplicates::first,
-                 Duplicates::last}[choice(request, "duplicates") - 1];
+  options.duplicates = std::array{
+      Duplicates::keep,  Duplicates::exact, Duplicates::consecutive,
+      Duplicates::first, Duplicates::last,  Duplicates::keep}[choice(request, "duplicates") - 1];
+  options.fields.distinct = request.duplicates == "event";
   options.min_user_events = std::max(options.min_user_events, request.k_core);
   options.min_item_events = std::max(options.min_item_events, request.k_core);
   options.items_without_events = choice(request, "catalogue") != 2;

@@ -22,8 +22,8 @@ std::size_t train_end(const Dataset& data, std::size_t user) {
   return length < kMinEvaluatedEvents ? length : length - 2;
 }
 
-// Where the target of `split` stands in the history; none if the user is not evaluated.
-std::optional<std::size_t> target_place(const Dataset& data, std::size_t user, Split split) {
+// Where the target of `split` stands in the history, seen or not.
+std::optional<std::size_t> place_by_rule(const Dataset& data, std::size_t user, Split split) {
   if (split == Split::train) throw std::logic_error("the train split has no single target");
   if (data.refit) return std::nullopt;
   const std::size_t length = data.history(user).size();
@@ -37,6 +37,14 @@ std::optional<std::size_t> target_place(const Dataset& data, std::size_t user, S
   const std::size_t end = split == Split::test ? length : test;
   if (place == 0 || place >= end) return std::nullopt;
   return place;
+}
+
+// The same; none if the user is not evaluated.
+std::optional<std::size_t> target_place(const Dataset& data, std::size_t user, Split split) {
+  const auto place = place_by_rule(data, user, split);
+  const bool seen = place && !data.seen.empty() &&
+                    *place < static_cast<std::size_t>(std::max<std::int64_t>(data.seen[user], 0));
+  return seen ? std::nullopt : place;
 }
 
 std::size_t known_place(const Dataset& data, std::size_t user, Split split) {

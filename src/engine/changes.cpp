@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "data/item_texts.h"
 #include "engine/state.h"
 
 namespace tessera {
@@ -76,16 +77,34 @@ std::vector<float> Model::State::id_token(std::optional<std::int32_t> number) co
   return {learned.begin(), learned.end()};
 }
 
-Model::State::Item& Model::State::item_to_put(const std::string& id,
-                                              std::optional<std::int32_t> number) {
-  if (!number) {
-    items.push_back({.id = id, .title = "", .known = false});
-    number_of.emplace(id, static_cast<std::int32_t>(items.size() - 1));
-    return items.back();
+std::int32_t Model::State::number_to_put(const std::string& id) {
+  const auto found = number_of.find(id);
+  if (found != number_of.end()) return found->second;
+  if (items.size() >= bundle.catalogue.items() + kMaxPutNumbers) {
+    fail("{} items were put since the model was opened: open it anew to make room", kMaxPutNumbers);
   }
-  Item& item = items[static_cast<std::size_t>(*number)];
+  const auto number = static_cast<std::int32_t>(items.size());
+  items.push_back({.id = id, .title = "", .known = false});
+  number_of.emplace(id, number);
+  return number;
+}
+
+void Model::State::fill_in(std::int32_t number, const std::string& title,
+                           std::span<const std::int32_t> codes, std::span<const float> vector) {
+  Item& item = items[static_cast<std::size_t>(number)];
   if (item.known) forget(item);
-  return item;
+  if (item.put < 0) {
+    item.put = static_cast<std::int32_t>(put_vectors.size() / settings().width());
+    put_codes.resize(put_codes.size() + codes.size());
+    put_vectors.resize(put_vectors.size() + vector.size());
+  }
+  const auto row = static_cast<std::ptrdiff_t>(item.put);
+  std::ranges::copy(codes, put_codes.begin() + row * std::ssize(codes));
+  std::ranges::copy(vector, put_vectors.begin() + row * std::ssize(vector));
+  item.title = title;
+  item.known = true;
+  ++live_items;
+  if (lookup) lookup->insert(number, item.id, title);
 }
 
 void Model::State::forget(Item& item) {
@@ -94,33 +113,57 @@ void Model::State::forget(Item& item) {
   if (lookup) lookup->erase(static_cast<std::int32_t>(&item - items.data()), item.id, item.title);
 }
 
+void Model::State::put(std::span<const NewItem> fresh) {
+  struct Put {
+    std::int32_t number;
+    std::vector<std::int32_t> codes;
+    std::vector<float> id_token, vector;
+  };
+  std::vector<Put> puts;
+  std::vector<ItemIndex::NewItem> indexed;
+  puts.reserve(fresh.size());
+  for (const NewItem& item : fresh) {
+    const auto found = number_of.find(item.id);
+    const auto known = found == number_of.end() ? std::nullopt : std::optional(found->second);
+    Put put = {0, codes_to_put(item.tokens, known), id_token(known), {}};
+    put.number = number_to_put(item.id);
+    put.vector = item_vector(bundle.model, put.codes, put.id_token);
+    puts.push_back(std::move(put));
+    indexed.push_back({puts.back().number, puts.back().codes, puts.back().id_token});
+  }
+  index->put(indexed);
+  for (std::size_t i = 0; i < puts.size(); ++i) {
+    fill_in(puts[i].number, fresh[i].title, puts[i].codes, puts[i].vector);
+  }
+}
+
+void Model::put(std::span<const NewItem> items) {
+  const std::unique_lock lock(state_->mutex);
+  state_->put(items);
+}
+
 ItemCard Model::put(const std::string& id, const std::string& title, const ItemTokens& tokens) {
-  State& state = *state_;
-  const std::unique_lock lock(state.mutex);
-  const auto found = state.number_of.find(id);
-  const auto known = found == state.number_of.end() ? std::nullopt : std::optional(found->second);
-  if (!known && state.items.size() >= catalogue_items() + kMaxPutNumbers) {
-    fail("{} items were put since the model was opened: open it anew to make room", kMaxPutNumbers);
+  const NewItem one = {id, title, tokens};
+  const std::unique_lock lock(state_->mutex);
+  state_->put({&one, 1});
+  return state_->card(state_->item(state_->number_of.find(id)->second));
+}
+
+std::vector<ItemCard> Model::put_many(std::span<const ItemToPut> items) {
+  std::vector<NewItem> found;
+  std::vector<std::string> ids;
+  for (const ItemToPut& item : items) {
+    try {
+      check_id({item.id, Value::Kind::word}, IdOf::item);
+      found.push_back({item.id, item.title,
+                       item.embedding.empty() ? tokens_of(item.text) : tokens_of(item.embedding)});
+    } catch (const Error& error) {
+      fail("item '{}': {}", item.id, error.what());
+    }
+    ids.push_back(item.id);
   }
-  const std::vector<std::int32_t> codes = state.codes_to_put(tokens, known);
-  const std::vector<float> id_token = state.id_token(known);
-  const std::vector<float> vector = item_vector(state.bundle.model, codes, id_token);
-  const auto number = known.value_or(static_cast<std::int32_t>(state.items.size()));
-  state.index->put(number, codes, id_token);
-  State::Item& item = state.item_to_put(id, known);
-  if (item.put < 0) {
-    item.put = static_cast<std::int32_t>(state.put_vectors.size() / width());
-    state.put_codes.resize(state.put_codes.size() + codes.size());
-    state.put_vectors.resize(state.put_vectors.size() + vector.size());
-  }
-  const auto row = static_cast<std::ptrdiff_t>(item.put);
-  std::ranges::copy(codes, state.put_codes.begin() + row * std::ssize(codes));
-  std::ranges::copy(vector, state.put_vectors.begin() + row * std::ssize(vector));
-  item.title = title;
-  item.known = true;
-  ++state.live_items;
-  if (state.lookup) state.lookup->insert(number, id, title);
-  return state.card(item);
+  put(found);
+  return cards(known(ids));
 }
 
 void Model::set_attributes(std::int32_t item, const AttributeValues& values) {

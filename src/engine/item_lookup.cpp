@@ -2,18 +2,19 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 
 #include "text/words.h"
 
 namespace tessera {
 namespace {
 
-std::set<std::string> words_of(std::string_view id, std::string_view title) {
-  std::set<std::string> words;
-  for (const std::string_view text : {id, title}) {
-    for (std::string& word : split_words(text)) words.insert(std::move(word));
-  }
+/// Each once.
+std::vector<std::string> words_of(std::string_view id, std::string_view title) {
+  std::vector<std::string> words = split_words(id);
+  std::ranges::move(split_words(title), std::back_inserter(words));
+  std::ranges::sort(words);
+  const auto rest = std::ranges::unique(words);
+  words.erase(rest.begin(), rest.end());
   return words;
 }
 
@@ -22,6 +23,10 @@ std::set<std::string> words_of(std::string_view id, std::string_view title) {
 void ItemLookup::insert(std::int32_t item, std::string_view id, std::string_view title) {
   for (const std::string& word : words_of(id, title)) {
     std::vector<std::int32_t>& items = items_of_word_[word];
+    if (items.empty() || items.back() < item) {  // as when all of them are told in order
+      items.push_back(item);
+      continue;
+    }
     const auto place = std::ranges::lower_bound(items, item);
     if (place == items.end() || *place != item) items.insert(place, item);
   }
@@ -51,7 +56,7 @@ std::vector<std::int32_t> ItemLookup::items_with(std::string_view beginning) con
 std::vector<std::int32_t> ItemLookup::find(std::string_view query, std::size_t limit) const {
   std::vector<std::int32_t> found;
   bool first = true;
-  for (const std::string& word : words_of(query, "")) {  // each once
+  for (const std::string& word : words_of(query, "")) {
     std::vector<std::int32_t> items = items_with(word);
     if (!first) {
       std::vector<std::int32_t> both;

@@ -195,6 +195,30 @@ std::vector<std::int32_t> Model::known(std::span<const std::string> ids) const {
   return known;
 }
 
+std::vector<ReadHistory> Model::histories(std::span<const std::vector<std::string>> ids,
+                                          bool skip_unknown) const {
+  std::vector<ReadHistory> read(ids.size());
+  for (std::size_t h = 0; h < ids.size(); ++h) {
+    auto& [items, why] = read[h];
+    const auto found = numbers(ids[h]);
+    for (std::size_t i = 0; i < found.size() && why.empty(); ++i) {
+      if (found[i]) {
+        items.push_back(*found[i]);
+      } else if (!skip_unknown) {
+        why = fmt::format("item '{}' is not in the model's catalogue", printable(ids[h][i]));
+      }
+    }
+    if (!why.empty()) {
+      items.clear();
+    } else if (ids[h].empty()) {
+      why = "it is empty, which says nothing";
+    } else if (items.empty()) {
+      why = "it holds no item of the model's catalogue";
+    }
+  }
+  return read;
+}
+
 std::vector<std::int32_t> Model::items() const {
   std::vector<std::int32_t> known;
   const std::shared_lock lock(state_->mutex);

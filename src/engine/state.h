@@ -69,9 +69,14 @@ struct Model::State {
   std::vector<std::int32_t> codes_to_put(const ItemTokens& tokens,
                                          std::optional<std::int32_t> number) const;
   std::vector<float> id_token(std::optional<std::int32_t> number) const;
-  /// The item to be filled in: a new one, or that of the number, forgotten.
-  Item& item_to_put(const std::string& id, std::optional<std::int32_t> number);
+  /// The number of an id: the item's own, or a new one, whose item is not known yet. Throws Error
+  /// if there are no more.
+  std::int32_t number_to_put(const std::string& id);
+  /// Fills in the item of the number, and forgets what it was.
+  void fill_in(std::int32_t number, const std::string& title, std::span<const std::int32_t> codes,
+               std::span<const float> vector);
   void forget(Item& item);
+  void put(std::span<const NewItem> fresh);
 
   Bundle bundle;  ///< without the items' names, which are in `items`
   std::string config;

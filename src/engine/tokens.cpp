@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "engine/state.h"
 #include "eval/code_statistics.h"
 #include "kernels/elementwise.h"
@@ -53,6 +54,24 @@ Codebook Model::codebook(TokenKind kind, std::size_t number) const {
   const std::size_t place = state_->place_of({kind, number, 0});
   const MatrixView<const float> rows = state_->bundle.model.item_encoder.token_table(place).rows;
   return {{rows.data, rows.size()}, rows.rows, rows.cols};
+}
+
+Token Model::token(std::string_view codebook, std::string_view code) const {
+  if (levels() == 0) fail_usage("a model of ID tokens alone has no codes");
+  const bool part = codebook.starts_with('c');
+  const std::size_t before = part ? 0 : levels();
+  const std::size_t parts = collaborative_tokens();
+  const auto place = parse_number<std::size_t>(codebook.substr(part ? 1 : 0));
+  if (!place || *place < 1 || *place > before + parts) {
+    fail_usage("no codebook '{}': the model has levels 1 to {}{}", codebook, levels(),
+               parts > 0 ? fmt::format(" and collaborative parts c1 to c{}", parts) : "");
+  }
+  const auto number = parse_number<std::int32_t>(code);
+  if (!number || *number < 0 || static_cast<std::size_t>(*number) >= codebook_size()) {
+    fail_usage("no code '{}': the codes of a codebook are 0 to {}", code, codebook_size() - 1);
+  }
+  if (*place <= before) return {TokenKind::semantic, *place - 1, *number};
+  return {TokenKind::collaborative, *place - before - 1, *number};
 }
 
 std::vector<std::int32_t> Model::items_with(const Token& token) const {

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "eval/model_scorer.h"
 #include "eval/tuning.h"
+#include "model/carry_over.h"
+#include "model/seen.h"
 
 namespace tessera {
 namespace {
@@ -18,10 +20,11 @@ struct Evaluation {
   explicit Evaluation(const EvaluateOptions& asked) : options(asked) {}
 
   const EvaluateOptions& options;
+  bool sampled() const { return options.protocol == Protocol::sampled; }
+
   Dataset data;
-  Split split = Split::test;
-  bool sampled = false;
-  Repeats repeats = Repeats::excluded;
+  bool seen = false;         // a model was trained on what it is to predict …
+  std::size_t left_out = 0;  // … or was, of these users, who are not ranked
   std::size_t repeated_targets = 0;
   Negatives negatives;
   Popularity popularity;
@@ -33,28 +36,43 @@ struct Evaluation {
   std::size_t ranked = 0;
 };
 
-// The place of a word among those that its option knows.
-std::size_t choice(const char* option, const std::string& word,
-                   const std::vector<std::string>& known) {
-  const auto place = std::ranges::find(known, word);
-  if (place != known.end()) return static_cast<std::size_t>(place - known.begin());
+template <class Value>
+Value value_of(const char* option, std::string_view word,
+               std::span<const NamedValue<Value>> known) {
+  const auto found = std::ranges::find(known, word, &NamedValue<Value>::word);
+  if (found != known.end()) return found->value;
   std::string words;
-  for (const std::string& one : known) words += (words.empty() ? "" : " or ") + one;
+  for (const std::string& one : words_of(known)) words += (words.empty() ? "" : " or ") + one;
   fail_usage("{} '{}': it must be {}", option, word, words);
 }
 
 bool tuned(const EvaluateOptions& options) { return options.baselines == Baselines::tuned; }
 
-// Whether one of the models was trained on what it is to predict; refused unless asked for.
-bool seen_by_a_model(const EvaluateOptions& options) {
-  bool seen = false;
+// Leaves out users whose target a model was trained on. A refit has seen all of its own data, and
+// is refused unless asked for.
+void leave_out_seen(Evaluation& evaluation) {
+  const EvaluateOptions& options = evaluation.options;
+  const std::string digest = fingerprint(evaluation.data);
+  const std::size_t before = evaluated_users(evaluation.data, options.split).size();
   for (const fs::path& model : {options.model, options.compare}) {
     if (model.empty()) continue;
     const Json config = read_config(model);
-    if (!options.seen) check_unseen(config, model);
-    seen = seen || is_refit(config);
+    const bool own =
+        config.contains("data") && config.at("data").value("fingerprint", "") == digest;
+    if (is_refit(config) && own) {
+      if (!options.seen) check_unseen(config, model);
+      evaluation.seen = true;
+    } else if (config.contains("seen")) {
+      leave_out_seen(evaluation.data, config.at("seen"));
+    }
   }
-  return seen;
+  evaluation.left_out = before - evaluated_users(evaluation.data, options.split).size();
+}
+
+// A model on the data of the evaluation: its own, or newer ones.
+Bundle read_model_of(const Evaluation& evaluation, const fs::path& model) {
+  if (!evaluation.options.newer) return read_bundle_of(model, evaluation.data);
+  return carried_over(read_bundle(model), model, evaluation.data, evaluation.options.data);
 }
 
 std::size_t count_rankings(const EvaluateOptions& options) {
@@ -66,7 +84,7 @@ std::size_t count_rankings(const EvaluateOptions& options) {
 
 void read_negatives(Evaluation& evaluation) {
   const EvaluateOptions& options = evaluation.options;
-  if (!evaluation.sampled) return;
+  if (!evaluation.sampled()) return;
   evaluation.negatives =
       options.negatives.empty()
           ? draw_negatives(evaluation.data, options.seed, drawable_negatives(evaluation.data))
@@ -75,19 +93,20 @@ void read_negatives(Evaluation& evaluation) {
 
 Evaluation open_evaluation(const EvaluateOptions& options) {
   Evaluation evaluation(options);
-  evaluation.split = choice("--split", options.split, {"test", "validation"}) == 0
-                         ? Split::test
-                         : Split::validation;
-  evaluation.sampled = choice("--protocol", options.protocol, {"full", "sampled"}) == 1;
-  evaluation.repeats = repeats_of(options.repeats);
-  if (!evaluation.sampled && !options.negatives.empty()) {
+  if (options.split == Split::train) fail_usage("the split train is not held out");
+  if (!evaluation.sampled() && !options.negatives.empty()) {
     fail_usage("--negatives belongs to --protocol sampled");
   }
   if (options.budget == 0) fail_usage("--budget 0: at least one setting must be tried");
   evaluation.data = read_dataset(options.data);
+  leave_out_seen(evaluation);
   const Dataset& data = evaluation.data;
-  const Split split = evaluation.split;
+  const Split split = options.split;
   const std::vector<std::int32_t> users = evaluated_users(data, split);
+  if (users.empty() && evaluation.left_out > 0) {
+    fail("{}: of all {} users the {} split would evaluate a model has seen what is to be predicted",
+         options.data.string(), evaluation.left_out, word_of<Split>(kSplits, options.split));
+  }
   if (users.empty()) {
     fail("{}: no user has {} events, so there is nothing to evaluate", options.data.string(),
          kMinEvaluatedEvents);
@@ -100,11 +119,12 @@ Evaluation open_evaluation(const EvaluateOptions& options) {
   evaluation.popularity = training_popularity(data);
   evaluation.slices = slices_of(data, split, evaluation.popularity);
   evaluation.rankings = count_rankings(options);
-  if (evaluation.sampled) {
-    evaluation.chance = chance_sampled(data, split, evaluation.negatives, evaluation.repeats);
+  if (evaluation.sampled()) {
+    evaluation.chance =
+        chance_sampled(data, split, evaluation.negatives, evaluation.options.repeats);
     return evaluation;
   }
-  evaluation.chance = chance_full(data, split, evaluation.repeats);
+  evaluation.chance = chance_full(data, split, evaluation.options.repeats);
   evaluation.history_popularity = history_popularity(data, split, evaluation.popularity);
   if (fs::exists(options.data / kEmbeddingsFile)) {
     evaluation.embeddings = read_embeddings(options.data, data.items.size());
@@ -119,10 +139,10 @@ std::vector<TargetPlace> rank(Evaluation& evaluation, Split split, const Scorer&
     evaluation.options.progress(evaluation.ranked * total + done, evaluation.rankings * total);
   };
   std::vector<TargetPlace> places =
-      evaluation.sampled
+      evaluation.sampled()
           ? rank_sampled(evaluation.data, split, evaluation.negatives, scorer, progress,
-                         evaluation.repeats)
-          : rank_full(evaluation.data, split, scorer, progress, lists, evaluation.repeats);
+                         evaluation.options.repeats)
+          : rank_full(evaluation.data, split, scorer, progress, lists, evaluation.options.repeats);
   ++evaluation.ranked;
   return places;
 }
@@ -135,7 +155,7 @@ struct Measured {
 Measured measure(Evaluation& evaluation, const std::string& name, const Scorer& scorer) {
   Measured measured;
   TopLists lists;
-  measured.places = rank(evaluation, evaluation.split, scorer, &lists);
+  measured.places = rank(evaluation, evaluation.options.split, scorer, &lists);
   SystemFigures& figures = measured.figures;
   const std::uint64_t seed = evaluation.options.seed;
   figures.whole = figures_of(name, measured.places, evaluation.chance, seed);
@@ -143,7 +163,7 @@ Measured measure(Evaluation& evaluation, const std::string& name, const Scorer& 
     figures.slices.push_back(figures_of(slice.name, take(measured.places, slice.users),
                                         take(evaluation.chance, slice.users), seed));
   }
-  if (!evaluation.sampled) {
+  if (!evaluation.sampled()) {
     figures.beyond = beyond_accuracy(lists, evaluation.popularity, evaluation.history_popularity,
                                      evaluation.embeddings);
   }
@@ -181,7 +201,7 @@ Json difference_json(const fs::path& other, std::span<const SliceDifference> dif
 }
 
 SystemFigures measure(Evaluation& evaluation, const BaselineFamily& family) {
-  const std::string goal = evaluation.sampled ? "HR@10" : "NDCG@10";
+  const std::string goal = evaluation.sampled() ? "HR@10" : "NDCG@10";
   Json tried = Json::array();
   Json validation;
   std::vector<double> setting;
@@ -242,27 +262,26 @@ void add_baselines(Evaluation& evaluation, EvaluationReport& report) {
 
 }  // namespace
 
-Baselines baselines_of(const std::string& word) {
-  constexpr std::array kKinds = {Baselines::none, Baselines::fixed, Baselines::tuned};
-  return kKinds[choice("--baselines", word, {"none", "fixed", "tuned"})];
+Split split_of(std::string_view word) { return value_of<Split>("--split", word, kSplits); }
+Protocol protocol_of(std::string_view word) {
+  return value_of<Protocol>("--protocol", word, kProtocols);
 }
-
-Repeats repeats_of(const std::string& word) {
-  constexpr std::array kRules = {Repeats::excluded, Repeats::allowed, Repeats::published};
-  return kRules[choice("--repeats", word, {"excluded", "allowed", "published"})];
+Repeats repeats_of(std::string_view word) { return value_of<Repeats>("--repeats", word, kRepeats); }
+Baselines baselines_of(std::string_view word) {
+  return value_of<Baselines>("--baselines", word, kBaselines);
 }
 
 EvaluationReport evaluate(const EvaluateOptions& options) {
-  const bool seen = seen_by_a_model(options);
   Evaluation evaluation = open_evaluation(options);
-  const Bundle bundle = read_bundle_of(options.model, evaluation.data);
+  const Bundle bundle = read_model_of(evaluation, options.model);
   EvaluationReport report;
   report.data_name = evaluation.data.name;
   report.simulated = evaluation.data.simulated;
   report.candidates =
-      evaluation.sampled ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
+      evaluation.sampled() ? evaluation.negatives.per_user + 1 : evaluation.data.items.size();
   report.repeated_targets = evaluation.repeated_targets;
-  report.seen = seen;
+  report.seen = evaluation.seen;
+  report.left_out = evaluation.left_out;
   report.tokens =
       token_statistics(bundle.model.settings, bundle.catalogue.codes, bundle.items.size());
   auto& systems = report.systems;
@@ -270,11 +289,11 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   systems.push_back(std::move(model.figures));
   const Figures whole = systems[0].whole;
   Json& json = report.json;
-  json = {{"split", options.split},
-          {"protocol", options.protocol},
+  json = {{"split", word_of<Split>(kSplits, options.split)},
+          {"protocol", word_of<Protocol>(kProtocols, options.protocol)},
           {"users", whole.metrics.users},
           {"repeats",
-           {{"rule", options.repeats},
+           {{"rule", word_of<Repeats>(kRepeats, options.repeats)},
             {"targets", report.repeated_targets},
             {"share", static_cast<double>(report.repeated_targets) /
                           static_cast<double>(whole.metrics.users)}}},
@@ -284,21 +303,22 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
           {"tokens", to_json(report.tokens)},
           {"slices", to_json(systems[0].slices)},
           {"seen", report.seen},
+          {"left_out", report.left_out},
           {"simulated", evaluation.data.simulated}};
-  json["negatives"] = !evaluation.sampled ? Json(nullptr)
+  json["negatives"] = !evaluation.sampled() ? Json(nullptr)
                       : options.negatives.empty()
                           ? Json(fmt::format("drawn by seed {}", options.seed))
                           : Json(options.negatives.string());
-  if (!evaluation.sampled) {
-    report.targets =
-        beyond_accuracy(target_lists(evaluation.data, evaluation.split), evaluation.popularity,
-                        evaluation.history_popularity, evaluation.embeddings);
+  if (!evaluation.sampled()) {
+    report.targets = beyond_accuracy(target_lists(evaluation.data, evaluation.options.split),
+                                     evaluation.popularity, evaluation.history_popularity,
+                                     evaluation.embeddings);
     json["beyond_accuracy"] = to_json(*systems[0].beyond);
     json["targets"] = to_json(*report.targets);
   }
   if (!options.compare.empty()) {
     Measured other =
-        measure(evaluation, options.compare, read_bundle_of(options.compare, evaluation.data));
+        measure(evaluation, options.compare, read_model_of(evaluation, options.compare));
     report.differences = differences_of(evaluation, model.places, other.places);
     json["difference"] = difference_json(options.compare, report.differences);
     json["compared"] = to_json(other.figures);
@@ -311,7 +331,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
       json["baselines"][baseline.whole.name] = to_json(baseline);
     }
   }
-  if (evaluation.split == Split::test) {
+  if (evaluation.options.split == Split::test) {
     log_test_evaluation(options.model, json, whole.metrics);
     if (!options.compare.empty()) {
       log_test_evaluation(options.compare, json, systems[1].whole.metrics);

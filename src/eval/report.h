@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/progress.h"
@@ -12,22 +13,51 @@ namespace tessera {
 /// Rules that count beside the model, with their customary settings or with the best of some by
 /// validation NDCG@10 on the full protocol, HR@10 on the sampled one.
 enum class Baselines { none, fixed, tuned };
-/// By its name; UsageError for any other word.
-Baselines baselines_of(const std::string& word);
 
-/// By its name, "excluded", "allowed" or "published"; UsageError for any other word.
-Repeats repeats_of(const std::string& word);
+/// A value that an option names by a word.
+template <class Value>
+struct NamedValue {
+  std::string_view word;
+  Value value;
+};
+inline constexpr NamedValue<Split> kSplits[] = {{"test", Split::test},
+                                                {"validation", Split::validation}};
+inline constexpr NamedValue<Protocol> kProtocols[] = {{"full", Protocol::full},
+                                                      {"sampled", Protocol::sampled}};
+inline constexpr NamedValue<Repeats> kRepeats[] = {{"excluded", Repeats::excluded},
+                                                   {"allowed", Repeats::allowed},
+                                                   {"published", Repeats::published}};
+inline constexpr NamedValue<Baselines> kBaselines[] = {
+    {"none", Baselines::none}, {"fixed", Baselines::fixed}, {"tuned", Baselines::tuned}};
+
+/// All words of an option, and the one of a value.
+template <class Value>
+std::vector<std::string> words_of(std::span<const NamedValue<Value>> values) {
+  std::vector<std::string> words;
+  for (const auto& one : values) words.emplace_back(one.word);
+  return words;
+}
+template <class Value>
+std::string_view word_of(std::span<const NamedValue<Value>> values, Value value) {
+  return std::ranges::find(values, value, &NamedValue<Value>::value)->word;
+}
+/// By its name; UsageError for any other word.
+Split split_of(std::string_view word);
+Protocol protocol_of(std::string_view word);
+Repeats repeats_of(std::string_view word);
+Baselines baselines_of(std::string_view word);
 
 struct EvaluateOptions {
   fs::path model, data;
-  std::string split = "test";        ///< test | validation
-  std::string protocol = "full";     ///< full | sampled
-  fs::path negatives;                ///< of the sampled protocol; empty: drawn by seed
-  std::string repeats = "excluded";  ///< see repeats_of
-  fs::path compare;                  ///< another bundle; empty: none
-  std::uint64_t seed = 1;            ///< of drawn negatives and of the bootstrap
+  Split split = Split::test;  ///< or validation
+  Protocol protocol = Protocol::full;
+  fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
+  Repeats repeats = Repeats::excluded;
+  fs::path compare;        ///< another bundle; empty: none
+  std::uint64_t seed = 1;  ///< of drawn negatives and of the bootstrap
   Baselines baselines = Baselines::none;
-  bool seen = false;  ///< go on where a model was trained on what it is to predict, and say so
+  bool newer = false;  ///< the data are newer than a model's: match items by id (carried_over)
+  bool seen = false;   ///< go on where a model was trained on what it is to predict, and say so
   std::size_t budget = 16;         ///< settings of a baseline to try where they are tuned
   ProgressFunction progress = {};  ///< of all rankings together
 };
@@ -48,15 +78,16 @@ struct EvaluationReport {
   TokenStatistics tokens;
   std::string data_name;
   bool simulated = false;
-  bool seen = false;  ///< a model was trained on what it predicts here
+  bool seen = false;         ///< a model was trained on what it predicts here
+  std::size_t left_out = 0;  ///< users whose target a model has seen
   std::size_t candidates = 0;
   std::size_t repeated_targets = 0;
 };
 
 /// Measures a bundle on the dataset it was trained on. A look at the test split is noted in the
 /// evaluations.jsonl of every bundle that is measured: figures chosen by peeking would show. Throws
-/// UsageError for a word that is none of its option's, Error if there is nothing to evaluate or a
-/// model is of other data, or was refit on what it is to predict while options.seen is not set.
+/// UsageError for options that do not go together, Error if there is nothing to evaluate or a model
+/// is of other data, or was refit on what it is to predict while options.seen is not set.
 EvaluationReport evaluate(const EvaluateOptions& options);
 
 }  // namespace tessera

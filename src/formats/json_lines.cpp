@@ -244,4 +244,9 @@ void read_json(LineReader& lines, std::span<const std::string> wanted, BadRecord
   }
 }
 
+OpenedRecords open_json(LineReader& lines, std::string_view /*head*/,
+                        const RecordShape& /*shape*/) {
+  return {json_names(lines.ahead()), read_json};  // all: a list of objects may be one line
+}
+
 }  // namespace tessera

@@ -15,4 +15,7 @@ std::vector<std::string> json_names(std::string_view text);
 void read_json(LineReader& lines, std::span<const std::string> wanted, BadRecords& bad,
                const RowSink& sink);
 
+/// These: see OpenFormat.
+OpenedRecords open_json(LineReader& lines, std::string_view head, const RecordShape& shape);
+
 }  // namespace tessera

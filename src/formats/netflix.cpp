@@ -21,14 +21,6 @@ std::string_view cut_line(std::string_view& text) {
   return line;
 }
 
-}  // namespace
-
-bool is_netflix(std::string_view head) {
-  if (block_of(cut_line(head)).empty()) return false;
-  const std::string_view second = cut_line(head);
-  return std::ranges::count(second, ',') == 2 || !block_of(second).empty();
-}
-
 const std::vector<std::string>& netflix_names() {
   static const std::vector<std::string> names = {"user", "item", "rating", "time"};
   return names;
@@ -61,6 +53,19 @@ void read_netflix(LineReader& lines, std::span<const std::string> wanted, BadRec
       sink(row);
     });
   }
+}
+
+}  // namespace
+
+bool is_netflix(std::string_view head) {
+  if (block_of(cut_line(head)).empty()) return false;
+  const std::string_view second = cut_line(head);
+  return std::ranges::count(second, ',') == 2 || !block_of(second).empty();
+}
+
+OpenedRecords open_netflix(LineReader& /*lines*/, std::string_view /*head*/,
+                           const RecordShape& /*shape*/) {
+  return {netflix_names(), read_netflix};
 }
 
 }  // namespace tessera

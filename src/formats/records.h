@@ -59,9 +59,6 @@ struct BadRecords {
   void refuse(const std::string& where, const Error& error);
 };
 
-/// netflix: lines "ITEM:", each with lines "USER,RATING,DATE" below.
-enum class Format { csv, jsonl, amazon, recbole, netflix };
-
 enum class Quoting {
   none,      ///< quotes are characters
   csv,       ///< as in RFC 4180
@@ -70,26 +67,33 @@ enum class Quoting {
 
 /// How a file is written; what is empty is guessed by its first 256 KiB.
 struct RecordShape {
-  Format format = Format::csv;
+  std::string format = "csv";        ///< of format_names
   std::string delimiter{};           ///< of csv: a text, or kBlanks
   std::optional<bool> header{};      ///< of csv: whether the first line names the columns
   std::optional<Quoting> quoting{};  ///< of csv; guessed: none between tabs, else csv
   std::string encoding{};            ///< as iconv names it
 };
 
-/// What formats are called, and what each is.
-struct NamedFormat {
-  std::string_view name;
-  RecordShape shape;
-};
-inline const NamedFormat kFormats[] = {{"csv", {}},
-                                       {"tsv", {.delimiter = "\t"}},
-                                       {"jsonl", {.format = Format::jsonl}},
-                                       {"amazon", {.format = Format::amazon}},
-                                       {"recbole", {.format = Format::recbole}},
-                                       {"netflix", {.format = Format::netflix}}};
+/// What formats are called. A format is a function of the kind OpenFormat and a row in records.cpp.
+std::vector<std::string> format_names();
 /// UsageError for a name that is none of these.
 RecordShape shape_named(std::string_view name);
+
+/// A file of some format, opened as far as its names.
+struct OpenedRecords {
+  /// Rows of the wanted fields, to the end of the lines.
+  using Read = std::function<void(LineReader& lines, std::span<const std::string> wanted,
+                                  BadRecords& bad, const RowSink& sink)>;
+  std::vector<std::string> names;
+  Read read;
+  bool header = false;    ///< whether the first line named them, and was taken from the lines
+  bool nameless = false;  ///< whether the names are only the columns' places
+  std::vector<std::string> remarks = {};  ///< see Records::remarks
+};
+/// `head` are the first whole lines, which stay in `lines` but for a header. Throws Error if no
+/// names can be found.
+using OpenFormat = OpenedRecords (*)(LineReader& lines, std::string_view head,
+                                     const RecordShape& shape);
 
 /// Records of one source in any format: names of fields first, then rows of those wanted.
 class Records {
@@ -121,23 +125,18 @@ class RecordReader : public Records {
 
   const std::string& name() const override { return lines_.name(); }
   /// Columns; without a header "1", "2", …; of JSON the dotted paths in the first records.
-  const std::vector<std::string>& names() const override { return names_; }
-  bool nameless() const override;
+  const std::vector<std::string>& names() const override { return opened_.names; }
+  bool nameless() const override { return opened_.nameless; }
   std::vector<std::string> sample(const std::string& field) override;
-  std::vector<std::string> remarks() const override { return remarks_; }
-  void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) override;
+  std::vector<std::string> remarks() const override { return opened_.remarks; }
+  void read(std::span<const std::string> wanted, BadRecords& bad, const RowSink& sink) override {
+    opened_.read(lines_, wanted, bad, sink);
+  }
 
  private:
-  void start_csv(std::string_view ahead);
-  void read_from(LineReader& lines, std::span<const std::string> wanted, BadRecords& bad,
-                 const RowSink& sink) const;
-
   LineReader lines_;
-  RecordShape shape_;
-  bool skip_blanks_ = false;
-  std::vector<std::string> names_;
-  std::vector<std::string> remarks_;
   std::string head_;  // the first records, to look at again
+  OpenedRecords opened_;
 };
 
 }  // namespace tessera

@@ -1,6 +1,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <vector>
@@ -15,7 +16,7 @@ class Changes {
     std::int32_t item = 0;
     bool removed = false;
     std::uint64_t time = 0;           ///< of the change, counted by the index
-    std::vector<std::int32_t> codes;  ///< [levels]; of a removed item empty
+    std::vector<std::int32_t> codes;  ///< [places]; of a removed item empty
     std::vector<float> id;            ///< [ID dims]; of a removed item empty
   };
 
@@ -23,15 +24,21 @@ class Changes {
     const auto at = place(item);
     return at != entries_.end() && (*at)->item == item ? at->get() : nullptr;
   }
-  /// Adds the entry, in place of an older one of the same item.
-  void set(Entry entry) {
-    const auto at = place(entry.item);
-    auto shared = std::make_shared<const Entry>(std::move(entry));
-    if (at != entries_.end() && (*at)->item == shared->item) {
-      entries_[static_cast<std::size_t>(at - entries_.begin())] = std::move(shared);
-    } else {
-      entries_.insert(at, std::move(shared));
+  /// Adds entries of different items, in the order of their numbers, each in place of an older one
+  /// of the same item.
+  void set(std::vector<Entry> entries) {
+    Entries merged;
+    merged.reserve(entries_.size() + entries.size());
+    auto old = entries_.begin();
+    for (Entry& entry : entries) {
+      for (; old != entries_.end() && (*old)->item < entry.item; ++old) {
+        merged.push_back(std::move(*old));
+      }
+      if (old != entries_.end() && (*old)->item == entry.item) ++old;
+      merged.push_back(std::make_shared<const Entry>(std::move(entry)));
     }
+    merged.insert(merged.end(), std::move_iterator(old), std::move_iterator(entries_.end()));
+    entries_ = std::move(merged);
   }
   /// Forgets what is not newer than `time`.
   void drop_until(std::uint64_t time) {

@@ -1,5 +1,6 @@
 #include "index/item_index.h"
 
+#include <algorithm>
 #include <exception>
 #include <numeric>
 
@@ -150,21 +151,32 @@ std::vector<std::vector<ScoredItem>> ItemIndex::search_batch(
   return lists;
 }
 
-void ItemIndex::put(std::int32_t item, std::span<const std::int32_t> codes,
-                    std::span<const float> id) {
-  if (item < 0) fail("item number {} is negative", item);
+Changes::Entry ItemIndex::entry_of(const NewItem& item) const {
+  if (item.item < 0) fail("item number {} is negative", item.item);
   const ScoringTables& tables = space_.tables;
-  if (codes.size() != tables.levels.size() || id.size() != tables.id_dims) {
-    fail("item {} has {} codes and {} ID dimensions: {} and {} are needed", item, codes.size(),
-         id.size(), tables.levels.size(), tables.id_dims);
+  if (item.codes.size() != tables.places.size() || item.id.size() != tables.id_dims) {
+    fail("item {} has {} codes and {} ID dimensions: {} and {} are needed", item.item,
+         item.codes.size(), item.id.size(), tables.places.size(), tables.id_dims);
   }
-  check_codes(codes, tables.codebook_size);
-  check_values(id, "an ID vector is");
+  check_codes(item.codes, tables.codebook_size);
+  check_values(item.id, "an ID vector is");
   Changes::Entry entry;
-  entry.item = item;
-  entry.codes.assign(codes.begin(), codes.end());
-  entry.id.assign(id.begin(), id.end());
-  change(std::move(entry));
+  entry.item = item.item;
+  entry.codes.assign(item.codes.begin(), item.codes.end());
+  entry.id.assign(item.id.begin(), item.id.end());
+  return entry;
+}
+
+void ItemIndex::put(std::span<const NewItem> items) {
+  std::vector<Changes::Entry> entries;
+  entries.reserve(items.size());
+  for (const NewItem& item : items) entries.push_back(entry_of(item));
+  // The last of a number comes first, and `unique` leaves that.
+  std::ranges::reverse(entries);
+  std::ranges::stable_sort(entries, {}, &Changes::Entry::item);
+  const auto rest = std::ranges::unique(entries, {}, &Changes::Entry::item);
+  entries.erase(rest.begin(), rest.end());
+  change(std::move(entries));
 }
 
 void ItemIndex::remove(std::int32_t item) {
@@ -172,18 +184,25 @@ void ItemIndex::remove(std::int32_t item) {
   Changes::Entry entry;
   entry.item = item;
   entry.removed = true;
-  change(std::move(entry));
+  std::vector<Changes::Entry> one;
+  one.push_back(std::move(entry));
+  change(std::move(one));
 }
 
-void ItemIndex::change(Changes::Entry entry) {
+void ItemIndex::change(std::vector<Changes::Entry> entries) {
   const std::scoped_lock lock(change_mutex_);
   auto next = std::make_shared<Version>(*version());
-  const bool held = next->holds(entry.item);
-  if (entry.removed && !held) return;
-  if (!held) ++next->size;
-  if (entry.removed) --next->size;
-  entry.time = ++next->time;
-  next->changes.set(std::move(entry));
+  std::erase_if(entries, [&](const Changes::Entry& entry) {
+    return entry.removed && !next->holds(entry.item);
+  });
+  if (entries.empty()) return;
+  ++next->time;
+  for (Changes::Entry& entry : entries) {
+    if (!next->holds(entry.item)) ++next->size;
+    if (entry.removed) --next->size;
+    entry.time = next->time;
+  }
+  next->changes.set(std::move(entries));
   const bool many = next->changes.entries().size() >= kManyChanges;
   {
     const std::scoped_lock pointer(version_mutex_);
@@ -197,7 +216,7 @@ std::size_t ItemIndex::size() const { return version()->size; }
 std::size_t ItemIndex::bytes() const {
   std::size_t bytes =
       space_.axes.to_axes.size() * sizeof(float) + space_.axes.to_weights.size() * sizeof(double);
-  for (const auto& level : space_.tables.levels) bytes += level.vectors.size() * sizeof(float);
+  for (const auto& place : space_.tables.places) bytes += place.vectors.size() * sizeof(float);
   for (const Part& part : version()->parts) {
     bytes += part.segment->bytes();
     if (part.members) bytes += part.members->bytes();

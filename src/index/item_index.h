@@ -45,10 +45,21 @@ class ItemIndex {
   std::vector<std::vector<ScoredItem>> search_batch(MatrixView<const float> states, std::size_t k,
                                                     std::span<const SearchFilter> filters) const;
 
-  /// Adds the item or replaces it. `codes` [levels], `id` [ID dims]. Throws Error for a negative
-  /// item number, another number of codes or dimensions, a code out of range, or a value that is
-  /// not finite or beyond kLargestValue.
-  void put(std::int32_t item, std::span<const std::int32_t> codes, std::span<const float> id);
+  /// An item to be put: `codes` [places], `id` [ID dims], borrowed for the call.
+  struct NewItem {
+    std::int32_t item = 0;
+    std::span<const std::int32_t> codes;
+    std::span<const float> id;
+  };
+  /// Adds the item or replaces it. Throws Error for a negative item number, another number of codes
+  /// or dimensions, a code out of range, or a value that is not finite or beyond kLargestValue.
+  void put(std::int32_t item, std::span<const std::int32_t> codes, std::span<const float> id) {
+    const NewItem one = {item, codes, id};
+    put({&one, 1});
+  }
+  /// The same for many as one change, which costs little more than that of one: a search finds all
+  /// of them or none. Of several with one number the last counts. If it throws nothing is changed.
+  void put(std::span<const NewItem> items);
   /// Takes the item out, if it is there.
   void remove(std::int32_t item);
   /// How many items there are.
@@ -81,7 +92,8 @@ class ItemIndex {
   };
   static Part part_of(Segment segment);
   std::shared_ptr<const Version> version() const;
-  void change(Changes::Entry entry);
+  void change(std::vector<Changes::Entry> entries);
+  Changes::Entry entry_of(const NewItem& item) const;
   void compact_in_background(const std::stop_token& stop);
 
   ScoreSpace space_;

@@ -39,7 +39,7 @@ ScoringTables scoring_tables(const Recommender& model) {
     for (std::size_t c = 0; c < rows.rows; ++c) {
       for (std::size_t d = 0; d < rows.cols; ++d) vectors[d][c] = rows[c][d];
     }
-    tables.levels.push_back({std::move(vectors), column});
+    tables.places.push_back({std::move(vectors), column});
   }
   return tables;
 }
@@ -48,7 +48,7 @@ void token_vector(const ScoringTables& tables, std::span<const std::int32_t> cod
                   std::span<const float> id, std::span<double> out) {
   std::ranges::fill(out, 0.0);
   for (std::size_t l = 0; l < codes.size(); ++l) {
-    const auto& [vectors, column] = tables.levels[l];
+    const auto& [vectors, column] = tables.places[l];
     const float* vector = vectors[0] + codes[l];
     for (std::size_t d = 0; d < vectors.rows(); ++d, vector += vectors.cols()) {
       out[column + d] += double{*vector};
@@ -60,9 +60,9 @@ void token_vector(const ScoringTables& tables, std::span<const std::int32_t> cod
 TokenScores score_tokens(const ScoringTables& tables, std::span<const float> state) {
   check_values(state, "the user's state is");
   TokenScores scores;
-  scores.codes.assign(tables.levels.size() * tables.codebook_size, 0.0);
-  for (std::size_t l = 0; l < tables.levels.size(); ++l) {
-    const auto& [vectors, column] = tables.levels[l];
+  scores.codes.assign(tables.places.size() * tables.codebook_size, 0.0);
+  for (std::size_t l = 0; l < tables.places.size(); ++l) {
+    const auto& [vectors, column] = tables.places[l];
     const auto sums = std::span(scores.codes).subspan(l * tables.codebook_size, vectors.cols());
     for (std::size_t d = 0; d < vectors.rows(); ++d) {
       accumulate_scaled(double{state[column + d]}, vectors.view().row(d), sums);

@@ -225,7 +225,7 @@ std::size_t Segment::bytes() const {
 
 void Segment::for_each(const std::function<void(std::int32_t, std::span<const std::int32_t>,
                                                 std::span<const float>)>& visit) const {
-  std::vector<std::int32_t> plain(row_.levels);
+  std::vector<std::int32_t> plain(row_.places);
   for (std::size_t place = 0; place < blocks_ * kScanBlock; ++place) {
     const std::uint8_t* row = this->row(place);
     if (TokenRow::item(row) == kNoItem) continue;

@@ -54,11 +54,11 @@ struct SearchStatistics {
 
 /// All that is exact of an item, in one row of bytes: reading it costs one wait for memory.
 struct TokenRow {
-  std::size_t levels = 0, codebook_size = 0, id_dims = 0;
+  std::size_t places = 0, codebook_size = 0, id_dims = 0;
 
   bool wide() const { return codebook_size > 256; }
   std::size_t bytes() const {
-    return (sizeof(std::int32_t) + id_dims * sizeof(float) + levels * (wide() ? 2 : 1) + 3) / 4 * 4;
+    return (sizeof(std::int32_t) + id_dims * sizeof(float) + places * (wide() ? 2 : 1) + 3) / 4 * 4;
   }
   void write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
              std::span<const float> id) const;
@@ -72,8 +72,8 @@ struct TokenRow {
   template <class Visit>
   auto with_codes(const std::uint8_t* row, const Visit& visit) const {
     const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
-    if (!wide()) return visit(std::span(codes, levels));
-    return visit(std::span(reinterpret_cast<const std::uint16_t*>(codes), levels));
+    if (!wide()) return visit(std::span(codes, places));
+    return visit(std::span(reinterpret_cast<const std::uint16_t*>(codes), places));
   }
 };
 
@@ -85,7 +85,7 @@ struct TokenRow {
 class Segment {
  public:
   Segment() = default;
-  /// `codes` [items, levels], `ids` [items, ID dims]; item numbers are the caller's and distinct.
+  /// `codes` [items, places], `ids` [items, ID dims]; item numbers are the caller's and distinct.
   /// Throws Error for a code out of range or a value not finite or beyond kLargestValue.
   Segment(const ScoreSpace& space, std::span<const std::int32_t> items,
           std::span<const std::int32_t> codes, MatrixView<const float> ids);

@@ -73,7 +73,7 @@ class SegmentBuilder {
   }
 
   std::span<const std::int32_t> codes_of(std::size_t row) const {
-    return codes_.subspan(row * segment_.row_.levels, segment_.row_.levels);
+    return codes_.subspan(row * segment_.row_.places, segment_.row_.places);
   }
 
   // The first `axes` places of items `rows`, and how far all places of each may be off.
@@ -323,7 +323,7 @@ Segment::Segment(const ScoreSpace& space, std::span<const std::int32_t> items,
     : size_(items.size()),
       blocks_((items.size() + kScanBlock - 1) / kScanBlock),
       branches_((blocks_ + kBranchBlocks - 1) / kBranchBlocks),
-      row_{space.tables.levels.size(), space.tables.codebook_size, space.tables.id_dims},
+      row_{space.tables.places.size(), space.tables.codebook_size, space.tables.id_dims},
       ball_axes_(space.axes.ball_axes),
       shape_(space.axes.shape()) {
   check_codes(codes, row_.codebook_size);
@@ -352,7 +352,7 @@ void Segment::check_rows(const fs::path& path) {
 }
 
 Segment::Segment(const ScoreSpace& space, const std::shared_ptr<const SafeTensors>& file)
-    : row_{space.tables.levels.size(), space.tables.codebook_size, space.tables.id_dims},
+    : row_{space.tables.places.size(), space.tables.codebook_size, space.tables.id_dims},
       ball_axes_(space.axes.ball_axes),
       shape_(space.axes.shape()) {
   const std::size_t block_bytes = kScanBlock * row_.bytes();

@@ -85,7 +85,8 @@ double numbers_in(const Settings& settings, std::size_t items, std::size_t text_
     numbers += real(settings.codebook_size) * real(settings.collaborative_dims);
   }
   const TransformerShape shape = settings.transformer();
-  const double layer = 4.0 * real(shape.hidden) + 2.0 * real(shape.feed_forward);
+  const double layer =
+      4.0 * real(shape.hidden) + 2.0 * real(shape.feed_forward) + real(shape.convolution);
   return numbers + real(shape.width) * (real(shape.max_length) + real(shape.layers) * layer);
 }
 
@@ -164,7 +165,7 @@ void read_model(const SafeTensors& file, Recommender& model, const RowSelection&
 std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue) {
   auto tensors = model_tensors(model);
   tensors.emplace(kCodes, Tensor{"I32",
-                                 {catalogue.items(), catalogue.levels},
+                                 {catalogue.items(), catalogue.places},
                                  std::as_bytes(std::span(catalogue.codes))});
   return tensors;
 }

@@ -65,7 +65,7 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
   const Settings& settings = model.settings;
   const std::size_t items = model.items();
   Catalogue catalogue;
-  catalogue.levels = settings.codes();
+  catalogue.places = settings.codes();
   catalogue.codes = std::move(codes);
   catalogue.rows.resize(items);
   std::iota(catalogue.rows.begin(), catalogue.rows.end(), 0);
@@ -74,8 +74,8 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
     first_item.clear();
     std::map<std::vector<std::int32_t>, std::int32_t> row_of;
     for (std::size_t i = 0; i < items; ++i) {
-      const auto* tuple = catalogue.codes.data() + i * catalogue.levels;
-      const auto [at, added] = row_of.try_emplace({tuple, tuple + catalogue.levels},
+      const auto* tuple = catalogue.codes.data() + i * catalogue.places;
+      const auto [at, added] = row_of.try_emplace({tuple, tuple + catalogue.places},
                                                   static_cast<std::int32_t>(row_of.size()));
       if (added) first_item.push_back(static_cast<std::int32_t>(i));
       catalogue.rows[i] = at->second;
@@ -85,7 +85,7 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
   for (std::size_t r = 0; r < first_item.size(); ++r) {
     const auto item = static_cast<std::size_t>(first_item[r]);
     float* vector = catalogue.vectors[r];
-    decode(model, catalogue.codes.data() + item * catalogue.levels, vector);
+    decode(model, catalogue.codes.data() + item * catalogue.places, vector);
     if (settings.has_ids()) {
       std::copy_n(model.item_encoder.ids.value[item], settings.id_width(),
                   vector + settings.shared_width());

@@ -8,8 +8,8 @@ namespace tessera {
 
 /// The whole catalogue as a trained model sees it.
 struct Catalogue {
-  std::size_t levels = 0;           ///< codes of an item, collaborative ones included
-  std::vector<std::int32_t> codes;  ///< [items, levels]
+  std::size_t places = 0;           ///< of codes in an item: its levels, then collaborative parts
+  std::vector<std::int32_t> codes;  ///< [items, places]
   Matrix vectors;                   ///< [distinct, width]
   /// Item → row of `vectors`: items with equal tokens share a row, so that they score bitwise
   /// equal.
@@ -20,15 +20,15 @@ struct Catalogue {
 
 /// Codes of every item by its text embedding (the encoder, in blocks), and the item vectors.
 Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> text);
-/// The item vectors of given codes [items, levels].
+/// The item vectors of given codes [items, places].
 Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes);
 
-/// Codes [levels] of one more item by its text embedding [text dims], as encode_catalogue chooses
+/// Codes [places] of one more item by its text embedding [text dims], as encode_catalogue chooses
 /// those of an item without training events. Throws Error if the model has no semantic tokens or
 /// the embedding another width.
 std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const float> text,
                                       StepArena& arena);
-/// The item vector of codes [levels] and an ID vector [ID dims], each empty where the model has no
+/// The item vector of codes [places] and an ID vector [ID dims], each empty where the model has no
 /// such tokens.
 std::vector<float> item_vector(const Recommender& model, std::span<const std::int32_t> codes,
                                std::span<const float> id);

@@ -63,10 +63,10 @@ void UnifiedItemEncoder::collect(ParameterList& list) {
   if (settings.has_collaborative()) list.push_back(&collaborative.vectors);
 }
 
-TokenTable UnifiedItemEncoder::token_table(std::size_t level) const {
-  if (level < settings.levels) return {quantizer.levels[level].codebook, 0};
-  const MatrixView<const float> part = collaborative.part(level - settings.levels);
-  return {part, settings.semantic_width() + (level - settings.levels) * part.cols};
+TokenTable UnifiedItemEncoder::token_table(std::size_t place) const {
+  if (place < settings.levels) return {quantizer.levels[place].codebook, 0};
+  const MatrixView<const float> part = collaborative.part(place - settings.levels);
+  return {part, settings.semantic_width() + (place - settings.levels) * part.cols};
 }
 
 Mlp::Cache UnifiedItemEncoder::encode_text(MatrixView<const float> text,

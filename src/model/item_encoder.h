@@ -23,7 +23,7 @@ struct ItemLosses {
   std::span<double> residual_norm;  ///< ‖r_l‖, one a level
 };
 
-/// The vectors behind the codes of one level, and the column of an item vector they begin at.
+/// The vectors behind the codes of one place, and the column of an item vector they begin at.
 struct TokenTable {
   MatrixView<const float> rows;  ///< [codebook size, dims]
   std::size_t column = 0;
@@ -56,7 +56,7 @@ struct UnifiedItemEncoder {
   std::size_t text_dims() const { return encoder.layers.empty() ? 0 : encoder.layers[0].in(); }
 
   /// Of a code's place among an item's codes: its level, or levels + its collaborative part.
-  TokenTable token_table(std::size_t level) const;
+  TokenTable token_table(std::size_t place) const;
 
   /// `text` [items, text dims] holds the embeddings of all its items; empty without semantic
   /// tokens. In the settings' training precision, as the backward pass.

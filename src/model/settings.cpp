@@ -34,6 +34,9 @@ void check_together(const Settings& s) {
   if (s.hidden % s.heads != 0) {
     fail_usage("setting hidden = {}: it must be a multiple of heads = {}", s.hidden, s.heads);
   }
+  if (s.batch_users == 0 && s.batch_positions == 0) {
+    fail_usage("setting batch_users = 0: say how large a step is by batch_positions then");
+  }
 }
 
 void assign(Settings& settings, const std::string& assignment) {
@@ -44,9 +47,15 @@ void assign(Settings& settings, const std::string& assignment) {
   const Setting& row = row_of(assignment.substr(0, equals));
   const std::string text = assignment.substr(equals + 1);
   Json value = text;
-  if (!row.get(settings).is_string()) {
+  if (!row.get(Settings{}).is_string()) {
     value = Json::parse(text, nullptr, false);
     if (value.is_discarded()) value = text;  // the row refuses it, with what it must be
+  }
+  if (row.key == "recipe" && text != settings.recipe) {
+    // The name alone would change, and say of the other settings what is not so.
+    fail_usage(
+        "setting recipe = '{}': a recipe is chosen by --recipe, which changes the others too",
+        text);
   }
   row.set(settings, value);
 }
@@ -89,7 +98,7 @@ Precision Settings::training_precision() const {
 }
 
 TransformerShape Settings::transformer() const {
-  return {width(), hidden, heads, feed_forward, layers, max_length};
+  return {width(), hidden, heads, feed_forward, layers, max_length, convolution};
 }
 
 Settings recipe(const std::string& name) {

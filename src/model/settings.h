@@ -14,12 +14,14 @@ namespace tessera {
 enum class Tokens : std::uint8_t { id, semantic, unified };
 enum class LevelDistances : std::uint8_t { cosine, euclidean, unified };
 enum class Objective : std::uint8_t { binary, softmax };
+enum class Windows : std::uint8_t { last, all };
 enum class Schedule : std::uint8_t { constant, linear };
 enum class TrainingPrecision : std::uint8_t { fp32, bf16, automatic };
 enum class Protocol : std::uint8_t { sampled, full };
 
 /// Everything that shapes a model and its training, as the recipe `paper` has it (Lin et al. 2025).
 /// What each means, and what values it takes, says the table of settings (model/settings_table.h).
+/// Where a number may be `auto` it is 0 until training sees the data (train/settings_by_data.h).
 struct Settings {
   std::string recipe = "paper";
 
@@ -40,6 +42,7 @@ struct Settings {
   std::size_t heads = 2;
   std::size_t layers = 2;
   std::size_t feed_forward = 256;
+  std::size_t convolution = 0;
   std::size_t max_length = 50;
   double dropout = 0.5;
 
@@ -50,7 +53,10 @@ struct Settings {
   double learning_rate = 1e-3;
   Schedule schedule = Schedule::constant;
   TrainingPrecision precision = TrainingPrecision::fp32;
+  double weight_averaging = 0.0;
+  Windows windows = Windows::last;
   std::size_t batch_users = 256;
+  std::size_t batch_positions = 0;
   std::size_t epochs = 200;
 
   std::size_t patience = 10;

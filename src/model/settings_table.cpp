@@ -14,6 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr std::size_t kMany = 1'000'000;
+constexpr const char* kAuto = "auto";
 
 std::string joined(std::span<const std::string> words, std::string_view between) {
   std::string line;
@@ -60,6 +61,21 @@ Setting whole(const std::string& key, std::size_t Settings::* member, std::size_
           }};
 }
 
+// A whole number, or `auto`: what the data ask for, which is 0 until they are seen.
+Setting whole_or_auto(const std::string& key, std::size_t Settings::* member, std::size_t low,
+                      std::size_t high, const char* help) {
+  const Setting number = whole(key, member, low, high, help);
+  return {key, help, "auto, or " + number.values,
+          [=](const Settings& s) { return s.*member == 0 ? Json(kAuto) : Json(s.*member); },
+          [=](Settings& s, const Json& value) {
+            if (value == kAuto) {
+              s.*member = 0;
+            } else {
+              number.set(s, value);
+            }
+          }};
+}
+
 Setting real(const std::string& key, double Settings::* member, double low, double high,
              const char* help) {
   return {key, help,
@@ -76,19 +92,26 @@ Setting real(const std::string& key, double Settings::* member, double low, doub
 template <class Word>
 Setting choice(const std::string& key, Word Settings::* member,
                const std::vector<std::string>& words, const char* help) {
-  return {key, help, joined(words, ", "),
+  return {key,
+          help,
+          joined(words, ", "),
           [=](const Settings& s) { return Json(words[static_cast<std::size_t>(s.*member)]); },
           [=](Settings& s, const Json& value) {
             s.*member = static_cast<Word>(place_of_word(key, value, words));
-          }};
+          },
+          words};
 }
 
 // A name out of another table.
 Setting named(const std::string& key, std::string Settings::* member,
               const std::vector<std::string>& names, const char* help) {
   return {
-      key, help, joined(names, ", "), [=](const Settings& s) { return Json(s.*member); },
-      [=](Settings& s, const Json& value) { s.*member = names[place_of_word(key, value, names)]; }};
+      key,
+      help,
+      joined(names, ", "),
+      [=](const Settings& s) { return Json(s.*member); },
+      [=](Settings& s, const Json& value) { s.*member = names[place_of_word(key, value, names)]; },
+      names};
 }
 
 // "512-256"
@@ -152,7 +175,7 @@ std::vector<Setting> make_table() {
             "Collaborative tokens of an item, with tokens=unified; 0: none."),
       whole("collaborative_dims", &S::collaborative_dims, 1, kMany,
             "Width of all collaborative tokens together."),
-      whole("collaborative_epochs", &S::collaborative_epochs, 1, kMany,
+      whole_or_auto("collaborative_epochs", &S::collaborative_epochs, 1, kMany,
             "Epochs of the model of ID tokens alone that finds collaborative codes."),
       real("text_events", &S::text_events, 0, 1e6,
              "Events that weigh as much as the text in collaborative codes, at 12 events an item."),
@@ -168,14 +191,16 @@ std::vector<Setting> make_table() {
             "Layers of the transformer."),
       whole("feed_forward", &S::feed_forward, 1, kMany,
             "Width inside the feed-forward part of a layer."),
-      whole("max_length", &S::max_length, 1, kMany,
+      whole("convolution", &S::convolution, 0, 1000,
+            "Events that a causal convolution beside attention sees, in each layer; 0: none."),
+      whole_or_auto("max_length", &S::max_length, 1, kMany,
             "Events of a history that count: its last ones."),
       real("dropout", &S::dropout, 0, 0.99,
              "Share of activations that a training step leaves out."),
       choice("objective", &S::objective, {"binary", "softmax"},
              "What is trained: binary, each next item against one negative, or softmax, against many."),
       whole("negatives", &S::negatives, 1, kMany,
-            "Negatives of a step that all positions share, with objective=softmax."),
+            "Negatives of a step that all positions share, with objective=softmax; all items if fewer."),
       real("commitment_weight", &S::commitment_weight, 0, 1e6,
              "Weight of the distance between residuals and their codes in the loss."),
       real("reconstruction_weight", &S::reconstruction_weight, 0, 1e6,
@@ -186,9 +211,15 @@ std::vector<Setting> make_table() {
              "Whether the learning rate stays, or falls over all epochs."),
       choice("precision", &S::precision, {"fp32", "bf16", "auto"},
              "Of the item encoder's products in training; auto: bf16 where the CPU multiplies it."),
-      whole("batch_users", &S::batch_users, 1, kMany,
-            "Users of a training step."),
-      whole("epochs", &S::epochs, 1, kMany,
+      real("weight_averaging", &S::weight_averaging, 0, 0.99,
+           "Weight of the epochs before in the moving average of weights that is kept; 0: the last alone."),
+      choice("windows", &S::windows, {"last", "all"},
+             "What is learned: each history's last max_length events, or all, in windows of max_length."),
+      whole("batch_users", &S::batch_users, 0, kMany,
+            "Users of a training step; 0: as many as batch_positions says."),
+      whole("batch_positions", &S::batch_positions, 0, kMany,
+            "Positions of a training step, in the mean; 0: as batch_users says."),
+      whole_or_auto("epochs", &S::epochs, 1, kMany,
             "Passes over the training events, at most."),
       whole("patience", &S::patience, 1, kMany,
             "Epochs without a better validation value before training stops."),
@@ -215,8 +246,10 @@ std::span<const Recipe> recipes() {
       {"default",
        "what we recommend, with collaborative tokens (docs/default-recipe.md)",
        {"codebook_size=128", "encoder_hidden=256", "collaborative_tokens=32", "id_dims=4",
-        "objective=softmax", "negatives=1024", "dropout=0.3", "learning_rate=0.001",
-        "schedule=linear", "epochs=10", "select=NDCG@10", "selection_protocol=full"}},
+        "convolution=6", "objective=softmax", "negatives=1024", "dropout=0.3",
+        "learning_rate=0.001", "schedule=linear", "epochs=auto", "collaborative_epochs=auto",
+        "max_length=auto", "windows=all", "batch_users=0", "batch_positions=1536", "select=NDCG@10",
+        "selection_protocol=full"}},
   };
   return known;
 }

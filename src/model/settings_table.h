@@ -18,6 +18,7 @@ struct Setting {
   std::function<nlohmann::json(const Settings&)> get;
   /// Throws UsageError for a value of the wrong kind or outside what it takes.
   std::function<void(Settings&, const nlohmann::json&)> set;
+  std::vector<std::string> words = {};  ///< of one that takes words: all of them
 };
 const std::vector<Setting>& settings_table();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kernels/convolution.h"
 #include "kernels/elementwise.h"
 #include "kernels/rows.h"
 
@@ -43,7 +44,8 @@ CausalTransformer::CausalTransformer(const TransformerShape& transformer_shape)
                       Linear(name("expand"), shape.width, shape.feed_forward),
                       Linear(name("contract"), shape.feed_forward, shape.width),
                       LayerNorm(name("attention_norm"), shape.width),
-                      LayerNorm(name("feed_forward_norm"), shape.width)});
+                      LayerNorm(name("feed_forward_norm"), shape.width),
+                      Parameter(name("convolution"), shape.convolution, shape.width)});
   }
 }
 
@@ -54,6 +56,7 @@ void CausalTransformer::initialise(Random& random) {
          {&layer.query, &layer.key, &layer.value, &layer.output, &layer.expand, &layer.contract}) {
       linear->initialise(random);
     }
+    fill_normal(layer.convolution.value.span(), 0.02, random);
   }
 }
 
@@ -64,6 +67,7 @@ void CausalTransformer::collect(ParameterList& list) {
     for (Linear* linear : {&layer.query, &layer.key, &layer.value, &layer.output}) {
       linear->collect(list);
     }
+    if (shape.convolution > 0) list.push_back(&layer.convolution);
     layer.attention_norm.collect(list);
     layer.expand.collect(list);
     layer.contract.collect(list);
@@ -85,10 +89,14 @@ void CausalTransformer::Layer::attend(const AttentionShape& attention, LayerCach
   causal_attention(attention, c.q, c.k, c.v, c.probabilities, c.starts, c.attended);
 }
 
-void CausalTransformer::Layer::finish(float dropout, LayerCache& c, StepArena& arena) const {
-  arena.stages.enter(Stage::attention);
+void CausalTransformer::Layer::join(SequenceOffsets offsets, LayerCache& c,
+                                    StepArena& arena) const {
   c.middle = arena.matrix(c.input.rows, output.out());
   output.multiply(c.attended, c.middle);
+  add_causal_convolution(offsets, c.input, convolution.value, c.middle);
+}
+
+void CausalTransformer::Layer::finish(float dropout, LayerCache& c, StepArena& arena) const {
   c.attention_norm = attention_norm.forward_residual(
       c.input, output.bias, {dropout, stream_of(c.seed, Place::attention)}, c.middle, arena);
 
@@ -132,10 +140,33 @@ CausalTransformer::Cache CausalTransformer::forward(MatrixView<const float> x,
     c.input = cache.output;
     c.seed = mix_bits(dropout_step.seed + i + 1);
     layers[i].attend({offsets, shape.heads, p, stream_of(c.seed, Place::probabilities)}, c, arena);
+    layers[i].join(offsets, c, arena);
     layers[i].finish(p, c, arena);
     cache.output = c.output;
   }
   return cache;
+}
+
+void CausalTransformer::end(SequenceOffsets offsets, LayerCache& c, StepArena& arena) const {
+  const Layer& layer = layers.back();
+  const MatrixView<float> x = c.input;
+  const std::size_t sequences = offsets.size() - 1;
+  const std::span<std::int32_t> last = arena.take<std::int32_t>(sequences);
+  for (std::size_t s = 0; s < sequences; ++s) last[s] = std::max(offsets[s + 1] - 1, 0);
+  c.k = arena.matrix(x.rows, shape.hidden);
+  c.v = arena.matrix(x.rows, shape.hidden);
+  layer.key.forward(x, c.k);
+  layer.value.forward(x, c.v);
+  c.input = arena.matrix(sequences, shape.width);
+  gather_rows(x, last, c.input);
+  c.q = arena.matrix(sequences, shape.hidden);
+  c.attended = arena.matrix(sequences, shape.hidden);
+  layer.query.forward(c.input, c.q);
+  last_attention(offsets, shape.heads, c.q, c.k, c.v, arena.take<float>(x.rows * shape.heads),
+                 c.attended);
+  c.middle = arena.matrix(sequences, shape.width);
+  layer.output.multiply(c.attended, c.middle);
+  add_last_convolution(offsets, x, layer.convolution.value, c.middle);
 }
 
 MatrixView<float> CausalTransformer::final_states(MatrixView<const float> x,
@@ -144,26 +175,14 @@ MatrixView<float> CausalTransformer::final_states(MatrixView<const float> x,
   if (x.rows == 0) return arena.zeros(sequences, shape.width);
   LayerCache c;
   c.output = enter(x, offsets, c.attention_norm, arena);
-  const std::span<std::int32_t> last = arena.take<std::int32_t>(sequences);
-  for (std::size_t s = 0; s < sequences; ++s) last[s] = std::max(offsets[s + 1] - 1, 0);
-
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Layer& layer = layers[i];
     c.input = c.output;
     if (i + 1 < layers.size()) {
       layer.attend({offsets, shape.heads}, c, arena);
+      layer.join(offsets, c, arena);
     } else {
-      c.k = arena.matrix(x.rows, shape.hidden);
-      c.v = arena.matrix(x.rows, shape.hidden);
-      layer.key.forward(c.input, c.k);
-      layer.value.forward(c.input, c.v);
-      c.input = arena.matrix(sequences, shape.width);
-      gather_rows(c.output, last, c.input);
-      c.q = arena.matrix(sequences, shape.hidden);
-      c.attended = arena.matrix(sequences, shape.hidden);
-      layer.query.forward(c.input, c.q);
-      last_attention(offsets, shape.heads, c.q, c.k, c.v, arena.take<float>(x.rows * shape.heads),
-                     c.attended);
+      end(offsets, c, arena);
     }
     layer.finish(0.0F, c, arena);
   }
@@ -196,9 +215,11 @@ MatrixView<float> CausalTransformer::backward(const Cache& cache, MatrixView<flo
     layer.expand.backward(c.middle, dexpanded, dy, true);
 
     arena.stages.enter(Stage::attention_backward);
-    // middle = LN(input + dropout(output(attention(input)))).
+    // middle = LN(input + dropout(output(attention(input)) + convolution(input))).
     layer.attention_norm.backward_residual(c.attention_norm,
                                            {p, stream_of(c.seed, Place::attention)}, dy, branch);
+    causal_convolution_backward(cache.offsets, c.input, layer.convolution.value, branch, dy,
+                                layer.convolution.grad);
     layer.output.backward(c.attended, branch, dattended);
     causal_attention_backward(
         {cache.offsets, shape.heads, p, stream_of(c.seed, Place::probabilities)}, c.q, c.k, c.v,

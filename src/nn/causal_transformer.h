@@ -11,6 +11,7 @@ struct TransformerShape {
   std::size_t feed_forward = 256;
   std::size_t layers = 2;
   std::size_t max_length = 50;
+  std::size_t convolution = 0;  ///< positions that the convolution beside attention sees; 0: none
 };
 
 /// Dropout of a training step; probability 0 at inference.
@@ -22,15 +23,21 @@ struct DropoutStep {
 /// Post-norm causal transformer over packed sequences: LN(x + position) first, then in each layer
 /// x = LN(x + attention(x)), x = LN(x + feed-forward(x)) with GELU; positions are learned and
 /// aligned to the end of the sequence (SASRec, Kang and McAuley 2018, as Lin et al. 2025 use it).
+/// A causal convolution of a layer's input may be added to what attention gives: the last few
+/// events count by their order too (kernels/convolution.h; BSARec, Shin et al. 2024, has a
+/// frequency filter in its place).
 struct CausalTransformer {
   struct LayerCache;
   struct Layer {
     Linear query, key, value, output, expand, contract;
     LayerNorm attention_norm, feed_forward_norm;
+    Parameter convolution;  ///< [taps, width]; no rows where there is none
 
     /// Attention of all positions of cache.input with those before them.
     void attend(const AttentionShape& attention, LayerCache& cache, StepArena& arena) const;
-    /// The rest of the layer, for rows of cache.input with their cache.attended.
+    /// cache.middle = what attention and convolution add to the input, without attention's bias.
+    void join(SequenceOffsets offsets, LayerCache& cache, StepArena& arena) const;
+    /// The rest of the layer, for rows of cache.input with their cache.middle.
     void finish(float dropout, LayerCache& cache, StepArena& arena) const;
   };
   struct LayerCache {
@@ -69,6 +76,9 @@ struct CausalTransformer {
   MatrixView<float> backward(const Cache& cache, MatrixView<float> dy, StepArena& arena);
 
  private:
+  /// The last layer's cache.middle at the last positions of its input alone, which cache.input
+  /// becomes.
+  void end(SequenceOffsets offsets, LayerCache& cache, StepArena& arena) const;
   /// LN(x + position), before dropout.
   MatrixView<float> enter(MatrixView<const float> x, SequenceOffsets offsets,
                           LayerNorm::Cache& cache, StepArena& arena) const;

@@ -46,6 +46,20 @@ std::string choices_of(std::span<const Field> fields) {
   return names;
 }
 
+/// A string, or a whole number as its digits; nothing for anything else. Throws Refusal.
+std::optional<std::string> id_of(const simdjson::dom::element& value, std::string_view field) {
+  std::string_view text;
+  if (value.get(text) == simdjson::SUCCESS) {
+    check_id(text, field);
+    return std::string(text);
+  }
+  std::int64_t number = 0;
+  if (value.get(number) == simdjson::SUCCESS) return std::to_string(number);
+  std::uint64_t large = 0;
+  if (value.get(large) == simdjson::SUCCESS) return std::to_string(large);
+  return std::nullopt;
+}
+
 }  // namespace
 
 Body::Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted)
@@ -109,13 +123,12 @@ std::optional<std::string_view> Body::text(std::string_view field) const {
   return text;
 }
 
-std::optional<std::string_view> Body::id(std::string_view field) const {
+std::optional<std::string> Body::id(std::string_view field) const {
   const auto value = find(field);
   if (!value) return std::nullopt;
-  std::string_view text;
-  if (value->get(text) != simdjson::SUCCESS) refuse("'{}' must be a string", field);
-  check_id(text, field);
-  return text;
+  std::optional<std::string> id = id_of(*value, field);
+  if (!id) refuse("'{}' must be an id: a string or a whole number", field);
+  return id;
 }
 
 bool Body::flag(std::string_view field) const {
@@ -166,16 +179,9 @@ std::optional<std::vector<std::string>> Body::ids(std::string_view field) const 
   std::vector<std::string> ids;
   for (const simdjson::dom::element element : array) {
     if (std::cmp_equal(ids.size(), most)) refuse("'{}' may hold {} ids at most", field, most);
-    std::string_view text;
-    std::int64_t number = 0;
-    if (element.get(text) == simdjson::SUCCESS) {
-      check_id(text, field);
-      ids.emplace_back(text);
-    } else if (element.get(number) == simdjson::SUCCESS) {
-      ids.push_back(std::to_string(number));
-    } else {
-      refuse("'{}' must hold ids: strings or whole numbers", field);
-    }
+    std::optional<std::string> id = id_of(element, field);
+    if (!id) refuse("'{}' must hold ids: strings or whole numbers", field);
+    ids.push_back(std::move(*id));
   }
   return ids;
 }

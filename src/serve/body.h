@@ -32,12 +32,13 @@ class Body {
 
   // The field must be of that kind; null counts as left out, which gives nothing or the standard.
   std::optional<std::string_view> text(std::string_view field) const;  ///< a line or a text
-  std::optional<std::string_view> id(std::string_view field) const;
+  /// A number is taken as its digits: 12 is "12".
+  std::optional<std::string> id(std::string_view field) const;
   bool flag(std::string_view field) const;
   std::int64_t number(std::string_view field) const;
   /// A filter, or an object, as JSON; of a filter in words those.
   std::optional<std::string> json(std::string_view field) const;
-  /// Numbers are taken as their digits: 12 is "12".
+  /// Each as `id` takes it.
   std::optional<std::vector<std::string>> ids(std::string_view field) const;
 
  private:

@@ -1,4 +1,4 @@
-#include <charconv>
+#include <algorithm>
 
 #include "base/error.h"
 #include "serve/answers.h"
@@ -17,41 +17,12 @@ Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
   return items;
 }
 
-/// A number of the path within [first, end); throws Refusal 404.
-std::size_t path_number(std::string_view text, std::size_t first, std::size_t end,
-                        const char* what) {
-  std::size_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size() || value < first || value >= end) {
-    throw Refusal(404, "unknown_token",
-                  fmt::format("no {} '{}': they are {} to {}", what, printable(text), first,
-                              static_cast<std::int64_t>(end) - 1));
-  }
-  return value;
-}
-
-/// LEVEL/CODE or cPART/CODE. A level beyond the last means a collaborative part: so they were
-/// counted once.
 Token token_of_path(const Call& call) {
-  const Model& model = *call.model;
-  if (model.levels() == 0) {
-    throw Refusal(404, "unknown_token", "a model of ID tokens alone has no codes");
+  try {
+    return call.model->token(call.match.segments[0], call.match.segments[1]);
+  } catch (const UsageError& error) {
+    throw Refusal(404, "unknown_token", error.what());
   }
-  std::string_view place = call.match.segments[0];
-  Token token;
-  const std::size_t parts = model.collaborative_tokens();
-  if (place.starts_with('c')) {
-    place.remove_prefix(1);
-    token = {TokenKind::collaborative, path_number(place, 1, parts + 1, "collaborative part") - 1};
-  } else {
-    token.codebook = path_number(place, 1, model.levels() + parts + 1, "level") - 1;
-    if (token.codebook >= model.levels()) {
-      token = {TokenKind::collaborative, token.codebook - model.levels()};
-    }
-  }
-  token.code = static_cast<std::int32_t>(
-      path_number(call.match.segments[1], 0, model.codebook_size(), "code"));
-  return token;
 }
 
 }  // namespace

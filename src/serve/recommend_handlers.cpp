@@ -106,7 +106,7 @@ Response similar_items(Call& call) {
 
 Response explain(Call& call) {
   const Body body = call.body();
-  const std::string_view id = body.id("item").value();
+  const std::string id = body.id("item").value();
   const auto item = call.model->number(id);
   if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));
   const std::vector<std::int32_t> history = history_of(call, body);

@@ -38,7 +38,9 @@ constexpr const char* kExplanation =
             "title": {"type": "string"}, "contribution": {"type": "number"}}}}}})";
 constexpr const char* kAppended =
     R"({"type": "object", "properties": {"appended": {"type": "integer"},
-        "repeated": {"type": "boolean", "description": "the key was used before"}}})";
+        "repeated": {"type": "boolean", "description": "the key was used before"},
+        "unknown": {"$ref": "#/components/schemas/Ids", "description":
+          "items that the model does not know, where there are any"}}})";
 constexpr const char* kUser =
     R"({"type": "object", "properties": {"user": {"type": "string"},
         "items": {"$ref": "#/components/schemas/Ids"}}})";
@@ -160,6 +162,13 @@ constexpr Field kEventsBody[] = {
      .most = kMaxHistory,
      .description = "ids in time order",
      .required = true},
+    {.name = "skip_unknown",
+     .kind = Kind::flag,
+     .description =
+         "leave out items that the model does not know, which refuse the batch otherwise"},
+    {.name = "keep_unknown",
+     .kind = Kind::flag,
+     .description = "store them as well: they count as soon as the model knows them"},
     {.name = "idempotency_key",
      .kind = Kind::id,
      .description =
@@ -419,7 +428,9 @@ Json schema_of(const Field& field) {
                 {"default", field.standard}};
       break;
     case Kind::id:
-      schema = {{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}};
+      schema = {{"oneOf",
+                 {{{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}},
+                  {{"type", "integer"}}}}};
       break;
     case Kind::ids:
       schema = {{"type", "array"},

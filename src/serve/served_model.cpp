@@ -19,8 +19,8 @@ namespace {
 /// Thrown where a load is given up because the service ends.
 struct GivenUp {};
 
-/// How many items' codes are handed to the store at a time.
-constexpr std::size_t kKeptAtOnce = 1000;
+/// How many items' codes are handed to the store, and items to the model, at a time.
+constexpr std::size_t kKeptAtOnce = 1000, kPutAtOnce = 8192;
 
 /// The codes of an item one after the other, as the store keeps them.
 std::vector<std::int32_t> joined(const ItemTokens& tokens) {
@@ -188,6 +188,7 @@ ServedModel::Loaded ServedModel::load_next() {
 
 void ServedModel::put_stored_items(const Loaded& next) {
   const bool lacks_encoder = next.model->levels() > 0 && !next.model->reads_text();
+  std::vector<NewItem> ready;     // to be put together
   std::vector<StoredItem> fresh;  // encoded here, to be kept
   store_.for_each_item(
       [&](const StoredItem& item) {
@@ -196,50 +197,69 @@ void ServedModel::put_stored_items(const Loaded& next) {
           fail("{}: has no text encoder, which stored items such as '{}' need: add {}",
                bundle_.string(), item.id, kTextEncoderFile);
         }
-        if (put_kept(next, item)) return;
-        StoredItem encoded = item;
-        if (encode_and_put(next, encoded)) fresh.push_back(std::move(encoded));
+        const auto kept = kept_codes(item.tokens, next.fingerprint, item.text);
+        auto tokens = kept ? split(*next.model, *kept) : std::nullopt;
+        if (!tokens && (tokens = encode(next, item))) {
+          fresh.push_back(
+              {item.id, "", "", keep_codes(next.fingerprint, item.text, joined(*tokens))});
+        }
+        if (tokens) ready.push_back({item.id, item.title, std::move(*tokens)});
+        if (ready.size() >= kPutAtOnce) put_all(next, ready);
       },
       [&](std::string_view id) { next.model->erase(id); });
-  if (next.fingerprint.empty()) return;
+  put_all(next, ready);
+  if (!next.fingerprint.empty()) keep_tokens(fresh);
+}
+
+/// Puts the items, and empties the list.
+void ServedModel::put_all(const Loaded& next, std::vector<NewItem>& items) const {
   try {
-    for (std::span<const StoredItem> rest = fresh; !rest.empty();) {
-      const auto some = rest.first(std::min(rest.size(), kKeptAtOnce));
+    next.model->put(items);
+  } catch (const Error&) {  // one of them cannot be put: the others serve
+    for (const NewItem& item : items) {
+      try {
+        next.model->put({&item, 1});
+      } catch (const Error& error) {
+        skip(item.id, error);
+      }
+    }
+  }
+  items.clear();
+}
+
+void ServedModel::keep_tokens(std::span<const StoredItem> fresh) const {
+  try {
+    while (!fresh.empty()) {
+      const auto some = fresh.first(std::min(fresh.size(), kKeptAtOnce));
       store_.keep_tokens(some);
-      rest = rest.subspan(some.size());
+      fresh = fresh.subspan(some.size());
     }
   } catch (const Error& error) {  // they are encoded anew at the next start
     log_.event("tokens_not_kept", error.what());
   }
 }
 
-/// Puts the item with the codes that the store kept; false if they are not this model's.
-bool ServedModel::put_kept(const Loaded& next, const StoredItem& item) const {
-  const auto codes = kept_codes(item.tokens, next.fingerprint, item.text);
-  const auto tokens = codes ? split(*next.model, *codes) : std::nullopt;
-  if (!tokens) return false;
-  next.model->put(item.id, item.title, *tokens);
-  return true;
+std::optional<ItemTokens> ServedModel::encode(const Loaded& next, const StoredItem& item) const {
+  try {
+    return next.model->tokens_of(item.text);
+  } catch (const Error& error) {
+    skip(item.id, error);
+    return std::nullopt;
+  }
 }
 
-bool ServedModel::encode_and_put(const Loaded& next, StoredItem& item) const {
-  try {
-    const ItemTokens tokens = next.model->tokens_of(item.text);
-    next.model->put(item.id, item.title, tokens);
-    item.tokens = keep_codes(next.fingerprint, item.text, joined(tokens));
-    return true;
-  } catch (const Error& error) {  // of this item alone: the others serve
-    log_.event("item_skipped", fmt::format("stored item '{}': {}", item.id, error.what()));
-    return false;
-  }
+/// One item that a model cannot take is not there; the others serve.
+void ServedModel::skip(const std::string& id, const Error& error) const {
+  log_.event("item_skipped", fmt::format("stored item '{}': {}", id, error.what()));
 }
 
 void ServedModel::apply_changes(const Loaded& next) {
   for (Change& change : noted_) {
     if (change.erased) {
       next.model->erase(change.item.id);
-    } else {
-      encode_and_put(next, change.item);
+    } else if (const auto tokens = encode(next, change.item)) {
+      std::vector<NewItem> one = {{change.item.id, change.item.title, *tokens}};
+      put_all(next, one);
     }
   }
 }

@@ -67,8 +67,10 @@ class ServedModel {
   void swap_in_next();
   Loaded load_next();
   void put_stored_items(const Loaded& next);
-  bool put_kept(const Loaded& next, const StoredItem& item) const;
-  bool encode_and_put(const Loaded& next, StoredItem& item) const;
+  void put_all(const Loaded& next, std::vector<NewItem>& items) const;
+  void keep_tokens(std::span<const StoredItem> fresh) const;
+  std::optional<ItemTokens> encode(const Loaded& next, const StoredItem& item) const;
+  void skip(const std::string& id, const Error& error) const;
   void apply_changes(const Loaded& next);
   void note(const std::string& failure);
   void finish();

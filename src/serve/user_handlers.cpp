@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/error.h"
 #include "serve/answers.h"
 #include "serve/handlers.h"
@@ -12,9 +14,9 @@ const std::string& user_of(const Call& call) {
 }
 
 /// The key in the body or the header; "" if there is none.
-std::string_view key_of(const Call& call, const Body& body) {
-  const std::string_view header = call.request.idempotency_key;
-  const std::string_view key = body.id("idempotency_key").value_or(header);
+std::string key_of(const Call& call, const Body& body) {
+  const std::string header(call.request.idempotency_key);
+  std::string key = body.id("idempotency_key").value_or(header);
   if (!header.empty() && key != header) {
     throw Refusal(400, "invalid_request",
                   "'idempotency_key' and the header Idempotency-Key differ");
@@ -23,13 +25,26 @@ std::string_view key_of(const Call& call, const Body& body) {
   return key;
 }
 
-/// The first item that the model does not know; null if it knows them all.
-const std::string* first_unknown(const Model& model, std::span<const std::string> items) {
+/// Those that the model does not know.
+std::vector<std::string> unknown_of(const Model& model, std::span<const std::string> items) {
+  std::vector<std::string> unknown;
   const auto numbers = model.numbers(items);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!numbers[i]) return &items[i];
+    if (!numbers[i]) unknown.push_back(items[i]);
   }
-  return nullptr;
+  return unknown;
+}
+
+/// What becomes of a batch's unknown items.
+enum class Unknown { refuse, skip, keep };
+
+Unknown rule_of(const Body& body) {
+  const bool skip = body.flag("skip_unknown"), keep = body.flag("keep_unknown");
+  if (skip && keep) {
+    throw Refusal(400, "invalid_request",
+                  "'skip_unknown' and 'keep_unknown' contradict each other: give one of them");
+  }
+  return skip ? Unknown::skip : keep ? Unknown::keep : Unknown::refuse;
 }
 
 [[noreturn]] void refuse_unknown(const std::string& user) {
@@ -41,25 +56,36 @@ const std::string* first_unknown(const Model& model, std::span<const std::string
 Response append_events(Call& call) {
   const std::string& user = user_of(call);
   const Body body = call.body();
-  const std::vector<std::string> items = body.ids("items").value();
+  std::vector<std::string> items = body.ids("items").value();
   if (items.empty()) throw Refusal(400, "invalid_request", "'items' is empty: ids in time order");
-  const std::string_view key = key_of(call, body);
-  const std::string* unknown = first_unknown(*call.model, items);
+  const std::string key = key_of(call, body);
+  const Unknown rule = rule_of(body);
+  const std::vector<std::string> unknown = unknown_of(*call.model, items);
+  if (rule == Unknown::skip) {
+    std::erase_if(items,
+                  [&](const std::string& id) { return std::ranges::count(unknown, id) > 0; });
+  }
+  const bool refused = rule == Unknown::refuse && !unknown.empty();
   Append result = Append::kDone;
   call.service.with_store([&](Store& store) {
     // A batch that was accepted stays so, whatever became of its items.
     result =
-        unknown ? store.foresee_append(user, items, key) : store.append_events(user, items, key);
+        refused ? store.foresee_append(user, items, key) : store.append_events(user, items, key);
   });
   if (result == Append::kConflict) {
     throw Refusal(422, "idempotency_key_reused",
                   fmt::format("the key '{}' came with other items before", printable(key)));
   }
-  if (result == Append::kDone && unknown) {
-    throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(*unknown)));
-  }
   const bool done = result == Append::kDone;
-  return reply({{"appended", done ? items.size() : 0}, {"repeated", !done}});
+  if (done && refused) {
+    throw Refusal(422, "unknown_item",
+                  fmt::format("no item '{}'; 'skip_unknown' leaves such out, 'keep_unknown' stores "
+                              "them for when the model knows them",
+                              printable(unknown.front())));
+  }
+  Json json = {{"appended", done ? items.size() : 0}, {"repeated", !done}};
+  if (done && !unknown.empty()) json["unknown"] = unknown;
+  return reply(json);
 }
 
 Response get_user(Call& call) {

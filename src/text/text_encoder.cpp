@@ -1,6 +1,7 @@
 #include "text/text_encoder.h"
 
 #include "base/error.h"
+#include "text/words.h"
 
 namespace tessera {
 
@@ -15,6 +16,16 @@ Matrix TextEncoder::encode(std::span<const std::string_view> texts,
     return sentence->encode(texts, progress);
   }
   return std::get<TfidfEncoder>(encoder_).encode(texts);
+}
+
+WordCount TextEncoder::count_words(std::string_view text) const {
+  WordCount count;
+  const auto* tfidf = std::get_if<TfidfEncoder>(&encoder_);
+  for (const std::string& word : split_words(text)) {
+    ++count.words;
+    count.unknown += tfidf != nullptr && !tfidf->vocabulary.numbers.contains(word) ? 1 : 0;
+  }
+  return count;
 }
 
 void TextEncoder::save(const fs::path& file) const {

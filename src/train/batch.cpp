@@ -40,54 +40,82 @@ std::size_t users_without_negatives(const Dataset& data) {
   return users;
 }
 
-Batcher::Batcher(const Dataset& data, std::size_t max_length, std::size_t shared_negatives,
+Batcher::Batcher(const Dataset& data, std::size_t shared_negatives,
                  std::span<const std::int32_t> numbers)
     : data_(data),
-      max_length_(max_length),
       shared_negatives_(shared_negatives),
       numbers_(numbers),
       place_(data.items.size()),
-      stamp_(data.items.size(), 0) {
+      stamp_(data.items.size(), 0),
+      touched_(shared_negatives == 0 ? data.items.size() : 0, 0) {
   const std::size_t trainable = count_trainable(data);
+  all_are_negatives_ = shared_negatives > 0 && shared_negatives >= trainable;
+  if (all_are_negatives_) shared_negatives_ = trainable;
   for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto user = static_cast<std::int32_t>(u);
     const std::size_t length = train_history(data, u).size();
     if (length < 2) continue;
     if (shared_negatives == 0 && may_have_nearly_all(length, trainable)) {
       std::vector<std::int32_t> left = items_left(data, u);
       if (left.empty()) continue;
-      if (16 * left.size() <= trainable)
-        left_.emplace(static_cast<std::int32_t>(u), std::move(left));
+      if (16 * left.size() <= trainable) left_.emplace(user, std::move(left));
     }
-    users_.push_back(static_cast<std::int32_t>(u));
+    users_.push_back({user, static_cast<std::int32_t>(length - 1)});
   }
 }
 
-std::int32_t Batcher::draw_negative_of(std::int32_t user, Random& random) const {
-  const auto few = left_.find(user);
-  if (few != left_.end()) return few->second[random.below(few->second.size())];
-  return draw_negative(train_history(data_, static_cast<std::size_t>(user)), random);
+std::span<const std::int32_t> Batcher::targets_of(const Window& window) const {
+  return train_history(data_, static_cast<std::size_t>(window.user))
+      .subspan(static_cast<std::size_t>(window.first), static_cast<std::size_t>(window.targets));
 }
 
-std::int32_t Batcher::draw_negative(std::span<const std::int32_t> history, Random& random) const {
+std::int32_t Batcher::draw_negative(Random& random) const {
   std::int32_t negative = 0;
   do {
     negative = static_cast<std::int32_t>(random.below(data_.items.size()));
-  } while (data_.items[static_cast<std::size_t>(negative)].withheld ||
-           std::ranges::find(history, negative) != history.end());
+  } while (data_.items[static_cast<std::size_t>(negative)].withheld);
   return negative;
 }
 
-TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random,
-                             StepArena& arena) {
-  ++step_;
-  const auto targets_of = [&](std::int32_t user) {
-    const auto events = train_history(data_, static_cast<std::size_t>(user));
-    return events.last(std::min(max_length_, events.size() - 1));
-  };
-  std::size_t positions = 0;
-  for (const std::int32_t user : users) positions += targets_of(user).size();
+void Batcher::take_shared_negatives(std::span<std::int32_t> negatives, Random& random) const {
+  if (!all_are_negatives_) {
+    for (std::int32_t& negative : negatives) negative = draw_negative(random);
+    return;
+  }
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < data_.items.size(); ++i) {
+    if (!data_.items[i].withheld) negatives[next++] = static_cast<std::int32_t>(i);
+  }
+}
 
-  const auto offsets = arena.take<std::int32_t>(users.size() + 1);
+void Batcher::draw_negatives_of(const Window& window, std::uint64_t seed,
+                                std::span<std::int32_t> negatives) {
+  const auto u = static_cast<std::size_t>(window.user);
+  const auto history = train_history(data_, u);
+  // A stream a window, that of the last one named by the user alone.
+  const auto after = history.size() - static_cast<std::size_t>(window.first + window.targets);
+  const auto number = static_cast<std::uint64_t>(numbers_.empty() ? window.user : numbers_[u]);
+  Random random(seed, {number ^ (std::uint64_t{after} << 32U)});
+  const auto few = left_.find(window.user);
+  if (few != left_.end()) {
+    for (std::int32_t& drawn : negatives) drawn = few->second[random.below(few->second.size())];
+    return;
+  }
+  ++histories_;
+  for (const std::int32_t item : history) touched_[static_cast<std::size_t>(item)] = histories_;
+  for (std::int32_t& drawn : negatives) {
+    do {
+      drawn = draw_negative(random);
+    } while (touched_[static_cast<std::size_t>(drawn)] == histories_);
+  }
+}
+
+TrainingBatch Batcher::build(std::span<const Window> windows, Random& random, StepArena& arena) {
+  ++step_;
+  std::size_t positions = 0;
+  for (const Window& window : windows) positions += static_cast<std::size_t>(window.targets);
+
+  const auto offsets = arena.take<std::int32_t>(windows.size() + 1);
   const auto inputs = arena.take<std::int32_t>(positions);
   const auto positives = arena.take<std::int32_t>(positions);
   const auto negatives =
@@ -108,8 +136,8 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   // Inputs first: the losses of the quantizer are over the head of the distinct items.
   offsets[0] = 0;
   std::size_t at = 0;
-  for (std::size_t s = 0; s < users.size(); ++s) {
-    const auto targets = targets_of(users[s]);
+  for (std::size_t s = 0; s < windows.size(); ++s) {
+    const auto targets = targets_of(windows[s]);
     for (const std::int32_t* input = targets.data() - 1;
          input + 1 < targets.data() + targets.size(); ++input) {
       const std::size_t before = distinct;
@@ -123,18 +151,18 @@ TrainingBatch Batcher::build(std::span<const std::int32_t> users, Random& random
   const std::size_t distinct_inputs = distinct;
   at = 0;
   const std::uint64_t seed = shared_negatives_ == 0 ? random.next() : 0;
-  for (const std::int32_t user : users) {
-    const auto u = static_cast<std::size_t>(user);
-    Random drawn(seed, {static_cast<std::uint64_t>(numbers_.empty() ? user : numbers_[u])});
-    for (const std::int32_t target : targets_of(user)) {
+  for (const Window& window : windows) {
+    const auto count = static_cast<std::size_t>(window.targets);
+    const auto own = shared_negatives_ == 0 ? negatives.subspan(at, count) : negatives.first(0);
+    if (shared_negatives_ == 0) draw_negatives_of(window, seed, own);
+    for (const std::int32_t target : targets_of(window)) {
       positives[at] = place(target);
-      if (shared_negatives_ == 0) negatives[at] = place(draw_negative_of(user, drawn));
+      if (shared_negatives_ == 0) negatives[at] = place(negatives[at]);
       ++at;
     }
   }
-  if (shared_negatives_ > 0) {
-    for (std::int32_t& negative : negatives) negative = place(draw_negative({}, random));
-  }
+  if (shared_negatives_ > 0) take_shared_negatives(negatives, random);
+  for (std::int32_t& negative : negatives.first(shared_negatives_)) negative = place(negative);
   const auto weights = arena.take<float>(distinct_inputs);
   for (std::size_t i = 0; i < distinct_inputs; ++i) {
     weights[i] = counts[i] / static_cast<float>(positions);

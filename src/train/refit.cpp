@@ -38,6 +38,10 @@ Json choice_of(const Json& config, const fs::path& directory) {
 
 // The second part: settings and epochs are those of what chose.
 TrainResult train_on_everything(TrainOptions options, const Json& by, Json choice) {
+  if (by.contains("from") && options.from.empty()) {
+    fail("{}: was trained from {}: its epochs suffice for that alone; give --from too",
+         options.chosen_by.string(), by.at("from").at("bundle").get<std::string>());
+  }
   options.settings = settings_from_json(by.at("settings"));
   options.settings.epochs = choice.at("epoch");
   options.chosen = std::move(choice);

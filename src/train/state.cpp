@@ -24,6 +24,20 @@ void visit_training_matrices(Recommender& model, const Visit& visit) {
   }
 }
 
+// In the order of the model's parameters.
+template <class Visit>
+void visit_averages(TrainingState& state, const Visit& visit) {
+  const ParameterList parameters = state.model.parameters();
+  for (std::size_t i = 0; i < state.averages.size(); ++i) {
+    visit("average." + parameters[i]->name, state.averages[i]);
+  }
+}
+
+void begin_averages(TrainingState& state) {
+  if (state.model.settings.weight_averaging == 0.0) return;
+  for (const Parameter* p : state.model.parameters()) state.averages.push_back(p->value.clone());
+}
+
 TrainingState read_state(const fs::path& file, const RowSelection& held) {
   const SafeTensors tensors = SafeTensors::mapped(file);
   const auto found = tensors.metadata().find("state");
@@ -46,11 +60,15 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
   json.at("negatives").get_to(state.negatives);
   json.at("log").get_to(state.log);
   if (json.contains("chosen")) state.chosen = json.at("chosen");
+  if (json.contains("from")) state.from = json.at("from");
   read_model(tensors, state.model, held);
-  visit_training_matrices(state.model, [&](const std::string& name, Matrix& matrix) {
+  const auto read = [&](const std::string& name, Matrix& matrix) {
     matrix = tensors.matrix(name, matrix.rows(), matrix.cols(),
                             has_item_rows(name) ? held : RowSelection());
-  });
+  };
+  visit_training_matrices(state.model, read);
+  begin_averages(state);
+  visit_averages(state, read);
   return state;
 }
 
@@ -58,9 +76,11 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
 
 std::map<std::string, Tensor> checkpoint_tensors(TrainingState& state) {
   std::map<std::string, Tensor> tensors = model_tensors(state.model);
-  visit_training_matrices(state.model, [&](const std::string& name, const Matrix& matrix) {
+  const auto keep = [&](const std::string& name, const Matrix& matrix) {
     tensors.emplace(name, as_tensor(matrix));
-  });
+  };
+  visit_training_matrices(state.model, keep);
+  visit_averages(state, keep);
   return tensors;
 }
 
@@ -82,6 +102,7 @@ std::string describe(const TrainingState& state, std::size_t items) {
                     {"text_fingerprint", state.text_fingerprint},
                     {"negatives", state.negatives},
                     {"chosen", state.chosen},
+                    {"from", state.from},
                     {"log", state.log}});
 }
 
@@ -95,7 +116,29 @@ TrainingState initial_state(const Settings& settings, const Dataset& data, std::
     if (!data.items[held.first + row * held.step].withheld) continue;
     std::ranges::fill(state.model.item_encoder.ids.value.view().row(row), 0.0F);
   }
+  begin_averages(state);
   return state;
+}
+
+void average_weights(TrainingState& state) {
+  // The first epoch's weights are better than those that nothing was learned by.
+  const auto before =
+      state.epoch == 0 ? 0.0F : static_cast<float>(state.model.settings.weight_averaging);
+  const ParameterList parameters = state.model.parameters();
+  for (std::size_t i = 0; i < state.averages.size(); ++i) {
+    const std::span<const float> now = parameters[i]->value.span();
+    const std::span<float> average = state.averages[i].span();
+    for (std::size_t j = 0; j < now.size(); ++j) {
+      average[j] = before * average[j] + (1.0F - before) * now[j];
+    }
+  }
+}
+
+void swap_averages(TrainingState& state) {
+  const ParameterList parameters = state.model.parameters();
+  for (std::size_t i = 0; i < state.averages.size(); ++i) {
+    std::swap(parameters[i]->value, state.averages[i]);
+  }
 }
 
 TrainingState read_checkpoint(const fs::path& file, const std::string& fingerprint,

@@ -4,6 +4,10 @@
 
 namespace tessera {
 
+/// What a warm start does with the tokens of known items.
+inline constexpr const char* kKeepTokens = "keep";
+inline constexpr const char* kFollowTokens = "follow";
+
 /// Everything a training run needs to go on as if it had never stopped. Random streams are named by
 /// (seed, purpose, epoch, step), so no generator state belongs to it.
 struct TrainingState {
@@ -15,13 +19,18 @@ struct TrainingState {
   std::size_t best_epoch = 0;
   std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
   bool codes_found = false;       ///< the collaborative ones
+  /// Moving averages of the parameters' values over epochs; none without settings.weight_averaging.
+  std::vector<Matrix> averages;
   double epoch_seconds = 0.0;
   double total_seconds = 0.0;
-  nlohmann::json chosen;         ///< of a refit: what chose its epochs; null: no refit
-  std::string log;               ///< training.jsonl so far
-  std::string fingerprint;       ///< of the dataset
+  nlohmann::json chosen;    ///< of a refit: what chose its epochs; null: no refit
+  nlohmann::json from;      ///< of a warm start: what from, for config.json; null: from nothing
+  std::string log;          ///< training.jsonl so far
+  std::string fingerprint;  ///< of the dataset
   std::string text_fingerprint;  ///< of its embeddings
-  std::string negatives;         ///< the file that validation reads them from; empty: drawn
+  /// Whether the codes of items stay as they are.
+  bool keeps_tokens() const { return from.is_object() && from.at("tokens") == kKeepTokens; }
+  std::string negatives;  ///< the file that validation reads them from; empty: drawn
 };
 
 /// A model at its start: initialised by settings.seed, no step taken. The ID tokens of withheld
@@ -29,6 +38,11 @@ struct TrainingState {
 /// codes are still to be found. Of the tables the state holds the rows `held`.
 TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims,
                             const RowSelection& held = {});
+
+/// Takes the parameters as they are, at the end of an epoch, into their averages.
+void average_weights(TrainingState& state);
+/// Puts averages in the place of values, and again values in the place of averages.
+void swap_averages(TrainingState& state);
 
 /// The tensors of a checkpoint, and what it says beside them of a state of a catalogue of `items`.
 std::map<std::string, Tensor> checkpoint_tensors(TrainingState& state);

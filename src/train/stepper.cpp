@@ -5,22 +5,35 @@
 #include <functional>
 
 #include "base/error.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
 
 // Purposes of random streams. A stream is named by seed, purpose, epoch and step.
-enum Purpose : std::uint64_t { kOrder = 1, kNegatives, kDropout, kCodebooks };
+enum Purpose : std::uint64_t { kNegatives = 2, kDropout, kCodebooks };
 
 Random stream(const TrainingState& state, Purpose purpose) {
   return Random(state.model.settings.seed, {purpose, state.epoch, state.step});
 }
 
-AdamSettings adam_settings(const Settings& settings, std::size_t users) {
-  AdamSettings adam{.learning_rate = static_cast<float>(settings.learning_rate)};
-  const std::size_t steps = (users + settings.batch_users - 1) / settings.batch_users;
+AdamSettings adam_settings(const TrainingState& state, std::size_t steps) {
+  const Settings& settings = state.model.settings;
+  const double share = state.from.is_null() ? 1.0 : kWarmRate;
+  AdamSettings adam{.learning_rate = static_cast<float>(share * settings.learning_rate)};
   if (settings.schedule == Schedule::linear) adam.decay_updates = steps * settings.epochs;
   return adam;
+}
+
+// What is trained: where the tokens of known items are kept, nothing that codes come from is.
+ParameterList trained_parameters(TrainingState& state) {
+  ParameterList list = state.model.parameters();
+  if (state.keeps_tokens()) {
+    std::erase_if(list, [](const Parameter* p) {
+      return p->name.starts_with("item_encoder") || p->name.starts_with("item_decoder");
+    });
+  }
+  return list;
 }
 
 // total, recommendation, reconstruction, then commitments and residual norms by level.
@@ -36,14 +49,13 @@ std::span<double> flat(const StepLosses& losses, StepArena& arena) {
 }
 
 // Those of all ranks, by their numbers in the whole, ascending.
-std::vector<std::int32_t> all_users(std::span<const std::int32_t> here,
-                                    const TrainingShare& share) {
-  std::vector<std::int32_t> numbers;
-  for (const std::int32_t user : here) numbers.push_back(share.number(user));
+std::vector<UserTargets> all_users(std::span<const UserTargets> here, const TrainingShare& share) {
+  std::vector<UserTargets> numbered;
+  for (const UserTargets& of : here) numbered.push_back({share.number(of.user), of.targets});
   StepArena arena;
-  const auto all = all_gather<std::int32_t>(share.ranks, numbers, arena).all;
-  std::vector<std::int32_t> users(all.begin(), all.end());
-  std::ranges::sort(users);
+  const auto all = all_gather<UserTargets>(share.ranks, numbered, arena).all;
+  std::vector<UserTargets> users(all.begin(), all.end());
+  std::ranges::sort(users, {}, &UserTargets::user);
   return users;
 }
 
@@ -54,11 +66,11 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
     : state_(state),
       text_(text),
       ranks_(share.ranks),
-      batcher_(data, state.model.settings.max_length, state.model.settings.shared_negatives(),
-               share.users),
+      batcher_(data, state.model.settings.shared_negatives(), share.users),
       exchange_(ranks_, data.items.size()),
       users_(all_users(batcher_.users(), share)),
-      optimizer_(state.model.parameters(), adam_settings(state.model.settings, users_.size())) {
+      steps_(steps_of_epoch(users_, state.model.settings)),
+      optimizer_(trained_parameters(state), adam_settings(state, steps_)) {
   state.model.settings.training_precision();  // refuses early what this CPU cannot do
   if (users_.empty()) {
     if (users_without_negatives(data) > 0) {
@@ -66,19 +78,17 @@ Stepper::Stepper(TrainingState& state, const Dataset& data, MatrixView<const flo
     }
     fail("no user has two events to train on (a history needs four: two of them are held out)");
   }
-  here_.assign(static_cast<std::size_t>(users_.back()) + 1, -1);
-  for (const std::int32_t user : batcher_.users()) {
-    here_[static_cast<std::size_t>(share.number(user))] = user;
+  here_.assign(static_cast<std::size_t>(users_.back().user) + 1, -1);
+  for (const UserTargets& of : batcher_.users()) {
+    here_[static_cast<std::size_t>(share.number(of.user))] = of.user;
   }
   for (Parameter* p : state.model.parameters()) {
     if (!p->is_table()) dense_.push_back(p->grad.span());
   }
 }
 
-std::vector<std::int32_t> Stepper::epoch_order() const {
-  std::vector<std::int32_t> order = users_;
-  Random(state_.model.settings.seed, {kOrder, state_.epoch}).shuffle(std::span(order));
-  return order;
+EpochPlan Stepper::plan_epoch() const {
+  return tessera::plan_epoch(users_, state_.model.settings, state_.epoch);
 }
 
 void Stepper::settle() { optimizer_.catch_up(state_.updates); }
@@ -98,30 +108,32 @@ void Stepper::initialise_codebooks(const TrainingBatch& batch) {
 }
 
 // This rank's part of the batch, with the items that it computes.
-TrainingBatch Stepper::build(std::span<const std::int32_t> users) {
+TrainingBatch Stepper::build(std::span<const Window> windows) {
   Random negatives = stream(state_, kNegatives);
-  const auto own = arena_.take<std::int32_t>(users.size());
-  const auto places = arena_.take<std::int32_t>(users.size());
+  const auto own = arena_.take<Window>(windows.size());
+  const auto places = arena_.take<std::int32_t>(windows.size());
   std::size_t count = 0;
-  for (std::size_t i = 0; i < users.size(); ++i) {
-    const std::int32_t here = here_[static_cast<std::size_t>(users[i])];
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const std::int32_t here = here_[static_cast<std::size_t>(windows[i].user)];
     if (here < 0) continue;
-    own[count] = here;
+    own[count] = {here, windows[i].first, windows[i].targets};
     places[count++] = static_cast<std::int32_t>(i);
   }
   const TrainingBatch batch = batcher_.build(own.first(count), negatives, arena_);
   return exchange_.plan(batch, places.first(count), state_.model.settings.max_length, arena_);
 }
 
-void Stepper::step(std::span<const std::int32_t> users) {
+void Stepper::step(std::span<const Window> windows) {
   arena_.reset();
   arena_.stages.enter(Stage::batch);
   Recommender& model = state_.model;
   const Settings& settings = model.settings;
-  const TrainingBatch batch = build(users);
+  const TrainingBatch batch = build(windows);
   arena_.stages.enter(Stage::optimizer);
   optimizer_.catch_up(state_.updates, batch.step.items.items);
-  if (state_.updates == 0 && settings.has_semantics()) initialise_codebooks(batch);
+  if (state_.updates == 0 && settings.has_semantics() && state_.from.is_null()) {
+    initialise_codebooks(batch);
+  }
   // What is dropped goes by places in the rank's own part of the batch: ranks must drop apart.
   const DropoutStep dropout{static_cast<float>(settings.dropout),
                             seed_of_rank(ranks_, stream(state_, kDropout).next())};
@@ -134,7 +146,7 @@ void Stepper::step(std::span<const std::int32_t> users) {
         "the loss is not finite at epoch {}, step {}: lower learning_rate, or check the embeddings",
         state_.epoch + 1, state_.step + 1);
   }
-  if (settings.has_semantics()) {
+  if (settings.has_semantics() && !state_.keeps_tokens()) {
     arena_.stages.enter(Stage::quantizer);
     Random random = stream(state_, kCodebooks);
     model.item_encoder.quantizer.update(result.items.quantized, batch.input_counts, random, arena_,

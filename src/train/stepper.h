@@ -8,7 +8,7 @@ namespace tessera {
 
 /// Takes training steps: batch, gradients, codebooks, optimizer. After the largest batch has been
 /// seen a step of a process alone asks for no more memory. The ranks take the same steps together:
-/// each gives the same batch of users, of which it does its own.
+/// each gives the same windows, of which it does those of its own users.
 class Stepper {
  public:
   /// The arguments must outlive it. The state's tables, the text and the users of `data` are the
@@ -16,14 +16,13 @@ class Stepper {
   Stepper(TrainingState& state, const Dataset& data, MatrixView<const float> text,
           const TrainingShare& share = {});
 
-  /// How many users have something to train on, of all ranks.
-  std::size_t users() const { return users_.size(); }
-  /// These users in the random order of the state's epoch.
-  std::vector<std::int32_t> epoch_order() const;
-  /// One step on a batch of users, from state.step to the next. Before the first of all it finds
-  /// the codebooks by k-means on the batch's input occurrences. Throws Error if the loss is not
-  /// finite.
-  void step(std::span<const std::int32_t> users);
+  /// Steps of an epoch.
+  std::size_t steps() const { return steps_; }
+  /// Those of the state's epoch, with the users of all ranks by their numbers in the whole.
+  EpochPlan plan_epoch() const;
+  /// One step on windows of it, from state.step to the next. Before the first of all it finds the
+  /// codebooks by k-means on the batch's input occurrences. Throws Error if the loss is not finite.
+  void step(std::span<const Window> windows);
 
   /// Brings the model up to the last step: before it is used, rows of the ID table that no step
   /// touched of late are behind.
@@ -33,7 +32,7 @@ class Stepper {
   const StepArena& arena() const { return arena_; }
 
  private:
-  TrainingBatch build(std::span<const std::int32_t> users);
+  TrainingBatch build(std::span<const Window> windows);
   void initialise_codebooks(const TrainingBatch& batch);
 
   TrainingState& state_;
@@ -41,7 +40,8 @@ class Stepper {
   const Ranks& ranks_;
   Batcher batcher_;
   ItemExchange exchange_;
-  std::vector<std::int32_t> users_;
+  std::vector<UserTargets> users_;
+  std::size_t steps_;
   std::vector<std::int32_t> here_;       // of a user: the number in the data here, or -1
   std::vector<std::span<float>> dense_;  // gradients that all ranks have
   Optimizer optimizer_;

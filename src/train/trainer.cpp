@@ -10,13 +10,16 @@
 #include "base/progress.h"
 #include "data/parts.h"
 #include "eval/popularity.h"
+#include "model/seen.h"
 #include "ranks/placement.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
 #include "train/refit.h"
+#include "train/settings_by_data.h"
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/validation.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -61,23 +64,21 @@ bool interrupted(const Run& run) {
 }
 
 // False if interrupted.
-bool run_epoch(Run& run, std::size_t steps) {
+bool run_epoch(Run& run) {
   TrainingState& state = run.state;
   run.traffic = {};  // of steps alone
-  const std::vector<std::int32_t> order = run.stepper.epoch_order();
+  const EpochPlan plan = run.stepper.plan_epoch();
   const double before = state.epoch_seconds;
   const Stopwatch watch;
-  while (state.step < steps) {
+  while (state.step < plan.size()) {
     if (interrupted(run)) {
       state.epoch_seconds = before + watch.seconds();
       return false;
     }
-    const std::size_t first = state.step * run.settings().batch_users;
-    run.stepper.step(std::span(order).subspan(
-        first, std::min(run.settings().batch_users, order.size() - first)));
+    run.stepper.step(plan.step(state.step));
     if (run.options.on_step && run.ranks().first()) {
-      run.options.on_step({run.options.first_stage, run.refit(), state.epoch + 1, state.step, steps,
-                           state.loss_sums[0] / static_cast<double>(state.step)});
+      run.options.on_step({run.options.first_stage, run.refit(), state.epoch + 1, state.step,
+                           plan.size(), state.loss_sums[0] / static_cast<double>(state.step)});
     }
   }
   state.epoch_seconds = before + watch.seconds();
@@ -123,12 +124,17 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
     keep_file_of_dataset(run, kTextEncoderFile, run.settings().has_semantics());
     keep_file_of_dataset(run, kAttributesFile, true);
   }
+  const Json& from = run.state.from;
   Json facts = {{"data",
                  {{"name", run.data.name},
                   {"directory", fs::absolute(run.options.data_directory).string()},
                   {"fingerprint", run.state.fingerprint},
                   {"simulated", run.data.simulated}}},
                 {"epoch", report.epoch}};
+  if (!from.is_null()) facts["from"] = from;
+  const Json seen = seen_by(run.data, run.options.data_directory, run.state.fingerprint,
+                            from.is_null() ? Json() : from.at("seen"));
+  if (!seen.is_null()) facts["seen"] = seen;
   if (run.refit()) {
     facts.update({{"refit", true}, {"chosen", run.state.chosen}});
   } else {
@@ -142,7 +148,6 @@ void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) 
 void validate_epoch(Run& run, EpochReport& report) {
   TrainingState& state = run.state;
   const Stopwatch watch;
-  run.stepper.settle();
   const Catalogue catalogue = encode_catalogue(state.model, run.text);
   if (!run.refit()) {
     report.validation = validate(state.model, catalogue, run.data, run.negatives, run.share);
@@ -171,10 +176,14 @@ void close_epoch(Run& run, std::size_t steps) {
   if (several) line.update({{"ranks", run.ranks().size}, {"sent_bytes", run.traffic.bytes}});
   Json seconds = {{"train", report.train_seconds}};
   if (several) seconds["exchange"] = run.traffic.seconds;
+  run.stepper.settle();
+  average_weights(state);
   // Of the first stage and of a refit the model is wanted that it ends with.
   const bool last_alone = report.first_stage || report.refit;
   if (!last_alone || report.epoch == report.epochs) {
+    swap_averages(state);
     validate_epoch(run, report);
+    swap_averages(state);
     if (!report.refit) line["validation"] = to_json(report.validation);
     seconds["validation"] = report.validation_seconds;
   }
@@ -187,6 +196,18 @@ void close_epoch(Run& run, std::size_t steps) {
   state.loss_sums.clear();
   state.epoch_seconds = 0.0;
   if (run.options.on_epoch && run.ranks().first()) run.options.on_epoch(report);
+}
+
+// Training anew into a bundle means a better model of its kind; one of another recipe stands there
+// for something else.
+void check_recipe(const TrainOptions& options) {
+  if (options.resume || options.overwrite || options.first_stage) return;
+  const std::string there = recipe_of_bundle(options.bundle);
+  if (there.empty() || there == options.settings.recipe) return;
+  fail(
+      "{}: holds a model of the recipe {}, not {}: give another --out, or --overwrite to replace "
+      "it",
+      options.bundle.string(), there, options.settings.recipe);
 }
 
 void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
@@ -207,7 +228,8 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
     fail_usage("epochs do not go with a refit that is resumed: it trains as long as was chosen");
   }
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
-  const Settings settings = resumed ? resumed->model.settings : options.settings;
+  const Settings settings =
+      resumed ? resumed->model.settings : settings_by_data(options.settings, data);
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     text = read_embeddings(options.data_directory, data.items.size(), held);
@@ -223,8 +245,11 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
   }
   const Json chosen = resumed ? resumed->chosen : options.chosen;
   if (!chosen.is_null()) hold_nothing_out(data);
-  TrainingState state =
-      resumed ? std::move(*resumed) : initial_state(settings, data, text.cols(), held);
+  TrainingState state = resumed                ? std::move(*resumed)
+                        : options.from.empty() ? initial_state(settings, data, text.cols(), held)
+                                               : warm_state(options, data, settings, text, ranks);
+  if (!resumed && options.start) options.start(state);
+  if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
   state.chosen = chosen;
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
@@ -236,15 +261,14 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
 TrainResult run_epochs(Run& run) {
   const TrainingState& state = run.state;
   const Settings& settings = run.settings();
-  const std::size_t batch = settings.batch_users;
-  const std::size_t steps = (run.stepper.users() + batch - 1) / batch;
+  const std::size_t steps = run.stepper.steps();
   const auto improving = [&] {
     return state.best.users == 0 || state.epoch <= state.best_epoch + settings.patience;
   };
   TrainResult result;
   result.finished = true;
   while (result.finished && state.epoch < settings.epochs && improving()) {
-    result.finished = run_epoch(run, steps);
+    result.finished = run_epoch(run);
     if (result.finished) close_epoch(run, steps);
     save(run.options, run.ranks(), run.state, run.data.items.size());
   }
@@ -262,12 +286,23 @@ std::string_view part_words(bool first_stage, bool refit) {
   return first_stage ? "codes, " : "";
 }
 
+std::string recipe_of_bundle(const fs::path& bundle) {
+  const fs::path file = bundle / "config.json";
+  if (!fs::is_regular_file(file)) return "";
+  const Json config = Json::parse(read_file(file), nullptr, false);
+  if (!config.is_object()) return "";
+  const Json settings = config.value("settings", Json::object());
+  if (!settings.is_object() || !settings.contains("recipe")) return "";
+  return settings.at("recipe").is_string() ? settings.at("recipe").get<std::string>() : "";
+}
+
 TrainResult train(const TrainOptions& options) {
   check_folder(options.bundle, Folder::bundle);
   const bool second_part = !options.chosen.is_null();
   if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
     return refit(options);
   }
+  if (!second_part) check_recipe(options);
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;
@@ -278,6 +313,9 @@ TrainResult train(const TrainOptions& options) {
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
+  if (options.on_start && ranks.first() && !options.first_stage) {
+    options.on_start({state.model.settings, left_out(state.model.settings, data)});
+  }
   Negatives negatives;
   if (!data.refit) negatives = validation_negatives(state.model.settings, data, state.negatives);
 
@@ -300,6 +338,7 @@ TrainResult train(const TrainOptions& options) {
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
   result.users_without_negatives = skipped;
+  result.from = state.from;
   report_choice(state.chosen, result);
   return result;
 }

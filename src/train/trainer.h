@@ -6,8 +6,16 @@
 #include "model/bundle.h"
 #include "model/metrics.h"
 #include "ranks/ranks.h"
+#include "train/settings_by_data.h"
 
 namespace tessera {
+
+/// What a run begins with.
+struct StartReport {
+  const Settings& settings;  ///< with what follows from the data
+  LeftOut events;
+};
+struct TrainingState;
 
 /// How far an epoch is.
 struct StepReport {
@@ -40,14 +48,20 @@ struct TrainOptions {
   fs::path bundle;     ///< where the best model, the log and the checkpoint go
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Settings settings;
-  bool resume = false;  ///< go on from the checkpoint; settings are then taken from it …
+  bool overwrite = false;  ///< replace a bundle of another recipe, too
+  bool resume = false;     ///< go on from the checkpoint; settings are then taken from it …
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
+  fs::path from;  ///< a bundle whose model training starts from (train/warm_start.h); empty: none
+  bool keep_tokens = false;  ///< of a warm start: codes of known items stay as they are
+  /// Changes a new state before its first step.
+  std::function<void(TrainingState&)> start;
   /// Train, and then again on every event for as many epochs as were best (train/refit.h).
   bool refit = false;
   fs::path chosen_by;     ///< of a refit: an earlier bundle, whose settings and epochs it takes
   nlohmann::json chosen;  ///< of a refit's second part: what chose its epochs, for config.json
   std::function<bool()> interrupted;  ///< asked between steps; true saves and ends the training
+  std::function<void(const StartReport&)> on_start;
   std::function<void(const StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
   Ranks ranks;  ///< that train one model together; each gives the same options
@@ -58,6 +72,7 @@ struct TrainResult {
   std::size_t epochs = 0;
   std::size_t best_epoch = 0;  ///< from 1; 0 if no epoch was completed
   Metrics best;                ///< validation metrics of the best epoch
+  nlohmann::json from;         ///< of a warm start, as config.json has it; null: from nothing
   bool refit = false;          ///< trained on every event; the above are of what chose its epochs
   double seconds = 0;
   /// Users who trained nothing, since their histories hold every item (users_without_negatives).
@@ -73,13 +88,16 @@ inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 /// Where in a bundle the model of ID tokens alone is trained that collaborative codes come from.
 inline constexpr const char* kCollaborativeStage = "collaborative";
 
+/// The recipe of the model in a bundle; "" where there is none, or none that can be read.
+std::string recipe_of_bundle(const fs::path& bundle);
+
 /// Trains on a dataset directory, validates each epoch, keeps the best model as the bundle and the
 /// latest state as its checkpoint. A resumed run gives the same result as an unbroken one. With
 /// collaborative tokens it first trains a model of ID tokens alone in the bundle's folder
 /// kCollaborativeStage, whose last table gives the codes. Of the ranks, which read the same files,
 /// the first alone writes and reports; a run may be resumed by another number of them. Throws
-/// Error where the bundle's folder holds anything else (check_folder), or where another process
-/// trains into it.
+/// Error where the bundle's folder holds anything else (check_folder) or a model of another recipe
+/// (unless told to overwrite it), or where another process trains into it.
 TrainResult train(const TrainOptions& options);
 
 }  // namespace tessera

@@ -1,5 +1,6 @@
 // Damaged bundles, data that is not the model's, negatives that do not fit, unknown users and
 // items.
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "cli/shop.h"
@@ -197,9 +198,57 @@ TEST_F(Whom, UnknownUsersAndItemsAreNamed) {
   expect_refusal(recommend("--user nobody"), 1, {"'nobody'", "--history"});
   expect_refusal(recommend("--history S000001,S999999"), 1, {"'S999999'", "items.jsonl"});
   expect_refusal(tessera("tokens --item S999999 --model " + shop().model), 1, {"'S999999'"});
-  const Finished finished = recommend("--json --users " + file("users.txt", "U000001\nnobody\n"));
-  expect_refusal(finished, 1, {"users.txt:2:", "'nobody'"});
-  EXPECT_EQ(finished.out, "") << "all or nothing";
+}
+
+TEST_F(Whom, LinesWithoutAUserAreToldAndLeaveTheOthersTheirLists) {
+  const std::string users = file("users.txt", "U000001\nnobody\n\nU000002\n");
+  const Finished finished = recommend("--json -k 3 --users " + users);
+  EXPECT_EQ(finished.exit_code, 0);
+  EXPECT_NE(finished.err.find("users.txt:2: user 'nobody'"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("users.txt:3: the line is empty"), std::string::npos) << finished.err;
+  const std::vector<std::string> lines = lines_of(finished.out);
+  ASSERT_EQ(lines.size(), 4U);
+  EXPECT_EQ(lines[0] + "\n", recommend("--json -k 3 --user U000001").out);
+  EXPECT_EQ(lines[3] + "\n", recommend("--json -k 3 --user U000002").out);
+  const Json refused = Json::parse(lines[1]);
+  EXPECT_EQ(refused.at("user"), "nobody");
+  EXPECT_TRUE(refused.at("items").empty());
+  EXPECT_NE(refused.at("error").get<std::string>().find("not in the dataset"), std::string::npos);
+  EXPECT_EQ(recommend("--users " + users).out.find("nobody"), std::string::npos);
+  const Finished none = recommend("--users " + file("nobody.txt", "nobody\n"));
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_NE(none.err.find("none of its 1 lines"), std::string::npos) << none.err;
+}
+
+TEST_F(Whom, ADatasetBesideAHistoryMustBeTheModels) {
+  EXPECT_EQ(recommend("--json --history S000001 --data " + shop().data).out,
+            recommend("--json --history S000001").out);
+  output_of("simulate --users 300 --items 150 --seed 4 --out " + path("other"));
+  expect_refusal(recommend("--history S000001 --data " + path("other")), 1, {path("other")});
+}
+
+TEST_F(Whom, AHistoryMayBeAJsonListOfIdsWithCommas) {
+  const std::string data = path("data");
+  output_of("prepare --format csv --k-core 1 --out " + data + " --interactions " +
+            file("events.csv", "user,item,time\nu,\"a,b\",1\nu,2,2\nu,c,3\nv,c,1\nv,2,2\nv,d,3\n"));
+  output_of("train --set tokens=id --data " + data + " --out " + path("model") + kTiny);
+  const auto titles = [&](const std::string& history) {
+    return tessera("recommend --json --repeats --model " + path("model") + " --history", {history});
+  };
+  const Json best = Json::parse(titles(R"(["a,b", 2])").out).at("items");
+  EXPECT_EQ(best.size(), 4U);
+  EXPECT_EQ(titles(R"(["2", "c"])").out, titles("2,c").out);
+  expect_refusal(titles("a,b"), 1, {"'a'", "JSON list"});
+  expect_refusal(titles("[]"), 2, {"--history", "JSON list"});
+}
+
+TEST_F(Whom, WhoHasSeenEverythingIsToldSo) {
+  std::string all = "S000001";
+  for (int i = 2; i <= 150; ++i) all += fmt::format(",S{:06}", i);
+  const Finished finished = recommend("--history " + all);
+  EXPECT_EQ(finished.exit_code, 0);
+  EXPECT_NE(finished.out.find("Recommended: nothing"), std::string::npos) << finished.out;
+  EXPECT_NE(finished.out.find("--repeats"), std::string::npos);
 }
 
 TEST_F(Whom, AnEmptyHistoryOrUserIsWrongUsage) {

@@ -82,7 +82,8 @@ TEST_F(Outputs, NeverReplaceSomebodysFiles) {
   refused("serve --listen 127.0.0.1:0 --model " + model + " --state " + data,
           {data + ": is not empty, it holds"});
   refused("serve --listen 127.0.0.1:0 --model " + model + " --state " + model, {"model bundle"});
-  refused("serve --listen 127.0.0.1:0 --model " + model + " --backups " + data,
+  refused("serve --listen 127.0.0.1:0 --model " + model + " --state " + path("state") +
+              " --backups " + data,
           {data + ": is not empty, it holds"});
   refused("restore --backup " + data + " --state " + encoder,
           {encoder + ": is not empty, it holds"});
@@ -107,6 +108,22 @@ TEST_F(Outputs, AreReplacedWhereTheyAreOfTheSameKind) {
     output_of("export --model " + model + " --what tokens --out " + path("tokens.json"));
     output_of("evaluate --model " + model + " --data " + data + " --json " + path("report.json"));
   }
+}
+
+TEST_F(Outputs, AModelOfAnotherRecipeIsReplacedOnlyWhereTold) {
+  const std::string model = copy(shop().model, "model");
+  const std::string line = "train --data " + shop().data + " --out " + model + kTinyDefault;
+  const auto before = snapshot(model);
+  expect_refusal(tessera(line), 1, {model, "recipe paper", "default", "--overwrite"});
+  EXPECT_EQ(snapshot(model), before);
+  expect_refusal(
+      tessera("train --resume --recipe default --data " + shop().data + " --out " + model), 2,
+      {"--recipe", "--resume", "paper"});
+  expect_refusal(tessera("train --resume --overwrite --data " + shop().data + " --out " + model), 2,
+                 {"--overwrite", "--resume"});
+  EXPECT_EQ(snapshot(model), before);
+  output_of(line + " --overwrite --set tokens=id");
+  EXPECT_EQ(Json::parse(content_of(model + "/config.json")).at("settings").at("recipe"), "default");
 }
 
 TEST_F(Outputs, ASecondTrainingIntoABundleIsRefusedByALock) {

@@ -108,6 +108,9 @@ TEST_F(PrepareCommand, RefusesOptionsThatDoNotFit) {
   misused(" --items-format csv", {"--items-format belongs to --items"});
   misused(" --cold-by time", {"--cold-by belongs to --cold-items"});
   misused(" --validation-from 0.5", {"--validation-from belongs to --split time"});
+  expect_refusal(tessera("prepare --interactions " + file("lines.txt", "u 1 2 3\n") +
+                         " --item-delimiter blanks --out " + path("out")),
+                 2, {"--item-delimiter belongs to records"});
   misused(" --test-from 0.5", {"--test-from belongs to --split time"});
   misused(" --catalogue events", {"--catalogue events belongs to --items"});
   misused(" --header --no-header", {"--header and --no-header"});

@@ -111,6 +111,11 @@ TEST_F(Serve, KeepsItsStateFromOthers) {
   }
 }
 
+TEST_F(Serve, ListensOnLocalhostByItsName) {
+  listen("--listen localhost:0");
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+}
+
 TEST_F(Serve, AnswersToItsNamesAlone) {
   start("--host shop.example --host 10.9.8.7");
   const auto status = [&](const std::string& host) {
@@ -133,7 +138,15 @@ TEST_F(Serve, RefusesWrongUsage) {
     expect_refusal(tessera(serve + "--listen " + listen), 2, {listen});
   }
   expect_refusal(tessera(serve + "--listen 0.0.0.0:0"), 2, {"0.0.0.0:0", "--token-file"});
-  expect_refusal(tessera(serve + "--sync sometimes"), 2, {"sometimes"});
+  expect_refusal(tessera(serve + "--listen shop.example:0"), 2, {"shop.example", "--host"});
+  expect_refusal(tessera(serve + "--listen localhost:99999"), 2, {"localhost:99999"});
+  expect_refusal(tessera(serve + "--sync sometimes --state " + path("state")), 2, {"sometimes"});
+  expect_refusal(tessera(serve + "--sync none"), 2, {"--sync", "--state DIRECTORY"});
+  expect_refusal(tessera(serve + "--sync none --state redis://localhost"), 2,
+                 {"--sync", "--state"});
+  expect_refusal(tessera(serve + "--backups " + path("backups")), 2, {"--backups", "--state"});
+  expect_refusal(tessera(serve + "--without-tokens --token-file " + path("none")), 2,
+                 {"--without-tokens", "--token-file"});
   expect_refusal(tessera(serve + "--certificate x.pem"), 2, {"key"});
   expect_refusal(tessera("serve --model " + path("none")), 1, {path("none")});
   expect_refusal(tessera(serve + "--token-file " + path("none")), 1, {path("none")});

@@ -98,6 +98,31 @@ TEST_F(Training, AnEarlierBundleIsRefitAsItWas) {
   EXPECT_FALSE(fs::exists(path("other")));
 }
 
+TEST_F(Training, AWarmStartGoesOnFromABundleOnNewerData) {
+  output_of("simulate --users 320 --items 160 --seed 3 --out " + path("newer"));
+  const std::string words = output_of("embed --data " + path("newer") + " --from " + shop().model);
+  EXPECT_NE(words.find("160 embeddings of 32 dims"), std::string::npos) << words;
+  const std::string train = "train --data " + path("newer") + " --from " + shop().model;
+  const Json result = json_of(train + " --set epochs=1 --json --out " + path("next"));
+  EXPECT_EQ(result.at("epochs"), 1);
+  EXPECT_EQ(result.at("from").at("known_items"), 150);
+  EXPECT_EQ(result.at("from").at("new_items"), 10);
+  const std::string said = output_of(train + " --set epochs=1 --tokens keep --out " + path("kept"));
+  EXPECT_NE(said.find("150 items known, 10 new, 0 gone"), std::string::npos) << said;
+  const Json report = json_of("evaluate --newer --data " + path("newer") + " --model " +
+                              path("next") + " --compare " + shop().model + " --json -");
+  EXPECT_EQ(report.at("users"), 320);
+  EXPECT_TRUE(report.contains("difference"));
+  expect_refusal(tessera("evaluate --data " + path("newer") + " --model " + shop().model), 1,
+                 {shop().model, "other data"});
+  for (const char* wrong : {" --recipe paper", " --resume", " --tokens move"}) {
+    expect_refusal(tessera(train + wrong + " --out " + path("other")), 2, {"--"});
+  }
+  expect_refusal(tessera(train + " --set hidden=32 --out " + path("other")), 1, {"hidden = 32"});
+  expect_refusal(tessera("embed --encoder npy --data " + path("newer") + " --from " + path("next")),
+                 2, {"--encoder", "--from"});
+}
+
 TEST_F(Training, ResumingAFinishedRunChangesNothing) {
   const std::string model = copy(shop().model, "model");
   const auto before = snapshot(model);
@@ -187,6 +212,22 @@ TEST_F(Training, ADamagedCheckpointIsRefused) {
                    {checkpoint, "without --resume"});
     EXPECT_EQ(snapshot(model), before);
   }
+}
+
+TEST_F(Training, AFinishedRunGoesOnWithMoreEpochs) {
+  const std::string model = copy(shop().model, "model");
+  output_of("train --resume --set epochs=3 --data " + shop().data + " --out " + model);
+  EXPECT_EQ(lines_of(content_of(model + "/training.jsonl")).size(), 3U);
+  output_of("train --data " + shop().data + " --out " + path("whole") + kTiny + " --set epochs=3");
+  EXPECT_EQ(content_of(model + "/model.safetensors"),
+            content_of(path("whole") + "/model.safetensors"));
+}
+
+TEST_F(Training, NegativesThatAreNotReadAreTold) {
+  const Finished finished = tessera("train --set tokens=id --set epochs=1 --data " + shop().data +
+                                    " --out " + path("model") + kTinyDefault + " --negatives none");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_NE(finished.err.find("--negatives is not read"), std::string::npos) << finished.err;
 }
 
 TEST_F(Training, SettingsAreNotChangedOnResuming) {

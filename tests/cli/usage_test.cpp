@@ -65,6 +65,21 @@ TEST(Usage, ValuesOfTheWrongKindOrRangeAreRefused) {
   expect_refusal(tessera("simulate --out x --threads -2"), 2, {"--threads"});
 }
 
+TEST(Usage, OptionsOfWhichNothingComesAreRefused) {
+  const auto refused = [](const std::string& line, const char* option, const char* belongs) {
+    expect_refusal(tessera(line), 2, {option, belongs});
+  };
+  refused("evaluate --model m --data d --budget 3", "--budget", "--baselines tuned");
+  refused("evaluate --model m --data d --baselines --budget 3", "--budget", "--baselines tuned");
+  refused("evaluate --model m --data d --all --json -", "--all", "--json");
+  refused("evaluate --model m --data d --negatives n", "--negatives", "--protocol sampled");
+  refused("restore --backup b --list --state s", "--state", "--list");
+  refused("restore --backup b --list --backup-id 1", "--backup-id", "--list");
+  refused("embed --data d --encoder npy --file f --dims 3", "--dims", "tfidf-svd");
+  refused("embed --data d --file f", "--file", "npy");
+  refused("export --model m --what vectors --out o --all", "--all", "tokens");
+}
+
 TEST(Usage, CodesAreWrittenAsLevelAndCode) {
   const std::string line = "tokens --model " + shop().model + " --code ";
   expect_refusal(tessera(line + "3"), 2, {"'3'", "LEVEL:CODE"});
@@ -111,6 +126,10 @@ TEST_F(SettingsUsage, ValuesOfTheWrongTypeOrRangeAreNamed) {
   expect_refused("tokens=words", {"tokens", "words", "unified"});
   expect_refused("select=recall", {"select", "recall", "NDCG@10"});
   expect_refused("heads=3", {"hidden", "heads = 3"});
+}
+
+TEST_F(SettingsUsage, ARecipeIsMoreThanItsName) {
+  expect_refused("recipe=paper", {"recipe", "--recipe"});
 }
 
 TEST_F(SettingsUsage, AnUnknownRecipeIsNamedWithTheKnownOnes) {

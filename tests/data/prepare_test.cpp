@@ -15,9 +15,9 @@ using testing::lines_of;
 
 class Prepare : public testing::PrepareTest {
  protected:
-  PrepareOptions with_items(const std::string& items, Format format = Format::csv) const {
+  PrepareOptions with_items(const std::string& items, const std::string& format = "csv") const {
     PrepareOptions options = csv("a,p,1\na,q,2\nb,p,1\n");
-    options.items = put("items", items);
+    options.items = {put("items", items)};
     options.items_shape.format = format;
     return options;
   }
@@ -35,7 +35,7 @@ TEST_F(Prepare, GuessesCustomaryNamesAndSaysSo) {
   EXPECT_EQ(report.choices[2].field, "timestamp");
   options.interactions = {
       put("log.jsonl", R"({"event":{"user":{"id":9},"product_id":"x","ts":3}})")};
-  options.shape->format = Format::jsonl;
+  options.shape->format = "jsonl";
   options.fields.user = "event.user.id";
   EXPECT_EQ(lines_of(prepared(options)), Lines{"9: x"});
   EXPECT_FALSE(report.choices[0].guessed);
@@ -109,7 +109,7 @@ TEST_F(Prepare, GuessesATextAndCountsItemsListedTwice) {
   PrepareOptions options = with_items(
       "{\"asin\":\"p\",\"title\":\"Tea\",\"brand\":\"Fa\",\"category\":[\"Food\",\"Tea\"]}\n"
       "{\"asin\":\"p\",\"title\":\"Other\"}\n{\"asin\":\"q\",\"price\":3}\n",
-      Format::jsonl);
+      "jsonl");
   const Dataset data = prepared(options);
   EXPECT_EQ(item(data, "p").text, "Tea; Fa; Food, Tea");
   EXPECT_EQ(item(data, "q").text, "");
@@ -118,7 +118,7 @@ TEST_F(Prepare, GuessesATextAndCountsItemsListedTwice) {
 
 TEST_F(Prepare, ReadsBothLayoutsOfAmazon) {
   PrepareOptions options;
-  options.shape = RecordShape{.format = Format::amazon};
+  options.shape = RecordShape{.format = "amazon"};
   options.items_shape = *options.shape;
   options.interactions = {put(
       "reviews.json",
@@ -126,18 +126,18 @@ TEST_F(Prepare, ReadsBothLayoutsOfAmazon) {
           R"({"reviewerID": "A1", "asin": "B1", "helpful": [0, 0], "overall": 5.0, "unixReviewTime": 1400000000})"
           "\n"
           R"({"reviewerID": "A1", "asin": "B2", "overall": 2.0, "unixReviewTime": 1300000000})"))};
-  options.items = put("meta.json",
-                      "{'asin': 'B1', 'title': \"It's tea\", 'categories': [['Food']]}\n"
-                      "{'asin': 'B2', 'price': 4.99}\n");
+  options.items = {put("meta.json",
+                       "{'asin': 'B1', 'title': \"It's tea\", 'categories': [['Food']]}\n"
+                       "{'asin': 'B2', 'price': 4.99}\n")};
   Dataset data = prepared(options);
   EXPECT_EQ(lines_of(data), Lines{"A1: B2 B1"});
   EXPECT_EQ(item(data, "B1").text, "It's tea; Food");
   options.interactions = {put(
       "reviews.jsonl",
       R"({"rating": 5.0, "title": "Good", "asin": "V1", "parent_asin": "B1", "user_id": "A1", "timestamp": 1588687728923})")};
-  options.items =
-      put("meta.jsonl", R"({"main_category": "All", "title": "Tea", "parent_asin": "B1", )"
-                        R"("store": "Fa", "categories": ["Food", "Tea"]})");
+  options.items = {put("meta.jsonl",
+                       R"({"main_category": "All", "title": "Tea", "parent_asin": "B1", )"
+                       R"("store": "Fa", "categories": ["Food", "Tea"]})")};
   data = prepared(options);
   EXPECT_EQ(lines_of(data), Lines{"A1: B1"});
   EXPECT_EQ(data.times, std::vector<std::int64_t>{1'588'687'728});
@@ -185,7 +185,7 @@ TEST_F(Prepare, NamesTheLineOfABadRecord) {
 
 TEST_F(Prepare, RefusesIdsOfMixedTypesButNotNumbersBesideStrings) {
   PrepareOptions options;
-  options.shape = RecordShape{.format = Format::jsonl};
+  options.shape = RecordShape{.format = "jsonl"};
   const auto put_line = [&](const std::string& line) {
     options.interactions = {put("log.jsonl", "{\"user\":1,\"item\":\"2\"}\n" + line + "\n")};
   };
@@ -210,7 +210,7 @@ TEST_F(Prepare, SkipsAndCountsBadRecordsInAllFilesTogether) {
   EXPECT_EQ(lines_of(prepared(options)), (Lines{"a: p", "b: p"}));
   EXPECT_EQ(report.bad_records, 2U);
   EXPECT_NE(report.first_bad.find("log.csv:3:"), std::string::npos);
-  options.items = put("items.csv", "id,title\n,none\np,Tea\n");
+  options.items = {put("items.csv", "id,title\n,none\np,Tea\n")};
   expect_refused(options, {"log.csv:4:", "2 bad ones"});
 }
 

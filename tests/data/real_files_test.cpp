@@ -53,6 +53,38 @@ TEST_F(RealFiles, AClickLogWithTheTimeInSecondPlace) {
   EXPECT_EQ(field("time"), "2");
 }
 
+TEST_F(RealFiles, ListsOfItemsInOneField) {
+  const Lines expected = {"1: 5 6 7 9", "2: 6"};
+  PrepareRequest blanks =
+      request("user\titems\ttime\n1\t5 6  7 \t100\n2\t6\t90\n1\t9\t200\n2\t\t95\n", "tsv");
+  blanks.options.fields.item = "items";
+  blanks.options.fields.item_delimiter = "blanks";
+  const Dataset data = prepared(blanks);
+  EXPECT_EQ(lines_of(data), expected);
+  EXPECT_EQ(data.times, (std::vector<std::int64_t>{100, 100, 100, 200, 90}));
+  PrepareRequest bars = request("user,items,time\n1,5||6||7,100\n2,6,90\n1,9||,200\n");
+  bars.options.fields.item = "items";
+  bars.options.fields.item_delimiter = "||";
+  EXPECT_EQ(lines_of(prepared(bars)), expected);
+  PrepareRequest json = request(
+      R"({"user": 1, "items": [5, "6", 7], "time": 100}
+         {"user": 2, "items": ["6"], "time": 90}
+         {"user": 1, "items": [9], "time": 200}
+         {"user": 3, "items": [], "time": 1})",
+      "jsonl");
+  json.options.fields.item = "items";
+  expect_error([&] { prepared(json); }, {"'5, 6, 7'", "--item-delimiter"});
+  json.options.fields.item_delimiter = ",";
+  EXPECT_EQ(lines_of(prepared(json)), expected);
+}
+
+TEST_F(RealFiles, ListsOfItemsAreDoubtedWhereNobodySaidSo) {
+  prepared(request("user,item,time\n1,N5 N6 N7,100\n2,N6 N9,90\n1,N9 N5,200\n"));
+  EXPECT_TRUE(doubts({"'N5 N6 N7'", "look like lists", "--item-delimiter ' '"}));
+  prepared(request("user,item,time\n1,The 39 Steps,100\n2,12 Angry Men,90\n1,Heat,200\n"));
+  EXPECT_FALSE(doubts({"look like lists"}));
+}
+
 TEST_F(RealFiles, RatingsWithoutTimesAreNoTimes) {
   const Dataset data = prepared(request("1,2,4\n1,3,5\n2,3,1\n"));
   EXPECT_TRUE(data.times.empty());
@@ -83,7 +115,7 @@ TEST_F(RealFiles, DoubtEventsThatHaveAnItemOrUserEach) {
 TEST_F(RealFiles, NameTheCauseWhereLogAndItemsShareNoIds) {
   const auto cause = [&](const std::string& ids, const std::string& listed) {
     PrepareRequest both = request("user,item,time\nann," + ids + ",978300760\n");
-    both.options.items = put("items", "item,title\n" + listed + ",Tea\n");
+    both.options.items = {put("items", "item,title\n" + listed + ",Tea\n")};
     prepared(both);
     return report.warnings.empty() ? "" : report.warnings.back();
   };
@@ -144,11 +176,11 @@ TEST_F(RealFiles, SequencesThatAreRecordsAreAskedAbout) {
 
 TEST_F(RealFiles, AnItemsFileMayBeWrittenInAnotherWay) {
   PrepareRequest both = request("1::7::5::978300760\n1::8::4::978300761\n");
-  both.options.items = put("items.csv", "movieId,title\n7,Heat\n8,Caf\xE9\n");
+  both.options.items = {put("items.csv", "movieId,title\n7,Heat\n8,Caf\xE9\n")};
   const Dataset data = prepared(both);
   EXPECT_EQ(item(data, "8").title, "Café");
   EXPECT_TRUE(doubts({"items.csv", "WINDOWS-1252", "--encoding"}));
-  both.options.items = put("items.dat", "7::Heat::Crime\n8::Casino::Drama\n");
+  both.options.items = {put("items.dat", "7::Heat::Crime\n8::Casino::Drama\n")};
   EXPECT_EQ(item(prepared(both), "8").title, "Casino");
 }
 

@@ -67,11 +67,12 @@ class RoundTrip : public testing::PrepareTest {
  protected:
   Shop shop;
 
-  PrepareOptions options(Format format, const std::string& events, const std::string& items) const {
+  PrepareOptions options(const std::string& format, const std::string& events,
+                         const std::string& items) const {
     PrepareOptions options;
     options.interactions = {put("events", events)};
     options.shape = RecordShape{.format = format};
-    options.items = put("items", items);
+    options.items = {put("items", items)};
     options.items_shape = *options.shape;
     return options;
   }
@@ -110,7 +111,7 @@ class RoundTrip : public testing::PrepareTest {
     for (const auto& [id, text] : shop.texts) {
       items += fmt::format("{}{}{}\n", id, delimiter, csv_quoted(text));
     }
-    PrepareOptions result = options(Format::csv, events, items);
+    PrepareOptions result = options("csv", events, items);
     result.fields.time = "when";
     result.shape->quoting = result.items_shape.quoting = Quoting::csv;  // also between tabs
     return result;
@@ -141,7 +142,7 @@ class RoundTrip : public testing::PrepareTest {
     for (const auto& [id, text] : shop.texts) {
       items += json{{"item", std::to_string(id)}, {"text", text}}.dump() + "\n";
     }
-    return options(Format::jsonl, testing::gzipped(events), testing::zstd_packed(items));
+    return options("jsonl", testing::gzipped(events), testing::zstd_packed(items));
   }
 
   PrepareOptions recbole() const {
@@ -152,7 +153,7 @@ class RoundTrip : public testing::PrepareTest {
                             event.time < 0 ? "" : fmt::format("{}.0", event.time));
     }
     for (const auto& [id, text] : shop.texts) items += fmt::format("{}\t{}\n", id, text);
-    return options(Format::recbole, events, items);
+    return options("recbole", events, items);
   }
 
   PrepareOptions amazon2014() const {
@@ -171,7 +172,7 @@ class RoundTrip : public testing::PrepareTest {
       items += fmt::format("{{'asin': '{}', 'title': {}, 'related': {{'also': ['1']}}}}\n", id,
                            python(text));
     }
-    return options(Format::amazon, testing::gzipped(events), testing::gzipped(items));
+    return options("amazon", testing::gzipped(events), testing::gzipped(items));
   }
 
   PrepareOptions amazon2023() const {
@@ -189,7 +190,7 @@ class RoundTrip : public testing::PrepareTest {
     for (const auto& [id, text] : shop.texts) {
       items += json{{"parent_asin", std::to_string(id)}, {"title", text}}.dump() + "\n";
     }
-    return options(Format::amazon, events, items);
+    return options("amazon", events, items);
   }
 
   std::map<std::string, std::string> directory_of(PrepareOptions options, bool split) {

@@ -264,6 +264,53 @@ TEST_P(Served, CountsTheItemsOfAToken) {
   }
 }
 
+TEST_P(Served, ReadsATokenAsPeopleWriteIt) {
+  if (model->levels() == 0) {
+    testing::expect_error<UsageError>([&] { model->token("1", "0"); }, {"no codes"});
+    return;
+  }
+  const auto read = [&](std::string_view codebook, std::string_view code) {
+    const Token token = model->token(codebook, code);
+    return std::tuple(token.kind, token.codebook, token.code);
+  };
+  EXPECT_EQ(read("2", "4"), std::tuple(TokenKind::semantic, 1U, 4));
+  const std::size_t parts = model->collaborative_tokens();
+  if (parts > 0) {
+    EXPECT_EQ(read("c2", "0"), std::tuple(TokenKind::collaborative, 1U, 0));
+    const std::string beyond = std::to_string(model->levels() + 2);
+    EXPECT_EQ(read(beyond, "0"), read("c2", "0")) << "as it was counted once";
+  }
+  for (const std::string& codebook : std::vector<std::string>{
+           "0", "", "c", "x", "c0", "-1", " 1", "1 ", "c" + std::to_string(parts + 1),
+           std::to_string(model->levels() + parts + 1), "99999999999999999999999"}) {
+    testing::expect_error<UsageError>([&] { model->token(codebook, "0"); }, {"levels 1 to 3"});
+  }
+  for (const char* code : {"5", "-1", "", "1x", "9999999999"}) {
+    testing::expect_error<UsageError>([&] { model->token("1", code); }, {"0 to 4"});
+  }
+}
+
+TEST_P(Served, ReadsHistoriesEachForItself) {
+  const std::vector<std::vector<std::string>> ids = {
+      {"1", "3"}, {"1", "nothing", "3"}, {}, {"nothing"}};
+  const auto strict = model->histories(ids);
+  EXPECT_EQ(strict[0].items, model->known(ids[0]));
+  EXPECT_EQ(strict[0].why, "");
+  const auto loose = model->histories(ids, true);
+  EXPECT_EQ(loose[1].items, model->known(ids[0]));
+  EXPECT_EQ(loose[1].why, "");
+  for (const auto* refused : {&strict[1], &strict[2], &strict[3], &loose[2], &loose[3]}) {
+    EXPECT_TRUE(refused->items.empty());
+    EXPECT_NE(refused->why, "");
+  }
+  EXPECT_NE(strict[1].why.find("'nothing'"), std::string::npos) << strict[1].why;
+  std::vector<History> views;
+  for (const ReadHistory& history : strict) views.emplace_back(history.items);
+  const auto lists = model->recommend_many(views, {.k = 3});
+  EXPECT_EQ(lists[0].size(), 3U);
+  EXPECT_TRUE(lists[1].empty());
+}
+
 TEST_P(Served, TellsTheStatisticsOfEachKindOfCode) {
   const TokenStatistics statistics = model->statistics();
   EXPECT_EQ(statistics.semantic.activation.size(), model->levels());
@@ -359,6 +406,43 @@ TEST_P(LiveItems, AreAnsweredAsTheyAreStored) {
   EXPECT_TRUE(fresh.live);
 }
 
+TEST_P(LiveItems, PutTogetherAreAsIfPutOneByOne) {
+  Model other(path);
+  const auto item = [&](const char* id, const char* text) {
+    return NewItem{id, text, model->tokens_of(text)};
+  };
+  const std::vector<NewItem> items = {item("new", "steel teapot"), item("1", "wool blanket"),
+                                      item("late", "oak desk"), item("new", "red lipstick")};
+  for (const NewItem& one : items) other.put(one.id, one.title, one.tokens);
+  model->put(items);
+  EXPECT_EQ(model->size(), 18U);
+  EXPECT_EQ(model->live_items(), 3U);
+  EXPECT_EQ(model->items(), other.items());
+  for (const std::int32_t number : model->items()) {
+    EXPECT_EQ(model->card(number).id, other.card(number).id);
+    EXPECT_EQ(model->card(number).title, other.card(number).title);
+    EXPECT_EQ(model->card(number).tokens, other.card(number).tokens);
+  }
+  EXPECT_EQ(model->vectors(model->items()), other.vectors(other.items()));
+  const auto there = other.recommend(Numbers{5, 2}, {.k = 100});
+  const auto here = best({5, 2}, 100);
+  ASSERT_EQ(here.size(), there.size());
+  for (std::size_t i = 0; i < here.size(); ++i) EXPECT_EQ(here[i].item, there[i].item);
+  EXPECT_EQ(model->find("lipstick", 10), other.find("lipstick", 10));
+}
+
+TEST_P(LiveItems, PutTogetherAreAllThereOrNone) {
+  std::vector<NewItem> items = {{"good", "", model->tokens_of("steel teapot")},
+                                {"bad", "", model->tokens_of("oak desk")}};
+  (items[1].tokens.semantic.empty() ? items[1].tokens.collaborative : items[1].tokens.semantic)
+      .back() = 5;
+  testing::expect_error([&] { model->put(items); }, {"codes from 0 to 4"});
+  EXPECT_FALSE(model->number("good").has_value());
+  EXPECT_EQ(model->size(), 16U);
+  model->put(std::span<const NewItem>());
+  EXPECT_EQ(model->size(), 16U);
+}
+
 TEST_P(LiveItems, AreFoundByWordWheneverTheLookUpIsMade) {
   put("early", "jade teapot");
   EXPECT_EQ(model->find("jade", 10), (Numbers{16}));
@@ -368,6 +452,26 @@ TEST_P(LiveItems, AreFoundByWordWheneverTheLookUpIsMade) {
   EXPECT_EQ(model->find("jade", 10), (Numbers{17}));
   put("late", "oak kettle");
   EXPECT_EQ(model->find("jade", 10), Numbers{});
+}
+
+TEST_P(LiveItems, AreAllPutOrNone) {
+  const std::vector<ItemToPut> good = {{"90", "A lamp", "oak lamp", {}},
+                                       {"91", "A teapot", "steel teapot", {}}};
+  std::vector<ItemToPut> bad = good;
+  bad.push_back({"92", "", "?!", {}});
+  testing::expect_error([&] { model->put_many(bad); }, {"'92'", "no word"});
+  bad.back() = {"line\nend", "", "oak lamp", {}};
+  testing::expect_error([&] { model->put_many(bad); }, {"line"});
+  EXPECT_EQ(model->live_items(), 0U);
+  EXPECT_FALSE(model->number("90"));
+  const std::vector<ItemCard> stored = model->put_many(good);
+  ASSERT_EQ(stored.size(), 2U);
+  EXPECT_EQ(model->live_items(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(stored[i].title, good[i].title);
+    EXPECT_EQ(stored[i].tokens, model->tokens_of(good[i].text));
+    EXPECT_EQ(model->card(*model->number(good[i].id)).tokens, stored[i].tokens);
+  }
 }
 
 TEST_P(LiveItems, HaveOnlyTokensThatExist) {

@@ -190,7 +190,7 @@ TEST(Csv, RefusesFilesThatAreNone) {
 }
 
 TEST(Csv, ReadsRecboleFilesByTheirTypedHeaders) {
-  const RecordShape shape{.format = Format::recbole};
+  const RecordShape shape{.format = "recbole"};
   const std::string file =
       "user_id:token\ttitle:token_seq\trating:float\n7\t\"Heat\" (1995)\t4.5\n";
   EXPECT_EQ(names_of(file, shape), (Row{"user_id", "title", "rating"}));

@@ -18,8 +18,8 @@ using testing::Row;
 using testing::Rows;
 using testing::rows_of;
 
-const RecordShape kJson{.format = Format::jsonl};
-const RecordShape kAmazon{.format = Format::amazon};
+const RecordShape kJson{.format = "jsonl"};
+const RecordShape kAmazon{.format = "amazon"};
 
 Row one(std::string_view line, const std::vector<std::string>& wanted,
         const RecordShape& shape = kJson) {

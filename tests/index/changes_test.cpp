@@ -4,6 +4,7 @@
 #include <cmath>
 #include <thread>
 
+#include "base/error.h"
 #include "index/item_index.h"
 #include "index/small_catalogue.h"
 
@@ -21,7 +22,7 @@ class Writer {
 
   void put(std::int32_t number) {
     testing::PlainItem item;
-    for (std::size_t l = 0; l < catalogue_.tables.levels.size(); ++l) {
+    for (std::size_t l = 0; l < catalogue_.tables.places.size(); ++l) {
       item.codes.push_back(
           static_cast<std::int32_t>(catalogue_.below(catalogue_.tables.codebook_size)));
     }
@@ -65,6 +66,45 @@ void expect_same(const ItemIndex& index, const ScoringTables& tables, const Plai
       EXPECT_NEAR(found[j].score, expected[j].first, 1e-4);
     }
   }
+}
+
+TEST(IndexChanges, ManyAtOnceAreAsOneAfterTheOther) {
+  SmallCatalogue catalogue({.items = 700});
+  const auto together = catalogue.index(), apart = catalogue.index();
+  Writer writer(*apart, testing::plain_items(catalogue), catalogue);
+  const Matrix states = catalogue.states(3);
+  for (const std::size_t count : {1, 40, 3000}) {
+    std::vector<std::int32_t> numbers;
+    for (std::size_t i = 0; i < count; ++i) {  // new ones, others, and some of these twice
+      numbers.push_back(static_cast<std::int32_t>(catalogue.below(2500)));
+    }
+    std::vector<testing::PlainItem> given;
+    for (const std::int32_t number : numbers) {
+      writer.put(number);
+      given.push_back(writer.items[number]);
+    }
+    std::vector<ItemIndex::NewItem> items;
+    for (std::size_t i = 0; i < count; ++i) {
+      items.push_back({numbers[i], given[i].codes, given[i].id});
+    }
+    together->put(items);
+    expect_same(*together, catalogue.tables, writer.items, states, 20);
+    together->remove(numbers.front());
+    writer.remove(numbers.front());
+    expect_same(*together, catalogue.tables, writer.items, states, 20);
+  }
+}
+
+TEST(IndexChanges, OneThatIsRefusedAmongManyLeavesAllOut) {
+  SmallCatalogue catalogue({.items = 100});
+  const auto index = catalogue.index();
+  const std::vector<std::int32_t> codes(catalogue.tables.levels.size(), 0);
+  std::vector<std::int32_t> wrong = codes;
+  wrong.back() = static_cast<std::int32_t>(catalogue.tables.codebook_size);
+  const std::vector<float> id(catalogue.tables.id_dims, 1.0F);
+  const std::vector<ItemIndex::NewItem> items = {{200, codes, id}, {201, wrong, id}};
+  EXPECT_THROW(index->put(items), Error);
+  EXPECT_EQ(index->size(), 100U);
 }
 
 TEST(IndexChanges, EachIsSeenByTheNextSearch) {

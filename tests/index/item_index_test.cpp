@@ -67,18 +67,18 @@ INSTANTIATE_TEST_SUITE_P(
         SmallCatalogue::Shape{.items = 0}, SmallCatalogue::Shape{.items = 1},
         SmallCatalogue::Shape{.items = 63}, SmallCatalogue::Shape{.items = 256},
         SmallCatalogue::Shape{.items = 257}, SmallCatalogue::Shape{.items = 1000, .id_dims = 3},
-        SmallCatalogue::Shape{.items = 2000, .levels = 0, .codebook_size = 0, .id_dims = 64},
-        SmallCatalogue::Shape{.items = 20000, .levels = 1, .codebook_size = 2, .id_dims = 1},
-        SmallCatalogue::Shape{.items = 2000, .levels = 3, .codebook_size = 16, .id_dims = 0},
-        SmallCatalogue::Shape{.items = 2000, .levels = 2, .codebook_size = 1000, .id_dims = 8},
-        SmallCatalogue::Shape{.items = 2000, .levels = 11, .codebook_size = 64, .id_dims = 8},
-        SmallCatalogue::Shape{.items = 300000, .levels = 1, .codebook_size = 4, .id_dims = 2},
+        SmallCatalogue::Shape{.items = 2000, .places = 0, .codebook_size = 0, .id_dims = 64},
+        SmallCatalogue::Shape{.items = 20000, .places = 1, .codebook_size = 2, .id_dims = 1},
+        SmallCatalogue::Shape{.items = 2000, .places = 3, .codebook_size = 16, .id_dims = 0},
+        SmallCatalogue::Shape{.items = 2000, .places = 2, .codebook_size = 1000, .id_dims = 8},
+        SmallCatalogue::Shape{.items = 2000, .places = 11, .codebook_size = 64, .id_dims = 8},
+        SmallCatalogue::Shape{.items = 300000, .places = 1, .codebook_size = 4, .id_dims = 2},
         // As many axes as there may be, with some left over: default's 35 codes, codes alone, IDs
         // alone.
-        SmallCatalogue::Shape{.items = 3000, .levels = 35, .id_dims = 4, .width = 132},
-        SmallCatalogue::Shape{.items = 3000, .levels = 3, .id_dims = 0, .width = 64},
+        SmallCatalogue::Shape{.items = 3000, .places = 35, .id_dims = 4, .width = 132},
+        SmallCatalogue::Shape{.items = 3000, .places = 3, .id_dims = 0, .width = 64},
         SmallCatalogue::Shape{
-            .items = 3000, .levels = 0, .codebook_size = 0, .id_dims = 64, .width = 64}));
+            .items = 3000, .places = 0, .codebook_size = 0, .id_dims = 64, .width = 64}));
 
 // Bounds and rounded sums must never lose an item that just reaches the threshold: here it stands
 // at the very score of the one item that is admitted.
@@ -107,10 +107,10 @@ void expect_items_at_their_thresholds(const SmallCatalogue& catalogue, const Sco
 TEST(Segment, AnItemAtTheThresholdIsFound) {
   for (const auto& shape :
        {SmallCatalogue::Shape{.items = 1500, .codebook_size = 256},
-        SmallCatalogue::Shape{.items = 1500, .levels = 2, .codebook_size = 700},
-        SmallCatalogue::Shape{.items = 1500, .levels = 0, .id_dims = 3},
+        SmallCatalogue::Shape{.items = 1500, .places = 2, .codebook_size = 700},
+        SmallCatalogue::Shape{.items = 1500, .places = 0, .id_dims = 3},
         SmallCatalogue::Shape{.items = 1500, .codebook_size = 2, .id_dims = 1},
-        SmallCatalogue::Shape{.items = 1500, .levels = 5, .id_dims = 4, .width = 70}}) {
+        SmallCatalogue::Shape{.items = 1500, .places = 5, .id_dims = 4, .width = 70}}) {
     SmallCatalogue catalogue(shape);
     expect_items_at_their_thresholds(catalogue, catalogue.space(), catalogue.states(2));
   }
@@ -120,7 +120,7 @@ TEST(Segment, AnItemAtTheThresholdIsFound) {
 // both groups of what is left over.
 TEST(Segment, AnItemAtTheThresholdIsFoundAlongEveryKindOfAxis) {
   SmallCatalogue catalogue(
-      {.items = 300, .levels = 0, .codebook_size = 0, .id_dims = 90, .width = 90});
+      {.items = 300, .places = 0, .codebook_size = 0, .id_dims = 90, .width = 90});
   const ScoreSpace space = catalogue.space();
   ASSERT_EQ(space.axes.ball_axes, 48U);
   const std::vector<std::size_t> axes = {0, 15, 16, 63, 64, 69, 70, 89};
@@ -138,7 +138,7 @@ TEST(Segment, AnItemAtTheThresholdIsFoundAlongEveryKindOfAxis) {
 // hide what rounding of the weights takes.
 TEST(Segment, AnItemAtTheThresholdIsFoundWhereItsFieldsAreExact) {
   SmallCatalogue catalogue(
-      {.items = 160, .levels = 0, .codebook_size = 0, .id_dims = 4, .width = 4});
+      {.items = 160, .places = 0, .codebook_size = 0, .id_dims = 4, .width = 4});
   for (std::size_t i = 0; i < catalogue.items(); ++i) {
     for (std::size_t d = 0; d < 4; ++d) {
       catalogue.ids[i][d] = ((i >> d & 1) != 0 ? 1.0F : -1.0F) * (1.0F + static_cast<float>(d));
@@ -170,7 +170,7 @@ TEST(ItemIndex, AllCodesEqualOrAllIdVectorsEqual) {
 }
 
 TEST(ItemIndex, EqualTokensScoreBitwiseEqual) {
-  SmallCatalogue catalogue({.items = 4000, .levels = 2, .codebook_size = 3, .id_dims = 0});
+  SmallCatalogue catalogue({.items = 4000, .places = 2, .codebook_size = 3, .id_dims = 0});
   const Matrix states = catalogue.states(3);
   const auto index = catalogue.index();
   for (std::size_t i = 0; i < states.rows(); ++i) {
@@ -202,7 +202,7 @@ TEST(ItemIndex, AFewHugeItemsDoNotSpoilTheOthers) {
 // Axes are chosen for the items a model was trained with; they bound any others.
 TEST(ItemIndex, ItemsThatLieWhereNoAxisExpectsThem) {
   const SmallCatalogue::Shape shape{
-      .items = 2000, .levels = 0, .codebook_size = 0, .id_dims = 90, .width = 90};
+      .items = 2000, .places = 0, .codebook_size = 0, .id_dims = 90, .width = 90};
   SmallCatalogue expected(shape);
   const auto spread_over = [](SmallCatalogue& catalogue, std::size_t first, std::size_t last) {
     for (std::size_t i = 0; i < catalogue.items(); ++i) {
@@ -306,8 +306,8 @@ TEST(ItemIndex, KOfZeroFindsNothing) {
 
 TEST(ItemIndex, MemoryOfAnItemStaysBelow80Bytes) {
   // Of the default recipe's tokens, and of the paper's.
-  SmallCatalogue many({.items = 1 << 15, .levels = 35, .id_dims = 4, .width = 132});
-  SmallCatalogue few({.items = 1 << 15, .levels = 3, .id_dims = 8, .width = 72});
+  SmallCatalogue many({.items = 1 << 15, .places = 35, .id_dims = 4, .width = 132});
+  SmallCatalogue few({.items = 1 << 15, .places = 3, .id_dims = 8, .width = 72});
   const auto bytes_an_item = [](const SmallCatalogue& catalogue) {
     return static_cast<double>(catalogue.segment(catalogue.space()).bytes()) /
            static_cast<double>(catalogue.items());

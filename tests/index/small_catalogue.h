@@ -8,28 +8,28 @@
 
 namespace tessera::testing {
 
-/// Tables, codes and ID vectors drawn at random. Rows of all levels and ID vectors lie over each
+/// Tables, codes and ID vectors drawn at random. Rows of all places and ID vectors lie over each
 /// other in the item vector.
 struct SmallCatalogue {
   ScoringTables tables;
-  std::vector<std::int32_t> codes;  ///< [items, levels]
+  std::vector<std::int32_t> codes;  ///< [items, places]
   Matrix ids;                       ///< [items, ID dims]
 
   struct Shape {
-    std::size_t items = 1000, levels = 3, codebook_size = 16, id_dims = 8, width = 10;
+    std::size_t items = 1000, places = 3, codebook_size = 16, id_dims = 8, width = 10;
   };
   explicit SmallCatalogue(const Shape& shape, std::uint64_t seed = 1)
-      : ids(shape.items, shape.id_dims), random_(seed, {shape.items, shape.levels, shape.id_dims}) {
+      : ids(shape.items, shape.id_dims), random_(seed, {shape.items, shape.places, shape.id_dims}) {
     tables.width = std::max(shape.width, shape.id_dims);
     tables.codebook_size = shape.codebook_size;
     tables.id_dims = shape.id_dims;
     tables.id_column = tables.width - shape.id_dims;
-    for (std::size_t l = 0; l < shape.levels; ++l) {
+    for (std::size_t l = 0; l < shape.places; ++l) {
       const std::size_t column = l % 2 * (tables.width / 2);
-      tables.levels.push_back({Matrix(tables.width - column, shape.codebook_size), column});
-      for (float& x : tables.levels.back().vectors.span()) x = normal();
+      tables.places.push_back({Matrix(tables.width - column, shape.codebook_size), column});
+      for (float& x : tables.places.back().vectors.span()) x = normal();
     }
-    for (std::size_t i = 0; i < shape.items * shape.levels; ++i) {
+    for (std::size_t i = 0; i < shape.items * shape.places; ++i) {
       codes.push_back(static_cast<std::int32_t>(random_.below(shape.codebook_size)));
     }
     for (float& x : ids.span()) x = normal();
@@ -44,7 +44,7 @@ struct SmallCatalogue {
     return states;
   }
   std::span<const std::int32_t> codes_of(std::size_t item) const {
-    return std::span(codes).subspan(item * tables.levels.size(), tables.levels.size());
+    return std::span(codes).subspan(item * tables.places.size(), tables.places.size());
   }
   /// Item vectors in single precision, as a catalogue has them. [items, width]
   Matrix vectors() const {
@@ -80,8 +80,8 @@ struct SmallCatalogue {
     copy.codebook_size = tables.codebook_size;
     copy.id_dims = tables.id_dims;
     copy.id_column = tables.id_column;
-    for (const auto& level : tables.levels)
-      copy.levels.push_back({level.vectors.clone(), level.column});
+    for (const auto& place : tables.places)
+      copy.places.push_back({place.vectors.clone(), place.column});
     return copy;
   }
   Random random_;
@@ -110,7 +110,7 @@ inline double plain_score(const ScoringTables& tables, std::span<const float> st
                           const PlainItem& item) {
   std::vector<double> vector(tables.width);
   for (std::size_t l = 0; l < item.codes.size(); ++l) {
-    const auto& [vectors, column] = tables.levels[l];
+    const auto& [vectors, column] = tables.places[l];
     for (std::size_t d = 0; d < vectors.rows(); ++d) {
       vector[column + d] += double{vectors[d][item.codes[l]]};
     }

@@ -58,7 +58,7 @@ TEST(EncodeCatalogue, GivesEveryItemTheCodesOfItsText) {
 TEST(EncodeCatalogue, NeedsNoTextForIdTokensAlone) {
   const Recommender model = small_model(small_settings("id"), 6, 0);
   const Catalogue catalogue = encode_catalogue(model, {});
-  EXPECT_EQ(catalogue.levels, 0U);
+  EXPECT_EQ(catalogue.places, 0U);
   EXPECT_TRUE(catalogue.codes.empty());
   EXPECT_TRUE(same_bits(catalogue.vectors.span(), model.item_encoder.ids.value.span()));
 }

@@ -52,7 +52,8 @@ TEST(Settings, GoToJsonAndBack) {
   const std::map<std::string, Json> words = {
       {"recipe", "paper"},      {"tokens", "semantic"},    {"distance", "cosine"},
       {"precision", "bf16"},    {"select", "NDCG@10"},     {"selection_protocol", "full"},
-      {"objective", "softmax"}, {"encoder_hidden", "300"}, {"schedule", "linear"}};
+      {"objective", "softmax"}, {"encoder_hidden", "300"}, {"schedule", "linear"},
+      {"windows", "all"}};
   std::size_t changed = 0;
   for (auto& [key, value] : json.items()) {
     if (value.is_string()) {
@@ -69,6 +70,19 @@ TEST(Settings, GoToJsonAndBack) {
   EXPECT_GT(changed, 20U);
   EXPECT_EQ(to_json(settings_from_json(json)), json);
   EXPECT_EQ(to_json(settings_from_json(Json::parse(json.dump()))), json);
+}
+
+TEST(Settings, WhatTheDataDecideIsAuto) {
+  Settings settings = recipe("default");
+  EXPECT_EQ(to_json(settings)["epochs"], "auto");
+  EXPECT_EQ(settings.epochs, 0U);
+  EXPECT_EQ(to_json(settings_from_json(to_json(settings))), to_json(settings));
+  apply_setting(settings, "epochs=7");
+  EXPECT_EQ(to_json(settings)["epochs"], 7);
+  apply_setting(settings, "epochs=auto");
+  EXPECT_EQ(settings.epochs, 0U);
+  expect_refused({{"epochs", "many"}}, {"epochs", "whole number"});
+  expect_refused({{"levels", "auto"}}, {"levels", "whole number"});
 }
 
 TEST(Settings, EncoderWidthsAreNumbersBetweenDashes) {

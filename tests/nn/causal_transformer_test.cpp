@@ -18,19 +18,22 @@ const std::vector<std::int32_t> kOffsets = {0, 1, 8, 8, 17};
 constexpr std::size_t kPositions = 17;
 
 /// Parameters of a size at which every part matters.
-CausalTransformer random_transformer() {
-  CausalTransformer transformer(kShape);
+CausalTransformer random_transformer(const TransformerShape& shape = kShape) {
+  CausalTransformer transformer(shape);
   ParameterList parameters;
   transformer.collect(parameters);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     testing::fill_random(parameters[i]->value, 50 + i, 0.5);
     testing::fill_random(parameters[i]->grad, 500 + i);  // backward sets it whatever it held
+    if (!parameters[i]->name.ends_with("convolution")) continue;
+    // Beside large taps attention matters less than what float can show.
+    testing::fill_random(parameters[i]->value, 50 + i, 0.1);
   }
   return transformer;
 }
 
-void expect_gradients(const DropoutStep& dropout) {
-  CausalTransformer transformer = random_transformer();
+void expect_gradients(const DropoutStep& dropout, const TransformerShape& shape = kShape) {
+  CausalTransformer transformer = random_transformer(shape);
   Matrix x = random_matrix(kPositions, kShape.width, 1);
   const Matrix dy = random_matrix(kPositions, kShape.width, 2);
   StepArena arena, scratch;
@@ -47,7 +50,7 @@ void expect_gradients(const DropoutStep& dropout) {
   testing::expect_gradient(x, dx, loss, kTolerance, kStep);
   ParameterList parameters;
   transformer.collect(parameters);
-  ASSERT_EQ(parameters.size(), 3U + 2U * 16U);
+  ASSERT_EQ(parameters.size(), 3U + 2U * (shape.convolution > 0 ? 17U : 16U));
   for (Parameter* p : parameters) {
     SCOPED_TRACE(p->name);
     if (p->name.ends_with("key.bias")) {
@@ -65,6 +68,34 @@ TEST(CausalTransformer, GradientMatchesFiniteDifferencesUnderDropout) {
   expect_gradients({.probability = 0.3F, .seed = 11});
 }
 
+TransformerShape with_convolution() {
+  TransformerShape shape = kShape;
+  shape.convolution = 3;
+  return shape;
+}
+
+TEST(CausalTransformer, GradientMatchesFiniteDifferencesWithAConvolution) {
+  expect_gradients({}, with_convolution());
+  expect_gradients({.probability = 0.3F, .seed = 11}, with_convolution());
+}
+
+TEST(CausalTransformer, FinalStatesAreTheLastOfAllStates) {
+  for (const TransformerShape& shape : {kShape, with_convolution()}) {
+    const CausalTransformer transformer = random_transformer(shape);
+    const Matrix x = random_matrix(kPositions, kShape.width, 1);
+    StepArena arena;
+    const MatrixView<float> all = transformer.forward(x, kOffsets, {}, arena).output;
+    const MatrixView<float> last = transformer.final_states(x, kOffsets, arena);
+    for (std::size_t s = 0; s + 1 < kOffsets.size(); ++s) {
+      for (std::size_t c = 0; c < kShape.width; ++c) {
+        const bool empty = kOffsets[s] == kOffsets[s + 1];
+        const float expected = empty ? 0.0F : all[static_cast<std::size_t>(kOffsets[s + 1] - 1)][c];
+        EXPECT_NEAR(last[s][c], expected, 1e-5) << s;
+      }
+    }
+  }
+}
+
 Matrix output_of(const CausalTransformer& transformer, MatrixView<const float> x,
                  SequenceOffsets offsets, const DropoutStep& dropout = {}) {
   StepArena arena;
@@ -75,7 +106,7 @@ Matrix output_of(const CausalTransformer& transformer, MatrixView<const float> x
 }
 
 TEST(CausalTransformer, ASequencePackedWithOthersGivesWhatItGivesAlone) {
-  const CausalTransformer transformer = random_transformer();
+  const CausalTransformer transformer = random_transformer(with_convolution());
   Matrix x = random_matrix(kPositions, kShape.width, 1);
   const Matrix together = output_of(transformer, x, kOffsets);
   for (std::size_t s = 0; s + 1 < kOffsets.size(); ++s) {
@@ -90,7 +121,7 @@ TEST(CausalTransformer, ASequencePackedWithOthersGivesWhatItGivesAlone) {
 }
 
 TEST(CausalTransformer, LaterPositionsDoNotReachEarlierOnes) {
-  const CausalTransformer transformer = random_transformer();
+  const CausalTransformer transformer = random_transformer(with_convolution());
   Matrix x = random_matrix(kPositions, kShape.width, 1);
   const Matrix before = output_of(transformer, x, kOffsets);
   x[12][0] += 1.0F;  // position 4 of the last sequence

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Holds two builds of the program beside each other: what they train, measure and answer must be equal.
 
-    tests/same_bits/same_bits.py OLD NEW [--data DATASET …] [--epochs 2] [--full]
+    tests/same_bits/same_bits.py OLD NEW [--data DATASET …] [--epochs 2] [--full] [--python PYTHON]
 
 OLD and NEW are programs. On a small simulated shop, and on each embedded DATASET, both train `paper`,
 `default`, ID tokens alone and semantic tokens alone, with one thread and with two, and two processes
 where mpirun is there. Compared are the model's tensors and items, the JSON of `evaluate`, `recommend`
-and `tokens`, and answers over HTTP. What a bundle of collaborative codes was shown as before the kinds
+and `tokens`, and answers over HTTP; with a PYTHON that has the package of the new build, also the lists of
+`recommend` and `recommend_many`. What a bundle of collaborative codes was shown as before the kinds
 of codes were kept apart is brought into today's form first (`as_today`). Prints a line a comparison;
 ends with 1 where something differs.
 
@@ -125,13 +126,37 @@ def answers_of(program, threads, model, data):
     return said
 
 
+PYTHON_LISTS = """
+import json, sys, tessera
+model, data, threads = tessera.Model(sys.argv[1]), tessera.Dataset(sys.argv[2]), int(sys.argv[3])
+users = open(sys.argv[1] + "/some-users.txt", encoding="utf-8").read().split("\\n")
+many = model.recommend_many([data.history(user) for user in users], threads=threads)
+history = sys.argv[4].split(",")
+lists = [*zip(many.items.tolist(), many.scores.tolist()), [part.tolist() for part in model.recommend(history)]]
+print(json.dumps([[[item, score] for item, score in zip(*one) if item is not None] for one in lists]))
+"""
+
+
+def python_lists(python, threads, model, data, history):
+    """[[item, score], …] for the users and then the history, as the Python package gives them."""
+    words = [python, "-c", PYTHON_LISTS, str(model), str(data), str(threads), history]
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout)
+
+
+def as_lists(answers):
+    return [[[item["id"], item["score"]] for item in answer["items"]] for answer in answers]
+
+
 def compare(name, old, new, differing):
     if old != new:
         differing.append(name)
     print(f"{'same  ' if old == new else 'DIFFERS'} {name}", flush=True)
 
 
-def hold_beside(old, new, data, work, settings, differing):
+def hold_beside(old, new, data, work, settings, differing, python):
     """Both programs from the dataset to the answers."""
     ways = [(1, 1), (2, 1)] + ([(1, 2)] if shutil.which("mpirun") else [])
     for layout, words in LAYOUTS.items():
@@ -149,6 +174,11 @@ def hold_beside(old, new, data, work, settings, differing):
                     for program, model in zip((old, new), models)]
             for what in said[1]:
                 compare(f"{name}: {what}", said[0].get(what), said[1][what], differing)
+            if python:
+                history = ",".join([item["id"] for item in said[1]["items"]][5:25:4])
+                ours = python_lists(python, threads, models[1], data, history)
+                theirs = as_lists(said[0]["recommend users"] + said[0]["recommend history"])
+                compare(f"{name}: lists of Python", theirs, ours, differing)
 
 
 def main():
@@ -158,6 +188,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, action="append", default=[])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--python", type=os.path.abspath)
     given = parser.parse_args()
     differing = []
     with tempfile.TemporaryDirectory() as folder:
@@ -166,9 +197,9 @@ def main():
         run(given.new, 1, "simulate", "--users", 300, "--items", 150, "--seed", 3, "--out", shop)
         run(given.new, 1, "embed", "--dims", 32, "--data", shop)
         epochs = [f"epochs={given.epochs}"]
-        hold_beside(given.old, given.new, shop, work, SMALL + epochs, differing)
+        hold_beside(given.old, given.new, shop, work, SMALL + epochs, differing, given.python)
         for data in given.data:
-            hold_beside(given.old, given.new, data.resolve(), work, epochs if given.full else SMALL + epochs, differing)
+            hold_beside(given.old, given.new, data.resolve(), work, epochs if given.full else SMALL + epochs, differing, given.python)
     print(f"{len(differing)} differ" if differing else "all the same")
     sys.exit(1 if differing else 0)
 

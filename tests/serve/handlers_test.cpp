@@ -74,6 +74,42 @@ TEST_F(Api, RecommendsForAStoredUser) {
   refused(404, "unknown_user", "POST", "/v1/recommend", R"({"user":"ben"})");
 }
 
+TEST_F(Api, TakesWholeNumbersForIds) {
+  json("POST", "/v1/users/42/events", R"({"items":[1,6],"idempotency_key":7})");
+  EXPECT_EQ(json("POST", "/v1/users/42/events", R"({"items":["1","6"],"idempotency_key":"7"})")
+                .at("repeated"),
+            true);
+  const Parsed list = json("POST", "/v1/recommend", R"({"history":["1","6"]})");
+  EXPECT_EQ(json("POST", "/v1/recommend", R"({"user":42})"), list);
+  EXPECT_EQ(json("POST", "/v1/recommend", R"({"user":"42"})"), list);
+  EXPECT_EQ(json("POST", "/v1/recommend", R"({"history":[1,6]})"), list);
+  EXPECT_EQ(json("POST", "/v1/explain", R"({"user":42,"item":4})"),
+            json("POST", "/v1/explain", R"({"history":["1","6"],"item":"4"})"));
+  refused(404, "unknown_user", "POST", "/v1/recommend", R"({"user":18446744073709551615})");
+}
+
+TEST_F(Api, SkipsOrKeepsUnknownItemsOfABatchWhereTold) {
+  const std::string path = "/v1/users/anna/events";
+  const Parsed skipped =
+      json("POST", path, R"({"items":["1","new","6"],"skip_unknown":true,"idempotency_key":"k"})");
+  EXPECT_EQ(skipped.at("appended"), 2);
+  EXPECT_EQ(skipped.at("unknown"), Ids{"new"});
+  EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), (Ids{"1", "6"}));
+  const Parsed kept = json("POST", path, R"({"items":["new"],"keep_unknown":true})");
+  EXPECT_EQ(kept.at("appended"), 1);
+  EXPECT_EQ(kept.at("unknown"), Ids{"new"});
+  EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), (Ids{"1", "6", "new"}));
+  EXPECT_EQ(json("POST", "/v1/recommend", R"({"user":"anna"})"),
+            json("POST", "/v1/recommend", R"({"history":["1","6"]})"));
+  json("PUT", "/v1/items/new", R"({"title":"glass teapot"})");
+  EXPECT_EQ(json("POST", "/v1/recommend", R"({"user":"anna"})"),
+            json("POST", "/v1/recommend", R"({"history":["1","6","new"]})"));
+  EXPECT_FALSE(json("POST", path, R"({"items":["1"],"keep_unknown":true})").contains("unknown"));
+  const Parsed nothing = json("POST", path, R"({"items":["no","none"],"skip_unknown":true})");
+  EXPECT_EQ(nothing.at("appended"), 0);
+  EXPECT_EQ(nothing.at("unknown"), (Ids{"no", "none"}));
+}
+
 TEST_F(Api, PassesOverStoredEventsOfItemsThatAreGone) {
   json("POST", "/v1/users/anna/events", R"({"items":["1","6"]})");
   json("DELETE", "/v1/items/1", "", 204);
@@ -88,13 +124,26 @@ TEST_F(Api, RefusesARecommendationThatMakesNoSense) {
   const auto bad = [&](int status, const char* code, const char* body) {
     refused(status, code, "POST", "/v1/recommend", body);
   };
-  for (const char* body :
-       {"", "{}", "[]", "{", R"({"history":["1"],"user":"anna"})", R"({"history":"1"})",
-        R"({"history":["1"],"k":0})", R"({"history":["1"],"k":1001})",
-        R"({"history":["1"],"k":1e300})", R"({"history":["1"],"k":"10"})",
-        R"({"history":["1"],"k":-1})", R"({"history":["1"],"K":10})", R"({"user":""})",
-        R"({"user":7})", R"({"history":["1"],"titles":1})", R"({"history":["1"],"allow":"2"})",
-        R"({"history":["1"],"deny":[{}]})", "{\"history\":[\"\xFF\"]}"}) {
+  for (const char* body : {"",
+                           "{}",
+                           "[]",
+                           "{",
+                           R"({"history":["1"],"user":"anna"})",
+                           R"({"history":"1"})",
+                           R"({"history":["1"],"k":0})",
+                           R"({"history":["1"],"k":1001})",
+                           R"({"history":["1"],"k":1e300})",
+                           R"({"history":["1"],"k":"10"})",
+                           R"({"history":["1"],"k":-1})",
+                           R"({"history":["1"],"K":10})",
+                           R"({"user":""})",
+                           R"({"user":7.5})",
+                           R"({"user":[7]})",
+                           R"({"user":true})",
+                           R"({"history":["1"],"titles":1})",
+                           R"({"history":["1"],"allow":"2"})",
+                           R"({"history":["1"],"deny":[{}]})",
+                           "{\"history\":[\"\xFF\"]}"}) {
     bad(400, "invalid_request", body);
   }
   bad(422, "unknown_item", R"({"history":["1","999"]})");
@@ -335,8 +384,10 @@ TEST_F(Api, RefusesTwoKeysForOneBatch) {
 }
 
 TEST_F(Api, RefusesEventsThatMakeNoSense) {
-  for (const char* body : {"", "{}", R"({"items":[]})", R"({"items":"1"})", R"({"items":[null]})",
-                           R"({"items":["1"],"idempotency_key":3})", R"({"item":["1"]})"}) {
+  for (const char* body :
+       {"", "{}", R"({"items":[]})", R"({"items":"1"})", R"({"items":[null]})",
+        R"({"items":["1"],"idempotency_key":3.5})",
+        R"({"items":["1"],"skip_unknown":true,"keep_unknown":true})", R"({"item":["1"]})"}) {
     refused(400, "invalid_request", "POST", "/v1/users/anna/events", body);
   }
   refused(422, "unknown_item", "POST", "/v1/users/anna/events", R"({"items":["1","99"]})");

@@ -65,7 +65,7 @@ TEST(OpenApi, TellsTheBounds) {
   EXPECT_EQ(body.at("properties").at("k").at("maximum"), 1000);
   EXPECT_EQ(body.at("properties").at("history").at("maxItems"), 1000);
   EXPECT_EQ(body.at("properties").at("allow").at("maxItems"), 10'000);
-  EXPECT_EQ(body.at("properties").at("user").at("maxLength"), 256);
+  EXPECT_EQ(body.at("properties").at("user").at("oneOf")[0].at("maxLength"), 256);
   EXPECT_EQ(body.at("oneOf").size(), 2U);
   EXPECT_EQ(body.at("additionalProperties"), false);
   const Parsed& limit = paths.at("/v1/map").at("get").at("parameters")[0].at("schema");

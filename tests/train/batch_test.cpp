@@ -22,6 +22,22 @@ Dataset small_data() {
   return dataset_of({{0, 1, 2, 3, 10, 11}, {1, 1, 5, 12, 13}, {7, 14, 15}, {9, 8, 16, 17}}, kItems);
 }
 
+// All that these users have to learn from, a window each.
+std::vector<Window> whole(const Dataset& data, const std::vector<std::int32_t>& users) {
+  std::vector<Window> windows;
+  for (const std::int32_t user : users) {
+    const std::size_t events = train_history(data, static_cast<std::size_t>(user)).size();
+    windows.push_back({user, 1, static_cast<std::int32_t>(events - 1)});
+  }
+  return windows;
+}
+
+std::vector<std::int32_t> users_of(const Batcher& batcher) {
+  std::vector<std::int32_t> users;
+  for (const UserTargets& of : batcher.users()) users.push_back(of.user);
+  return users;
+}
+
 std::vector<std::int32_t> items_at(const StepBatch& batch, std::span<const std::int32_t> places) {
   std::vector<std::int32_t> items;
   for (const std::int32_t place : places) {
@@ -32,11 +48,11 @@ std::vector<std::int32_t> items_at(const StepBatch& batch, std::span<const std::
 
 TEST(Batch, PacksInputsAndTheirNextItemsWithoutPadding) {
   const Dataset data = small_data();
-  Batcher batcher(data, 50);
-  EXPECT_EQ(batcher.users(), (std::vector<std::int32_t>{0, 1, 3}));
+  Batcher batcher(data);
+  EXPECT_EQ(users_of(batcher), (std::vector<std::int32_t>{0, 1, 3}));
   StepArena arena;
   Random random(1);
-  const std::vector<std::int32_t> users = {3, 0, 1};
+  const std::vector<Window> users = whole(data, {3, 0, 1});
   const StepBatch batch = batcher.build(users, random, arena).step;
   EXPECT_EQ(std::vector(batch.offsets.begin(), batch.offsets.end()),
             (std::vector<std::int32_t>{0, 1, 4, 6}));
@@ -46,10 +62,10 @@ TEST(Batch, PacksInputsAndTheirNextItemsWithoutPadding) {
 
 TEST(Batch, HoldsEveryItemOnceWithTheInputsFirst) {
   const Dataset data = small_data();
-  Batcher batcher(data, 50);
+  Batcher batcher(data);
   StepArena arena;
   Random random(2);
-  const std::vector<std::int32_t> users = {0, 1, 3};
+  const std::vector<Window> users = whole(data, {0, 1, 3});
   for (int round = 0; round < 20; ++round) {
     arena.reset();
     const TrainingBatch batch = batcher.build(users, random, arena);
@@ -70,10 +86,10 @@ TEST(Batch, HoldsEveryItemOnceWithTheInputsFirst) {
 
 TEST(Batch, NegativesAreUniformOverItemsOutsideTheTrainingHistory) {
   const Dataset data = small_data();
-  Batcher batcher(data, 50);
+  Batcher batcher(data);
   StepArena arena;
   Random random(3);
-  const std::vector<std::int32_t> users = {1};
+  const std::vector<Window> users = whole(data, {1});
   std::vector<int> counts(kItems);
   constexpr int kRounds = 9000;
   for (int round = 0; round < kRounds; ++round) {
@@ -93,14 +109,14 @@ TEST(Batch, NegativesAreUniformOverItemsOutsideTheTrainingHistory) {
 TEST(Batch, SharedNegativesAreUniformOverTheCatalogueWithoutWithheldItems) {
   Dataset data = small_data();
   data.items[6].withheld = true;
-  Batcher batcher(data, 50, 8);
+  Batcher batcher(data, 8);
   StepArena arena;
   Random random(3);
   std::vector<int> counts(kItems);
   constexpr int kRounds = 2375;
   for (int round = 0; round < kRounds; ++round) {
     arena.reset();
-    const StepBatch batch = batcher.build(batcher.users(), random, arena).step;
+    const StepBatch batch = batcher.build(whole(data, users_of(batcher)), random, arena).step;
     ASSERT_EQ(batch.negatives.size(), 8U);
     for (const std::int32_t item : items_at(batch, batch.negatives)) {
       ++counts[static_cast<std::size_t>(item)];
@@ -112,16 +128,37 @@ TEST(Batch, SharedNegativesAreUniformOverTheCatalogueWithoutWithheldItems) {
   }
 }
 
-TEST(Batch, LongHistoriesKeepTheirEnd) {
+TEST(Batch, AsManyNegativesAsItemsAreAllItemsOnce) {
+  Dataset data = small_data();
+  data.items[6].withheld = true;
+  for (const std::size_t negatives : {19, 500}) {
+    Batcher batcher(data, negatives);
+    StepArena arena;
+    Random random(3);
+    const StepBatch batch = batcher.build(whole(data, {0, 3}), random, arena).step;
+    std::vector<std::int32_t> drawn = items_at(batch, batch.negatives);
+    std::ranges::sort(drawn);
+    std::vector<std::int32_t> all(kItems);
+    std::iota(all.begin(), all.end(), 0);
+    std::erase(all, 6);
+    EXPECT_EQ(drawn, all);
+  }
+}
+
+TEST(Batch, AWindowIsPredictedFromTheEventBeforeItOn) {
   std::vector<std::int32_t> history(14);
   std::iota(history.begin(), history.end(), 0);
   const Dataset data = dataset_of({history}, kItems);
-  Batcher batcher(data, 4);
+  Batcher batcher(data);
   StepArena arena;
   Random random(4);
-  const StepBatch batch = batcher.build(batcher.users(), random, arena).step;
-  EXPECT_EQ(items_at(batch, batch.inputs), (std::vector<std::int32_t>{7, 8, 9, 10}));
-  EXPECT_EQ(items_at(batch, batch.positives), (std::vector<std::int32_t>{8, 9, 10, 11}));
+  const std::vector<Window> windows = {{0, 8, 4}, {0, 1, 2}};
+  const StepBatch batch = batcher.build(windows, random, arena).step;
+  EXPECT_EQ(items_at(batch, batch.inputs), (std::vector<std::int32_t>{7, 8, 9, 10, 0, 1}));
+  EXPECT_EQ(items_at(batch, batch.positives), (std::vector<std::int32_t>{8, 9, 10, 11, 1, 2}));
+  for (const std::int32_t negative : items_at(batch, batch.negatives)) {
+    EXPECT_GE(negative, 12) << "of the whole training history, not of the window";
+  }
 }
 
 TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
@@ -145,29 +182,31 @@ TEST(Batch, AUserWhoTouchedEverythingStopsNobodyElse) {
   for (auto& history : histories) history.insert(history.end(), {0, 1});  // held out
   const Dataset data = dataset_of(histories, 40);
   EXPECT_EQ(users_without_negatives(data), 1U);
-  Batcher batcher(data, 50);
-  EXPECT_EQ(batcher.users(), (std::vector<std::int32_t>{1, 2, 3}));
+  Batcher batcher(data);
+  EXPECT_EQ(users_of(batcher), (std::vector<std::int32_t>{1, 2, 3}));
   StepArena arena;
   Random random(4);
-  const StepBatch batch = batcher.build(batcher.users(), random, arena).step;
+  const StepBatch batch = batcher.build(whole(data, users_of(batcher)), random, arena).step;
   const auto negatives = items_at(batch, batch.negatives);
   for (std::size_t i = 0; i < 50; ++i) EXPECT_EQ(negatives[i], 39);
   // Negatives that a step shares are nobody's own.
-  EXPECT_EQ(Batcher(data, 50, 8).users().size(), 4U);
+  EXPECT_EQ(Batcher(data, 8).users().size(), 4U);
 }
 
 TEST(Batch, NeverHoldsAWithheldItem) {
   Dataset data = small_data();
   for (const std::size_t item : {1, 4, 6, 18}) data.items[item].withheld = true;
   hide_withheld(data);
-  Batcher batcher(data, 50);
-  EXPECT_EQ(batcher.users(), (std::vector<std::int32_t>{0, 3})) << "of user 1 only item 5 is left";
+  Batcher batcher(data);
+  EXPECT_EQ(users_of(batcher), (std::vector<std::int32_t>{0, 3}))
+      << "of user 1 only item 5 is left";
   StepArena arena;
   Random random(4);
   std::set<std::int32_t> met;
   for (int round = 0; round < 200; ++round) {
     arena.reset();
-    const auto items = batcher.build(batcher.users(), random, arena).step.items.items;
+    const auto items =
+        batcher.build(whole(data, users_of(batcher)), random, arena).step.items.items;
     met.insert(items.begin(), items.end());
   }
   EXPECT_EQ(met.size(), kItems - 4);

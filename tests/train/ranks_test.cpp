@@ -127,7 +127,7 @@ TEST_F(RanksTest, TrainBothStagesTogether) {
   run.settings.collaborative_epochs = 2;
   EXPECT_TRUE(train_by(2, run).finished);
   const Bundle bundle = read_bundle(run.bundle);
-  EXPECT_EQ(bundle.catalogue.levels, run.settings.codes());
+  EXPECT_EQ(bundle.catalogue.places, run.settings.codes());
   EXPECT_EQ(bundle.items.size(), 80U);
   EXPECT_TRUE(fs::exists(run.bundle / kCollaborativeStage / "training.jsonl"));
 }

@@ -52,16 +52,15 @@ class StepperTest : public ::testing::TestWithParam<const char*> {
 
 TEST_P(StepperTest, ASteadyStateAsksForNoMemory) {
   Stepper stepper(state, data, text);
-  const std::vector<std::int32_t> order = stepper.epoch_order();
+  const EpochPlan plan = stepper.plan_epoch();
   // The same users again and again draw other negatives: a few steps meet the largest need.
-  const auto users = std::span(order).first(64);
-  for (int i = 0; i < 20; ++i) stepper.step(users);
+  for (int i = 0; i < 20; ++i) stepper.step(plan.step(0));
   const std::size_t before = allocations;
   const std::size_t blocks = stepper.arena().system_allocations();
-  for (int i = 0; i < 10; ++i) stepper.step(users);
+  for (int i = 0; i < 10; ++i) stepper.step(plan.step(0));
   EXPECT_EQ(allocations - before, 0U);
   EXPECT_EQ(stepper.arena().system_allocations(), blocks);
-  stepper.epoch_order();
+  stepper.plan_epoch();
   EXPECT_GT(allocations, before) << "the counter does not count";
 }
 
@@ -69,11 +68,8 @@ TEST_P(StepperTest, TheLossFalls) {
   Stepper stepper(state, data, text);
   const auto epoch_loss = [&] {
     state.loss_sums.clear();
-    const std::vector<std::int32_t> order = stepper.epoch_order();
-    for (std::size_t first = 0; first < order.size(); first += 64) {
-      stepper.step(
-          std::span(order).subspan(first, std::min<std::size_t>(64, order.size() - first)));
-    }
+    const EpochPlan plan = stepper.plan_epoch();
+    for (std::size_t i = 0; i < plan.size(); ++i) stepper.step(plan.step(i));
     ++state.epoch;
     state.step = 0;
     return state.loss_sums[0];
@@ -83,16 +79,25 @@ TEST_P(StepperTest, TheLossFalls) {
   EXPECT_LT(epoch_loss(), 0.95 * first);
 }
 
-TEST_P(StepperTest, EpochOrdersArePermutationsThatDiffer) {
-  const Stepper stepper(state, data, text);
-  std::vector<std::int32_t> first = stepper.epoch_order();
-  EXPECT_EQ(first, stepper.epoch_order());
-  state.epoch = 1;
-  std::vector<std::int32_t> second = stepper.epoch_order();
-  EXPECT_NE(first, second);
-  std::ranges::sort(first);
-  std::ranges::sort(second);
-  EXPECT_EQ(first, second);
+TEST(WeightAverages, AreOfTheEpochsAndChangePlacesWithTheValues) {
+  const Dataset data = simulate_shop({.users = 20, .items = 30, .seed = 5});
+  Settings settings;
+  settings.tokens = Tokens::id;
+  settings.weight_averaging = 0.25;
+  TrainingState state = initial_state(settings, data, 0);
+  Matrix& values = state.model.item_encoder.ids.value;
+  const auto set_all = [&](float value) { std::ranges::fill(values.span(), value); };
+  set_all(8.0F);
+  average_weights(state);
+  ++state.epoch;
+  set_all(16.0F);
+  average_weights(state);
+  swap_averages(state);
+  EXPECT_FLOAT_EQ(values[3][1], 14.0F);
+  swap_averages(state);
+  EXPECT_FLOAT_EQ(values[3][1], 16.0F);
+  settings.weight_averaging = 0.0;
+  EXPECT_TRUE(initial_state(settings, data, 0).averages.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokens, StepperTest, ::testing::Values("id", "semantic", "unified"),

@@ -36,6 +36,12 @@ class Trainer : public ::testing::Test {
       options.settings.objective = Objective::softmax;
       options.settings.negatives = 20;
       options.settings.schedule = Schedule::linear;
+      options.settings.weight_averaging = 0.5;
+      options.settings.windows = Windows::all;
+      options.settings.batch_users = 0;
+      options.settings.batch_positions = 100;
+      options.settings.max_length = 5;
+      options.settings.convolution = 3;
     }
     return options;
   }

@@ -1,0 +1,109 @@
+#include "cli/whom.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "model/bundle.h"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kWithCommas =
+    "an id with a comma in it goes into a JSON list: --history '[\"a,b\", \"c\"]'";
+
+// Ids with commas between them, or a JSON list.
+std::vector<std::string> split_history(const std::string& text) {
+  std::vector<std::string> ids;
+  if (const Json list = Json::parse(text, nullptr, false); list.is_array()) {
+    for (const Json& id : list) ids.push_back(id.is_string() ? id.get<std::string>() : id.dump());
+  } else {
+    std::size_t begin = 0;
+    while (begin <= text.size()) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      ids.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  if (ids.empty() || std::ranges::count(ids, "") > 0) {
+    fail_usage("--history '{}': give item ids with commas between them; {}", text, kWithCommas);
+  }
+  return ids;
+}
+
+std::vector<std::int32_t> parse_history(const std::string& text, const Model& model) {
+  const std::vector<std::string> ids = split_history(text);
+  try {
+    return model.known(ids);
+  } catch (const Error& error) {
+    if (ids.size() == 1 || text.starts_with('[')) throw;
+    fail("{}; {}", error.what(), kWithCommas);
+  }
+}
+
+// The dataset's users by their ids.
+class Users {
+ public:
+  Users(const std::string& data, const Model& model)
+      : data_(read_dataset_of(Json::parse(model.config()), data)) {
+    for (std::size_t u = 0; u < data_.users(); ++u) numbers_.emplace(data_.user_ids[u], u);
+  }
+  RecommendRequest find(std::string_view user) const {
+    if (user.empty()) return {"", {}, "the line is empty"};
+    const auto found = numbers_.find(user);
+    if (found == numbers_.end()) {
+      return {std::string(user), {}, fmt::format("user '{}' is not in the dataset", user)};
+    }
+    const auto history = data_.history(found->second);
+    return {std::string(user),
+            {history.begin(), history.end()},
+            history.empty() ? fmt::format("user '{}' has no events", user) : ""};
+  }
+
+ private:
+  Dataset data_;
+  std::unordered_map<std::string_view, std::size_t> numbers_;
+};
+
+// One for each line of --users. A line without a user is told and leaves the others their lists.
+std::vector<RecommendRequest> requests_of_file(const std::string& file, const Users& users) {
+  std::vector<RecommendRequest> requests;
+  std::size_t refused = 0;
+  for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
+    requests.push_back(users.find(line));
+    if (requests.back().why.empty()) return;
+    ++refused;
+    fmt::print(stderr, "note: {}:{}: {}\n", printable(file), number,
+               message_line(requests.back().why));
+  });
+  if (requests.empty()) fail("{}: the file is empty; give one user id a line", file);
+  if (refused == requests.size()) {
+    fail("{}: none of its {} lines is a user of the dataset; --data gives another dataset", file,
+         refused);
+  }
+  return requests;
+}
+
+}  // namespace
+
+std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
+                                          const Model& model) {
+  if (!whom.history.empty()) {
+    // A history needs no dataset; one that is named must be the model's all the same.
+    if (!data.empty()) read_dataset_of(Json::parse(model.config()), data);
+    return {{"", parse_history(whom.history, model), ""}};
+  }
+  const Users users(data, model);
+  if (!whom.users.empty()) return requests_of_file(whom.users, users);
+  RecommendRequest request = users.find(whom.user);
+  if (!request.why.empty()) fail("--user: {}; give --history instead", request.why);
+  return {std::move(request)};
+}
+
+}  // namespace tessera

@@ -1,0 +1,60 @@
+#include "train/settings_by_data.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "train/windows.h"
+
+namespace tessera {
+namespace {
+
+std::vector<UserTargets> targets_of_users(const Dataset& data) {
+  std::vector<UserTargets> users;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const std::size_t events = train_history(data, u).size();
+    if (events < 2) continue;
+    users.push_back({static_cast<std::int32_t>(u), static_cast<std::int32_t>(events - 1)});
+  }
+  return users;
+}
+
+std::size_t usual_length(std::vector<UserTargets> users) {
+  constexpr std::size_t kLeast = 50, kMost = 200, kTens = 10;
+  if (users.empty()) return kLeast;
+  const std::size_t place = (users.size() * 9 + 9) / 10 - 1;
+  std::ranges::nth_element(users, users.begin() + static_cast<long>(place), {},
+                           &UserTargets::targets);
+  const auto length = static_cast<std::size_t>(users[place].targets);
+  return std::clamp((length + kTens - 1) / kTens * kTens, kLeast, kMost);
+}
+
+std::size_t epochs_for(std::size_t targets, double epochs) {
+  constexpr double kTunedTargets = 300'000;
+  const double beyond = std::max(1.0, static_cast<double>(targets) / kTunedTargets);
+  return static_cast<std::size_t>(std::max(1.0, std::round(epochs / std::sqrt(beyond))));
+}
+
+}  // namespace
+
+Settings settings_by_data(Settings settings, const Dataset& data) {
+  const std::vector<UserTargets> users = targets_of_users(data);
+  if (settings.max_length == 0) settings.max_length = usual_length(users);
+  const std::size_t targets = learned_targets(users, settings);
+  constexpr double kEpochs = 10, kTableEpochs = 30;  // a table of its own row an item learns slowly
+  if (settings.epochs == 0) {
+    settings.epochs = epochs_for(targets, settings.has_semantics() ? kEpochs : kTableEpochs);
+  }
+  if (settings.collaborative_epochs == 0) {
+    settings.collaborative_epochs = epochs_for(targets, kTableEpochs);
+  }
+  return settings;
+}
+
+LeftOut left_out(const Settings& settings, const Dataset& data) {
+  const std::vector<UserTargets> users = targets_of_users(data);
+  Settings all = settings;
+  all.windows = Windows::all;
+  return {learned_targets(users, all), learned_targets(users, settings)};
+}
+
+}  // namespace tessera

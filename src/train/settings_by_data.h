@@ -1,0 +1,21 @@
+#pragma once
+#include "data/dataset.h"
+#include "model/settings.h"
+
+namespace tessera {
+
+/// The settings with each `auto` replaced by what the training events ask for:
+/// - max_length: what nine of ten training histories do not exceed, in tens, from 50 to 200.
+/// - epochs 10, collaborative_epochs and, with tokens=id, epochs 30: up to 300,000 targets, where
+///   runs of this length were tuned. Beyond they fall with the square root of the number of
+///   targets, so that a log of n times as many events gets √n times as many updates.
+Settings settings_by_data(Settings settings, const Dataset& data);
+
+/// What the settings leave out of what the training events could teach.
+struct LeftOut {
+  std::size_t targets = 0;  ///< training events that have one before them
+  std::size_t learned = 0;  ///< of these, those that an epoch learns from
+};
+LeftOut left_out(const Settings& settings, const Dataset& data);
+
+}  // namespace tessera

@@ -1,0 +1,162 @@
+#include "train/warm_start.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/carry_over.h"
+#include "ranks/placement.h"
+
+namespace tessera {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Of a first stage that is done: its transformer.
+constexpr const char* kKept = "transformer.safetensors";
+
+// How often each item stands at an input of an epoch.
+std::vector<float> input_counts(const Dataset& data, std::size_t max_length) {
+  std::vector<float> counts(data.items.size());
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto events = train_history(data, u);
+    if (events.size() < 2) continue;
+    const auto inputs = events.first(events.size() - 1);
+    for (const std::int32_t item : inputs.last(std::min(inputs.size(), max_length))) {
+      counts[static_cast<std::size_t>(item)] += 1.0F;
+    }
+  }
+  return counts;
+}
+
+std::size_t steps_of_epoch(const Dataset& data, const Settings& settings) {
+  std::size_t users = 0;
+  for (std::size_t u = 0; u < data.users(); ++u) users += train_history(data, u).size() > 1 ? 1 : 0;
+  return std::max<std::size_t>(1, (users + settings.batch_users - 1) / settings.batch_users);
+}
+
+// Moving averages as of many batches with the codebooks as they are: a code is counted as often as
+// a batch uses it in the mean, and what is summed up are so many of its row.
+void settle_averages(Recommender& model, const Catalogue& catalogue, const Dataset& data,
+                     const Ranks& ranks) {
+  const std::vector<float> counts = input_counts(data, model.settings.max_length);
+  const auto steps = static_cast<float>(steps_of_epoch(data, model.settings));
+  const RowSelection held = rows_held(ranks);
+  auto& levels = model.item_encoder.quantizer.levels;
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    const std::span<float> average = levels[l].counts.span();
+    std::ranges::fill(average, 0.0F);
+    for (std::size_t row = 0; row < model.items(); ++row) {
+      const auto code = static_cast<std::size_t>(catalogue.codes[row * catalogue.levels + l]);
+      average[code] += counts[held.first + row * held.step] / steps;
+    }
+    std::vector<double> sums(average.begin(), average.end());
+    all_reduce(ranks, std::span(sums));
+    for (std::size_t c = 0; c < average.size(); ++c) {
+      average[c] = static_cast<float>(sums[c]);
+      for (std::size_t d = 0; d < levels[l].sums.cols(); ++d) {
+        levels[l].sums[c][d] = average[c] * levels[l].codebook[c][d];
+      }
+    }
+  }
+}
+
+// Epochs of a warm start.
+std::size_t fewer(std::size_t epochs) {
+  constexpr std::size_t kShare = 5;
+  return std::max<std::size_t>(1, epochs / kShare);
+}
+
+// Known items whose text says other codes than the earlier catalogue has.
+std::size_t count_recoded(const Catalogue& catalogue, const Catalogue& earlier, std::size_t levels,
+                          std::span<const std::int32_t> matched, const Ranks& ranks) {
+  double recoded = 0;
+  for (std::size_t row = 0; row < matched.size(); ++row) {
+    if (matched[row] < 0) continue;
+    const auto before = static_cast<std::size_t>(matched[row]) * earlier.levels;
+    const auto now = row * catalogue.levels;
+    const bool same =
+        std::equal(catalogue.codes.begin() + static_cast<std::ptrdiff_t>(now),
+                   catalogue.codes.begin() + static_cast<std::ptrdiff_t>(now + levels),
+                   earlier.codes.begin() + static_cast<std::ptrdiff_t>(before));
+    recoded += same ? 0 : 1;
+  }
+  all_reduce(ranks, std::span(&recoded, 1));
+  return static_cast<std::size_t>(recoded);
+}
+
+}  // namespace
+
+Settings warm_settings(const fs::path& bundle) {
+  Settings settings = settings_from_json(read_config(bundle).at("settings"));
+  settings.epochs = fewer(recipe(settings.recipe).epochs);
+  return settings;
+}
+
+Settings warm_first_stage_settings(Settings first_stage) {
+  first_stage.epochs = fewer(first_stage.epochs);
+  first_stage.learning_rate *= kWarmRate;
+  return first_stage;
+}
+
+TrainingState warm_state(const TrainOptions& options, const Dataset& data, const Settings& settings,
+                         MatrixView<const float> text, const Ranks& ranks) {
+  const Bundle from = read_bundle(options.from);
+  check_same_parts(settings, from.model.settings, options.from);
+  if (settings.has_semantics()) check_same_encoder(options.data_directory, options.from);
+  const RowSelection held = rows_held(ranks);
+  const MatchedItems matched = match_items(from.items, data.items, held);
+  if (matched.known == 0) {
+    fail("{}: none of its {} items is in the data: nothing could be carried over",
+         options.from.string(), from.items.size());
+  }
+  TrainingState state = initial_state(settings, data, text.cols, held);
+  carry_over(from, matched, text, state.model);
+  std::size_t recoded = 0;
+  if (settings.has_semantics()) {
+    const Catalogue catalogue = encode_catalogue(state.model, text);
+    settle_averages(state.model, catalogue, data, ranks);
+    recoded = count_recoded(catalogue, from.catalogue, settings.levels, matched.earlier, ranks);
+  }
+  state.codes_found = options.keep_tokens;
+  const Json facts = from.config.value("data", Json::object());
+  state.from = {{"bundle", fs::absolute(options.from).lexically_normal().string()},
+                {"fingerprint", facts.value("fingerprint", "")},
+                {"known_items", matched.known},
+                {"new_items", matched.added},
+                {"gone_items", matched.gone},
+                {"recoded_items", recoded},
+                {"tokens", options.keep_tokens ? kKeepTokens : kFollowTokens},
+                {"seen", from.config.value("seen", Json())}};
+  return state;
+}
+
+void warm_first_stage(const fs::path& from, const Recommender& model, TrainingState& first) {
+  const CollaborativeTokens& tokens = model.item_encoder.collaborative;
+  Matrix& table = first.model.item_encoder.ids.value;
+  const std::size_t width = tokens.centres.cols();
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    for (std::size_t p = 0; p < tokens.parts; ++p) {
+      const auto code = static_cast<std::size_t>(tokens.codes[row * tokens.parts + p]);
+      std::copy_n(tokens.centres[p * tokens.codebook_size + code], width, table[row] + p * width);
+    }
+  }
+  const fs::path kept = from / kCollaborativeStage / kKept;
+  if (!fs::exists(kept)) return;  // of an older version
+  const SafeTensors tensors(kept);
+  for (Parameter* parameter : first.model.parameters()) {
+    if (parameter->is_table()) continue;
+    parameter->value =
+        tensors.matrix(parameter->name, parameter->value.rows(), parameter->value.cols());
+  }
+}
+
+void keep_first_stage(const fs::path& first_stage) {
+  const SafeTensors whole = SafeTensors::mapped(first_stage / kWeightsFile);
+  std::map<std::string, Tensor> kept;
+  for (const auto& [name, tensor] : whole.tensors()) {
+    if (!has_item_rows(name)) kept.emplace(name, tensor);
+  }
+  write_safetensors(first_stage / kKept, kept);
+}
+
+}  // namespace tessera

@@ -1,0 +1,310 @@
+// Training that goes on from an earlier bundle, on data that have grown since.
+#include "train/warm_start.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "data/embed.h"
+#include "data/simulate.h"
+#include "eval/report.h"
+#include "model/carry_over.h"
+#include "testing/errors.h"
+#include "testing/temp_directory.h"
+#include "testing/thread_ranks.h"
+
+namespace tessera {
+namespace {
+
+using testing::expect_error;
+using testing::run_as_ranks;
+
+/// A shop, and what it was before each user's last three events, without the items of every 13th
+/// number, and with one that is gone since.
+class WarmStart : public ::testing::Test {
+ protected:
+  WarmStart() {
+    Dataset now = simulate_shop({.users = 120, .items = 70, .seed = 3});
+    now.times.clear();
+    write_dataset(newer(), now);
+    write_dataset(older(), before(now));
+    embed_by_text(older(), {.dims = 16});
+    embed_as(newer(), older());
+  }
+  static Dataset before(const Dataset& now) {
+    Dataset data;
+    data.name = now.name;
+    std::vector<std::int32_t> numbers(now.items.size(), -1);
+    data.items.push_back({"gone", "gone", now.items[0].text});
+    for (std::size_t i = now.items.size(); i-- > 0;) {
+      if (i % 13 == 0) continue;
+      numbers[i] = static_cast<std::int32_t>(data.items.size());
+      data.items.push_back(now.items[i]);
+    }
+    data.user_ids = now.user_ids;
+    for (std::size_t u = 0; u < now.users(); ++u) {
+      const auto history = now.history(u);
+      const std::size_t kept = history.size() - std::min<std::size_t>(3, history.size());
+      for (std::size_t e = 0; e < kept; ++e) {
+        const std::int32_t number = numbers[static_cast<std::size_t>(history[e])];
+        if (number < 0) continue;
+        data.events.push_back(number);
+      }
+      data.offsets.push_back(static_cast<std::int64_t>(data.events.size()));
+    }
+    return data;
+  }
+  fs::path path(const std::string& name) const { return directory.path() / name; }
+  fs::path older() const { return path("older"); }
+  fs::path newer() const { return path("newer"); }
+  TrainOptions options(const std::string& bundle, const fs::path& data) const {
+    TrainOptions options;
+    options.data_directory = data;
+    options.bundle = path(bundle);
+    Settings& settings = options.settings;
+    settings = recipe("default");
+    for (const char* setting :
+         {"codebook_size=8", "collaborative_tokens=4", "collaborative_dims=8", "negatives=20",
+          "collaborative_epochs=5", "batch_users=32", "encoder_hidden=32", "epochs=2"}) {
+      apply_setting(settings, setting);
+    }
+    return options;
+  }
+  /// Options to train on the newer data from the bundle `from`.
+  TrainOptions warm(const std::string& bundle, const std::string& from) const {
+    TrainOptions warm = options(bundle, newer());
+    warm.from = path(from);
+    warm.settings = warm_settings(warm.from);
+    return warm;
+  }
+  testing::TempDirectory directory;
+};
+
+std::span<const std::int32_t> codes_of(const Bundle& bundle, std::string_view id) {
+  const auto item = std::ranges::find(bundle.items, id, &CatalogueItem::id);
+  const auto number = static_cast<std::size_t>(item - bundle.items.begin());
+  return std::span(bundle.catalogue.codes)
+      .subspan(number * bundle.catalogue.levels, bundle.catalogue.levels);
+}
+
+std::vector<float> vector_of(const Bundle& bundle, std::string_view id) {
+  const auto item = std::ranges::find(bundle.items, id, &CatalogueItem::id);
+  const auto row = bundle.catalogue.rows[static_cast<std::size_t>(item - bundle.items.begin())];
+  const auto vector = bundle.catalogue.vectors.view().row(static_cast<std::size_t>(row));
+  return {vector.begin(), vector.end()};
+}
+
+TEST_F(WarmStart, TakesAFifthOfTheEpochsAndGoesOnFromGoneAndNewItems) {
+  train(options("base", older()));
+  const TrainOptions next = warm("next", "base");
+  EXPECT_EQ(next.settings.epochs, 2U) << "a fifth of the recipe's";
+  std::size_t first_epochs = 0, epochs = 0;
+  TrainOptions told = next;
+  told.on_epoch = [&](const EpochReport& report) {
+    ++(report.first_stage ? first_epochs : epochs);
+  };
+  const TrainResult result = train(told);
+  EXPECT_TRUE(result.finished);
+  EXPECT_EQ(first_epochs, 1U);
+  EXPECT_EQ(epochs, 2U);
+  const Bundle bundle = read_bundle(next.bundle);
+  EXPECT_EQ(bundle.items.size(), 70U);
+  const nlohmann::json& from = bundle.config.at("from");
+  EXPECT_EQ(from.at("known_items"), 64);
+  EXPECT_EQ(from.at("new_items"), 6);
+  EXPECT_EQ(from.at("gone_items"), 1);
+  EXPECT_EQ(from.at("recoded_items"), 0);
+  EXPECT_EQ(from.at("bundle"), path("base").string());
+}
+
+// Nothing is learned at a rate of 0: every item scores as it did, new ones as live items do.
+TEST_F(WarmStart, BeginsWhereTheEarlierModelEnded) {
+  for (const char* tokens : {"unified", "semantic", "id"}) {
+    TrainOptions base = options(std::string("base-") + tokens, older());
+    apply_setting(base.settings, std::string("tokens=") + tokens);
+    train(base);
+    TrainOptions next = warm(std::string("next-") + tokens, base.bundle.filename());
+    next.keep_tokens = true;
+    next.settings.epochs = 1;
+    next.settings.learning_rate = 0.0;
+    train(next);
+    const Bundle before = read_bundle(base.bundle);
+    const Bundle after = read_bundle(next.bundle);
+    const Dataset now = read_dataset(newer());
+    const Matrix text = read_embeddings(newer(), now.items.size());
+    for (std::size_t i = 0; i < now.items.size(); ++i) {
+      const std::string& id = now.items[i].id;
+      if (i % 13 != 0) {
+        EXPECT_EQ(vector_of(after, id), vector_of(before, id)) << tokens << " " << i;
+      } else if (std::string(tokens) != "id") {
+        StepArena arena;
+        const auto codes = encode_item(before.model, text.view().row(i), arena);
+        const std::vector<float> zero(before.model.settings.id_width());
+        EXPECT_EQ(vector_of(after, id), item_vector(before.model, codes, zero)) << tokens << i;
+      }
+    }
+    const auto parameters = [](const Bundle& bundle) {
+      return const_cast<Recommender&>(bundle.model).parameters();
+    };
+    for (std::size_t p = 0; p < parameters(before).size(); ++p) {
+      const Parameter& one = *parameters(before)[p];
+      if (one.name == kIdTokens) continue;
+      EXPECT_TRUE(std::ranges::equal(one.value.span(), parameters(after)[p]->value.span()))
+          << one.name;
+    }
+  }
+}
+
+TEST_F(WarmStart, KeepsTheCodesOfKnownItemsWhereAskedTo) {
+  train(options("base", older()));
+  const Bundle before = read_bundle(path("base"));
+  for (const bool keep : {true, false}) {
+    TrainOptions next = warm(keep ? "kept" : "followed", "base");
+    next.keep_tokens = keep;
+    next.settings.learning_rate = 0.01;
+    next.settings.epochs = 4;
+    train(next);
+    const Bundle after = read_bundle(next.bundle);
+    std::size_t moved = 0;
+    for (const CatalogueItem& item : before.items) {
+      if (item.id == "gone") continue;
+      moved += std::ranges::equal(codes_of(before, item.id), codes_of(after, item.id)) ? 0 : 1;
+    }
+    EXPECT_EQ(moved == 0, keep) << moved;
+    EXPECT_NE(vector_of(before, before.items[5].id), vector_of(after, before.items[5].id))
+        << "what stands behind the codes is trained on";
+  }
+}
+
+TEST_F(WarmStart, AResumedRunEqualsAnUnbrokenOne) {
+  train(options("base", older()));
+  train(warm("unbroken", "base"));
+  for (const int limit : {1, 4}) {
+    TrainOptions broken = warm("broken" + std::to_string(limit), "base");
+    int steps = 0;
+    broken.interrupted = [&] { return ++steps > limit; };
+    for (int runs = 0; !train(broken).finished; ++runs) {
+      ASSERT_LT(runs, 40);
+      steps = 0;
+      broken.resume = true;
+      broken.from.clear();  // it knows where it came from
+      broken.settings = {};
+    }
+    EXPECT_EQ(read_file(path("unbroken") / kWeightsFile), read_file(broken.bundle / kWeightsFile));
+  }
+}
+
+// Ranks drop out apart, so that without dropout alone they come to the same.
+TEST_F(WarmStart, SeveralRanksGoOnAsOneDoes) {
+  TrainOptions base = options("base", older());
+  base.settings.dropout = 0.0;
+  train(base);
+  const auto losses = [&](std::size_t ranks) {
+    std::vector<double> found;
+    TrainOptions next = warm("by" + std::to_string(ranks), "base");
+    next.keep_tokens = true;  // no first stage, which drops out
+    next.on_step = [&](const StepReport& report) { found.push_back(report.loss); };
+    if (ranks == 1) {
+      train(next);
+    } else {
+      run_as_ranks(ranks, [&](const Ranks& one) {
+        TrainOptions own = next;
+        own.ranks = one;
+        train(own);
+      });
+    }
+    return found;
+  };
+  const std::vector<double> one = losses(1), three = losses(3);
+  ASSERT_EQ(one.size(), three.size());
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_NEAR(one[i], three[i], 1e-3) << i;
+  TrainOptions both = warm("both", "base");
+  run_as_ranks(2, [&](const Ranks& ranks) {
+    TrainOptions own = both;
+    own.ranks = ranks;
+    EXPECT_TRUE(train(own).finished) << "with a first stage";
+  });
+}
+
+TEST_F(WarmStart, FromARefitOnlyUsersAreMeasuredWhoChoseSomethingSince) {
+  TrainOptions base = options("base", older());
+  base.refit = true;
+  train(base);
+  const Dataset before = read_dataset(older());
+  Dataset now = read_dataset(newer());
+  // Some users did nothing since.
+  Dataset same = now;
+  same.events.clear();
+  same.offsets = {0};
+  std::size_t active = 0;
+  for (std::size_t u = 0; u < now.users(); ++u) {
+    const auto history = now.history(u);
+    const std::size_t kept = u % 2 == 0 ? history.size() : before.history(u).size();
+    same.events.insert(same.events.end(), history.begin(),
+                       history.begin() + static_cast<std::ptrdiff_t>(kept));
+    same.offsets.push_back(static_cast<std::int64_t>(same.events.size()));
+    // The target must lie behind all that was seen, of which one event may have been left out.
+    active += kept >= kMinEvaluatedEvents && kept - 2 >= before.history(u).size() ? 1 : 0;
+  }
+  const fs::path quiet = path("quiet");
+  write_dataset(quiet, same);
+  fs::copy(newer() / kEmbeddingsFile, quiet / kEmbeddingsFile);
+  fs::copy(newer() / kTextEncoderFile, quiet / kTextEncoderFile);
+  TrainOptions next = warm("next", "base");
+  next.data_directory = quiet;
+  EXPECT_EQ(train(next).best.users, active);
+  EvaluateOptions asked;
+  asked.model = next.bundle;
+  asked.data = quiet;
+  asked.split = "validation";
+  const EvaluationReport report = evaluate(asked);
+  EXPECT_EQ(report.systems[0].whole.metrics.users, active);
+  EXPECT_GT(report.left_out, 0U);
+  asked.model = base.bundle;
+  asked.newer = true;
+  EXPECT_EQ(evaluate(asked).systems[0].whole.metrics.users, active)
+      << "the earlier model on the same users";
+  fs::remove_all(older());
+  expect_error([&] { evaluate(asked); }, {older().string(), "no longer there"});
+}
+
+TEST_F(WarmStart, GoesOnToARefit) {
+  train(options("base", older()));
+  TrainOptions next = warm("next", "base");
+  next.refit = true;
+  EXPECT_TRUE(train(next).refit);
+  const nlohmann::json config = read_config(next.bundle);
+  EXPECT_EQ(config.at("refit"), true);
+  EXPECT_EQ(config.at("from").at("bundle"), path("base").string());
+  EXPECT_FALSE(config.at("seen").is_null());
+  TrainOptions alone = options("alone", newer());
+  alone.refit = true;
+  alone.chosen_by = next.bundle / kSelection;
+  expect_error([&] { train(alone); }, {"was trained from", "--from"});
+  alone.from = path("base");
+  train(alone);
+  EXPECT_EQ(read_file(alone.bundle / kWeightsFile), read_file(next.bundle / kWeightsFile));
+}
+
+TEST_F(WarmStart, WhatDoesNotFitIsRefused) {
+  train(options("base", older()));
+  TrainOptions next = warm("next", "base");
+  next.settings.semantic_dims = 32;
+  expect_error([&] { train(next); }, {"semantic_dims = 32", "base", "64"});
+  next = warm("next", "base");
+  embed_by_text(newer(), {.dims = 16});
+  expect_error([&] { train(next); }, {"another text encoder", "tessera embed", "--from"});
+  write_dataset(path("other"), simulate_shop({.users = 50, .items = 30, .seed = 9}));
+  Dataset other = read_dataset(path("other"));
+  for (CatalogueItem& item : other.items) item.id += "x";
+  write_dataset(path("other"), other);
+  embed_as(path("other"), older());
+  next.data_directory = path("other");
+  expect_error([&] { train(next); }, {"none of its 65 items"});
+  EXPECT_FALSE(fs::exists(next.bundle / "config.json"));
+  next.from = path("nowhere");
+  expect_error([&] { train(next); }, {"nowhere", "not a model bundle"});
+}
+
+}  // namespace
+}  // namespace tessera
