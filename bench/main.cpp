@@ -16,6 +16,7 @@
 #include "cli/print.h"
 #include "cli/program.h"
 #include "model/bundle.h"
+#include "train/settings_by_data.h"
 #include "train/validation.h"
 
 namespace tessera {

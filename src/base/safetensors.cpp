@@ -1,7 +1,13 @@
 #include "base/safetensors.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -44,13 +50,41 @@ std::size_t Tensor::count() const {
 
 std::size_t Tensor::byte_count() const { return count() * width_of(dtype); }
 
+namespace {
+
+/// A plain file in memory of its own: what becomes of it later, or while it is read, changes
+/// nothing that was read, where a mapped file that is cut short would end the process.
+MappedFile read_into_memory(const fs::path& path) {
+  const auto why = [] { return std::strerror(errno); };
+  // A pipe is not waited for.
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) fail("{}: cannot open: {}", path.string(), why());
+  const std::shared_ptr<const void> open(nullptr, [file](const void*) { ::close(file); });
+  struct stat info{};
+  if (::fstat(file, &info) != 0) fail("{}: cannot read: {}", path.string(), why());
+  if (!S_ISREG(info.st_mode)) fail("{}: is not a regular file", path.string());
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size == 0) return {};
+  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fail("{}: {} bytes of memory: {}", path.string(), size, why());
+  const std::shared_ptr<const void> owner(memory, [size](void* p) { ::munmap(p, size); });
+  auto* bytes = static_cast<char*>(memory);
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t got = ::read(file, bytes + done, std::min<std::size_t>(size - done, 1U << 30));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("{}: cannot read: {}", path.string(), why());
+    if (got == 0) break;  // it was cut short
+    done += static_cast<std::size_t>(got);
+  }
+  return {{bytes, done}, owner};
+}
+
+}  // namespace
+
 SafeTensors SafeTensors::mapped(const fs::path& path) { return {path, map_file(path)}; }
 
-SafeTensors::SafeTensors(const fs::path& path)
-    : SafeTensors(path, [&] {
-        const auto content = std::make_shared<const std::string>(read_file(path));
-        return MappedFile{*content, content};
-      }()) {}
+SafeTensors::SafeTensors(const fs::path& path) : SafeTensors(path, read_into_memory(path)) {}
 
 SafeTensors::SafeTensors(fs::path path, MappedFile file)
     : path_(std::move(path)), file_(std::move(file)) {

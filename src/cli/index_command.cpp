@@ -28,6 +28,16 @@ void index(const std::string& model) {
              watch.seconds());
 }
 
+void check_index(const std::string& model) {
+  const Bundle bundle = read_bundle(model);
+  const fs::path file = fs::path(model) / kIndexFile;
+  if (!read_index(file, bundle.model, bundle.catalogue)) {
+    fail("{}: is of another training or version, and not used; run tessera index again",
+         file.string());
+  }
+  fmt::print("{}: whole, and of this model\n", file.string());
+}
+
 struct ExportArguments {
   std::string model, what, out;
   bool all = false;
@@ -94,14 +104,19 @@ void export_model(const ExportArguments& arguments) {
 
 void add_index(CLI::App& app) {
   auto model = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("index", "Write a bundle's search index, to be mapped");
+  auto check = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("index", "Write a bundle's search index into it");
   command->add_option("--model", *model, "Model bundle")->required();
+  command->add_flag("--check", *check,
+                    "Write nothing: exit status 0 if the index is there, whole by its checksum and "
+                    "of this model");
   command->footer(
       "Without it the index is built whenever a model is opened: in a blink for thousands of "
       "items,\n"
       "in seconds for millions. An index of an older training is not used.\n\n"
-      "Example:\n  tessera index --model shop-model");
-  command->callback([model] { index(*model); });
+      "Examples:\n  tessera index --model shop-model\n"
+      "  tessera index --model shop-model --check");
+  command->callback([model, check] { *check ? check_index(*model) : index(*model); });
 }
 
 void add_export(CLI::App& app) {

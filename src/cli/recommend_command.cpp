@@ -135,7 +135,11 @@ void add_recommend(CLI::App& app) {
       "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
-  command->callback([arguments] { recommend(*arguments); });
+  command->callback([arguments, data] {
+    check_belongs(data, arguments->whom.history.empty(),
+                  "--user and --users: a history needs none");
+    recommend(*arguments);
+  });
 }
 
 }  // namespace tessera

@@ -16,6 +16,7 @@
 #include "base/parallel.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "serve/clients.h"
 #include "serve/server.h"
 #include "serve/service.h"
 #include "store/redis_store.h"
@@ -29,7 +30,8 @@ struct ServeArguments {
   std::size_t history_limit = StoreOptions{}.history_limit;
   bool without_tokens = false;
   std::size_t idle_seconds = 75;
-  std::vector<std::string> hosts;
+  std::size_t of_client = 0;
+  std::vector<std::string> hosts, proxies;
   ServerOptions server;
 };
 
@@ -119,8 +121,14 @@ void serve(ServeArguments arguments) {
   }
   server_options.threads = static_cast<std::size_t>(thread_count());
   server_options.compute_threads = server_options.threads;
-  // A thread waits for each answer of a server that may be far: so many are under way at a time.
-  if (is_redis(arguments.state)) server_options.store_threads = 256;
+  // Nobody waits with a thread for a server that may be far.
+  if (is_redis(arguments.state)) server_options.store_threads = server_options.threads;
+  if (arguments.of_client == 0) arguments.of_client = (server_options.max_connections + 3) / 4;
+  server_options.max_of_client = arguments.of_client;
+  for (const std::string& proxy : arguments.proxies) {
+    if (!is_address(proxy)) fail_usage("--proxy '{}': is no address such as 10.0.0.7", proxy);
+    server_options.unbounded.push_back(client_of(proxy));
+  }
   server_options.idle_timeout = std::chrono::seconds(arguments.idle_seconds);
   StoreOptions store_options;
   store_options.history_limit = arguments.history_limit;
@@ -198,6 +206,15 @@ void add_serve(CLI::App& app) {
   command->add_option("--max-connections", server.max_connections, "Connections at a time")
       ->check(count_from(1))
       ->capture_default_str();
+  command
+      ->add_option("--client-connections", arguments->of_client,
+                   "Of these, from one address or IPv6 network of 64 bits (default: a quarter); "
+                   "this machine may have all")
+      ->check(count_from(1));
+  command->add_option(
+      "--proxy", arguments->proxies,
+      "Address of a proxy that speaks for many, and may have all; may be given several "
+      "times");
   command
       ->add_option("--idle-timeout", arguments->idle_seconds,
                    "Seconds a connection may wait between requests")

@@ -11,9 +11,7 @@ namespace tessera {
 namespace {
 
 bool is_format(std::string_view word) {
-  return word == "sequences" || std::ranges::any_of(kFormats, [&](const NamedFormat& format) {
-           return format.name == word;
-         });
+  return word == "sequences" || std::ranges::count(format_names(), word) > 0;
 }
 
 // "jsonl:log/*.gz", unless a file is called so.

@@ -2,12 +2,13 @@
 #include <optional>
 #include <string>
 
+#include "base/files.h"
 #include "formats/records.h"
 
 namespace tessera {
 
 /// A file as it is to be read, with its format where that was named: "sequences" or one of
-/// kFormats.
+/// format_names().
 struct InputFile {
   fs::path path;
   std::string format;  ///< empty: that of the other files

@@ -16,7 +16,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kAssignedCodes = 2048;
 
 std::span<const std::int32_t> codes_of(const Bundle& bundle, std::size_t item) {
-  const std::size_t levels = bundle.catalogue.levels;
+  const std::size_t levels = bundle.catalogue.places;
   return std::span(bundle.catalogue.codes).subspan(item * levels, levels);
 }
 

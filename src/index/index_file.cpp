@@ -58,8 +58,9 @@ std::string fingerprint(const Recommender& model, const Catalogue& catalogue) {
   return hash.text();
 }
 
-// Of the file's own tensors: a changed byte would give other lists without a word.
-std::string checksum(const std::map<std::string, Tensor>& tensors) {
+}  // namespace
+
+std::string index_checksum(const std::map<std::string, Tensor>& tensors) {
   Hash hash(tensors.size());
   for (const auto& [name, tensor] : tensors) {
     hash.add(std::as_bytes(std::span(name)));
@@ -67,8 +68,6 @@ std::string checksum(const std::map<std::string, Tensor>& tensors) {
   }
   return hash.text();
 }
-
-}  // namespace
 
 std::unique_ptr<ItemIndex> build_index(const Recommender& model, const Catalogue& catalogue) {
   ScoreSpace space = space_of(model, catalogue);
@@ -84,26 +83,32 @@ double write_index(const fs::path& bundle, const Recommender& model, const Catal
   write_safetensors(bundle / kIndexFile, tensors,
                     {{"format", kFormat},
                      {"fingerprint", fingerprint(model, catalogue)},
-                     {"checksum", checksum(tensors)},
+                     {"checksum", index_checksum(tensors)},
                      {kBallAxes, std::to_string(space.axes.ball_axes)}});
   return static_cast<double>(segment.bytes()) / static_cast<double>(segment.size());
 }
 
 std::unique_ptr<ItemIndex> open_index(const fs::path& bundle, const Recommender& model,
                                       const Catalogue& catalogue) {
-  const fs::path path = bundle / kIndexFile;
-  if (!fs::exists(path)) return build_index(model, catalogue);
-  auto file = std::make_shared<const SafeTensors>(SafeTensors::mapped(path));
+  const fs::path file = bundle / kIndexFile;
+  auto index = fs::exists(file) ? read_index(file, model, catalogue) : nullptr;
+  return index ? std::move(index) : build_index(model, catalogue);
+}
+
+std::unique_ptr<ItemIndex> read_index(const fs::path& path, const Recommender& model,
+                                      const Catalogue& catalogue) {
+  // Not mapped: who cuts a mapped file short ends whoever searches it.
+  const auto file = std::make_shared<const SafeTensors>(path);
   const auto fact = [&](const char* name) {
     const auto found = file->metadata().find(name);
     return found == file->metadata().end() ? std::string() : found->second;
   };
   if (fact("format") != kFormat || fact("fingerprint") != fingerprint(model, catalogue)) {
-    return build_index(model, catalogue);
+    return nullptr;
   }
   std::size_t ball_axes = 0;
   while (ball_axes <= kMostBallAxes && fact(kBallAxes) != std::to_string(ball_axes)) ball_axes += 8;
-  if (ball_axes > kMostBallAxes || fact("checksum") != checksum(file->tensors())) {
+  if (ball_axes > kMostBallAxes || fact("checksum") != index_checksum(file->tensors())) {
     fail("{}: the file is damaged: its checksum differs; run tessera index again", path.string());
   }
   ScoreSpace space{scoring_tables(model), read_axes(*file, model.settings.width(), ball_axes)};

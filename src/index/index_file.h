@@ -12,10 +12,15 @@ std::unique_ptr<ItemIndex> build_index(const Recommender& model, const Catalogue
 /// Builds it and writes it into the bundle, atomically, with a fingerprint of what it was built of.
 /// Returns the bytes an item takes in memory.
 double write_index(const fs::path& bundle, const Recommender& model, const Catalogue& catalogue);
-/// The bundle's index: mapped from its file, whose pages are then read as searches need them, if
-/// that is there and of this very model, and built otherwise. Throws Error that names the file if
-/// it is damaged.
+/// The index of this file if it is of this very model, null if it is of another or of another
+/// version of Tessera. Throws Error that names the file if it is missing or damaged.
+std::unique_ptr<ItemIndex> read_index(const fs::path& file, const Recommender& model,
+                                      const Catalogue& catalogue);
+/// The bundle's index: read from its file if that is there and of this very model, and built
+/// otherwise. Throws Error that names the file if it is damaged.
 std::unique_ptr<ItemIndex> open_index(const fs::path& bundle, const Recommender& model,
                                       const Catalogue& catalogue);
+/// Of the tensors of an index's file: a changed byte would give other lists without a word.
+std::string index_checksum(const std::map<std::string, Tensor>& tensors);
 
 }  // namespace tessera

@@ -172,7 +172,7 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
 
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const Json& facts) {
-  const auto tensors = SafeTensors::mapped(directory / kWeightsFile);
+  const SafeTensors tensors(directory / kWeightsFile);
   const std::size_t count = model.settings.codes();
   const std::size_t levels = model.settings.has_semantics() ? model.settings.levels : 0;
   const auto codes = tensors.values<std::int32_t>(kCodes, "I32", items.size() * count);

@@ -51,12 +51,12 @@ std::int32_t item_of_path(const Call& call) {
   return *number;
 }
 
-std::vector<std::int32_t> history_of(const Call& call, const Body& body) {
+Task<std::vector<std::int32_t>> history_of(const Call& call, const Body& body) {
   const auto given = body.ids("history");
   const auto user = body.id("user");
   std::vector<std::string> stored;
   if (user) {
-    auto found = call.service.with_store([&](Store& store) { return store.history(*user); });
+    auto found = co_await call.from_store(call.service.store().history_async(*user));
     if (!found) throw Refusal(404, "unknown_user", fmt::format("no user '{}'", printable(*user)));
     stored = std::move(*found);
   }
@@ -76,7 +76,7 @@ std::vector<std::int32_t> history_of(const Call& call, const Body& body) {
   if (history.empty()) {
     throw Refusal(422, "empty_history", "the history holds no item that the model knows");
   }
-  return history;
+  co_return history;
 }
 
 }  // namespace tessera

@@ -21,6 +21,6 @@ std::int32_t item_of_path(const Call& call);
 /// The history that a body gives as "history", or stores for its "user": item numbers that the
 /// model knows, never empty. Throws Refusal: 400 for both or none, 404 for an unknown user, 422 for
 /// unknown items of a given history (unless "skip_unknown") and for a history without known items.
-std::vector<std::int32_t> history_of(const Call& call, const Body& body);
+Task<std::vector<std::int32_t>> history_of(const Call& call, const Body& body);
 
 }  // namespace tessera

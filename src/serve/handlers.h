@@ -1,4 +1,5 @@
 #pragma once
+#include "base/task.h"
 #include "serve/exchange.h"
 
 namespace tessera {
@@ -6,8 +7,8 @@ namespace tessera {
 struct Call;
 
 // What the routes do, by name; src/serve/routes.cpp says which is which. Each throws Refusal.
-Response recommend(Call& call);
-Response explain(Call& call);
+Task<Response> recommend(Call& call);
+Task<Response> explain(Call& call);
 Response similar_items(Call& call);
 
 Response find_items(Call& call);
@@ -17,12 +18,12 @@ Response delete_item(Call& call);
 Response get_token(Call& call);
 Response get_map(Call& call);
 
-Response append_events(Call& call);
-Response get_user(Call& call);
-Response delete_user(Call& call);
+Task<Response> append_events(Call& call);
+Task<Response> get_user(Call& call);
+Task<Response> delete_user(Call& call);
 
 Response health(Call& call);
-Response readiness(Call& call);
+Task<Response> readiness(Call& call);
 Response metrics(Call& call);
 Response describe_api(Call& call);
 Response describe_model(Call& call);

@@ -1,16 +1,7 @@
 #pragma once
-// Between Beast's messages and the handlers' Request and Response. Only server.cpp includes this,
-// for Beast takes half a minute to compile.
+// Between Beast's messages and the handlers' Request and Response. Only connections.cpp includes
+// this, for Beast takes half a minute to compile.
 
-#ifdef __clang__  // Asio 1.74 does not know that clang has coroutines by now
-#define BOOST_ASIO_HAS_CO_AWAIT 1
-#define BOOST_ASIO_HAS_STD_COROUTINE 1
-#endif
-
-#include <utility>  // before Asio, which forgets it
-
-#include <boost/asio.hpp>
-#include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
@@ -18,16 +9,14 @@
 #include <optional>
 #include <string>
 
+#include "serve/ends.h"
 #include "serve/exchange.h"
 #include "serve/service.h"
 
 namespace tessera {
 
-namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using asio::ip::tcp;
-using boost::system::error_code;
 using Parser = http::request_parser<http::string_body>;
 using HttpRequest = http::request<http::string_body>;
 using HttpResponse = http::response<http::string_body>;
@@ -40,29 +29,6 @@ inline std::string_view view(const beast::flat_buffer& buffer) {
 
 inline std::size_t field_count(const Parser& parser) {
   return static_cast<std::size_t>(std::distance(parser.get().begin(), parser.get().end()));
-}
-
-/// Who is at the two ends of a connection, as addresses.
-struct Ends {
-  std::string client, own;
-};
-
-inline std::string name_of(const tcp::endpoint& endpoint) {
-  const asio::ip::address address = endpoint.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
-inline Ends ends_of(const tcp::socket& socket) {
-  error_code error;
-  Ends ends;
-  const tcp::endpoint client = socket.remote_endpoint(error);
-  if (!error) ends.client = name_of(client);
-  const tcp::endpoint own = socket.local_endpoint(error);
-  if (!error) ends.own = name_of(own);
-  return ends;
 }
 
 inline Request request_of(const HttpRequest& message, const Ends& ends) {

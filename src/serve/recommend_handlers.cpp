@@ -74,9 +74,9 @@ Json parts_json(const char* place, const std::vector<std::int32_t>& codes,
 
 }  // namespace
 
-Response recommend(Call& call) {
+Task<Response> recommend(Call& call) {
   const Body body = call.body();
-  const std::vector<std::int32_t> history = history_of(call, body);
+  const std::vector<std::int32_t> history = co_await history_of(call, body);
   RecommendOptions options;
   options.k = static_cast<std::size_t>(body.number("k"));
   options.repeats = repeats_of(body);
@@ -91,7 +91,7 @@ Response recommend(Call& call) {
   if (filter) options.filter = &*filter;
   const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
-  return reply(
+  co_return reply(
       {{"items", list_json(call, call.model->recommend(history, options), &ScoredItem::item,
                            body.flag("titles"), fields, score, &ScoredItem::score)}});
 }
@@ -104,12 +104,12 @@ Response similar_items(Call& call) {
                                     &Neighbour::cosine)}});
 }
 
-Response explain(Call& call) {
+Task<Response> explain(Call& call) {
   const Body body = call.body();
   const std::string id = body.id("item").value();
   const auto item = call.model->number(id);
   if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));
-  const std::vector<std::int32_t> history = history_of(call, body);
+  const std::vector<std::int32_t> history = co_await history_of(call, body);
   const Explanation why = call.model->explain(history, *item);
   const ItemCard card = call.model->card(*item);
   Json json = {{"item", card_json(card, true)}, {"score", why.score}};
@@ -128,7 +128,7 @@ Response explain(Call& call) {
     json["history"].push_back(
         {{"id", events[i].id}, {"title", events[i].title}, {"contribution", why.history[i]}});
   }
-  return reply(json);
+  co_return reply(json);
 }
 
 }  // namespace tessera

@@ -1,16 +1,13 @@
 #include "serve/routes.h"
 
-#include <algorithm>
 #include <cstdint>
 
-#include "base/error.h"
-#include "serve/body.h"
 #include "serve/handlers.h"
 
 namespace tessera {
 namespace {
 
-// JSON schemas; {"$ref": "#/components/schemas/…"} names one of openapi() below.
+// JSON schemas; {"$ref": "#/components/schemas/…"} names one of openapi.cpp.
 constexpr const char* kItems =
     R"({"type": "object", "required": ["items"], "properties": {"items": {"type": "array",
         "items": {"$ref": "#/components/schemas/Item"}}}})";
@@ -60,38 +57,6 @@ constexpr const char* kMap =
         "codes": {"type": "array", "items": {"type": "integer"}}}})";
 
 using Kind = Field::Kind;
-
-// The schemas that others refer to.
-constexpr const char* kSchemas = R"({
-  "Id": {"oneOf": [{"type": "string", "minLength": 1, "maxLength": 256}, {"type": "integer"}]},
-  "Ids": {"type": "array", "items": {"$ref": "#/components/schemas/Id"}},
-  "Item": {"type": "object", "required": ["id", "title", "codes", "live"], "properties": {
-    "id": {"type": "string"}, "title": {"type": "string"},
-    "codes": {"type": "array", "items": {"type": "integer"}, "description": "semantic, one a level"},
-    "collaborative_codes": {"type": "array", "items": {"type": "integer"},
-      "description": "of models that have them, where one item is asked for"},
-    "live": {"type": "boolean", "description": "put over the API"},
-    "attributes": {"type": "object", "description": "by name, where one item is asked for"},
-    "place": {"type": "array", "items": {"type": "number"},
-      "description": "in the map, where one item is asked for"}}},
-  "ScoredItem": {"type": "object", "required": ["id"], "properties": {
-    "id": {"type": "string"}, "title": {"type": "string"},
-    "score": {"type": "number"}, "cosine": {"type": "number"},
-    "attributes": {"type": "object", "description": "those of 'fields'"},
-    "codes": {"type": "array", "items": {"type": "integer"}}}},
-  "Filter": {"type": "object", "description": "a condition, which has a key, or a group: all of must, one of should, none of must_not",
-    "properties": {
-      "must": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
-      "should": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
-      "must_not": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
-      "key": {"type": "string", "description": "an attribute"},
-      "match": {"description": "its value"}, "any": {"type": "array", "items": {}, "description": "one of these values"},
-      "range": {"type": "object", "properties": {"gt": {}, "gte": {}, "lt": {}, "lte": {}}},
-      "exists": {"type": "boolean"}}},
-  "Error": {"type": "object", "required": ["error"], "properties": {"error": {
-    "type": "object", "required": ["code", "message"], "properties": {
-    "code": {"type": "string"}, "message": {"type": "string"}}}}}
-})";
 
 constexpr std::int64_t kMaxItems = 1000;       // in an answer
 constexpr std::int64_t kMaxHistory = 1000;     // events of a given history, or appended at once
@@ -223,13 +188,13 @@ const Route kRoutes[] = {
     {"PUT",
      "/v1/items/{id}",
      Access::write,
-     Work::store,
+     Work::change,
      put_item,
      "Puts an item by its text, new or in place of another; it is recommendable at once",
      {},
      kPutBody,
      kItem},
-    {"DELETE", "/v1/items/{id}", Access::write, Work::store, delete_item, "Erases an item"},
+    {"DELETE", "/v1/items/{id}", Access::write, Work::change, delete_item, "Erases an item"},
     {"GET",
      "/v1/items/{id}/similar",
      Access::read,
@@ -346,233 +311,8 @@ const Route kRoutes[] = {
     {"GET", "/console/{file}", Access::open, Work::quick, console_file, "A file of the console"},
 };
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text, bool plus_is_blank) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0) {
-        throw Refusal(400, "invalid_request",
-                      "a % in the address must stand before two hex digits");
-      }
-      decoded += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      decoded += plus_is_blank && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return decoded;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
-
-bool names_a_segment(std::string_view part) { return part.starts_with('{'); }
-
-bool fits(std::string_view pattern, std::span<const std::string_view> parts) {
-  const std::vector<std::string_view> expected = split(pattern, '/');
-  return std::ranges::equal(expected, parts, [](std::string_view want, std::string_view have) {
-    return names_a_segment(want) ? !have.empty() : want == have;
-  });
-}
-
-void read_query(std::string_view query, Match& match) {
-  if (query.empty()) return;
-  const std::span<const Field> known = match.route->query;
-  for (const std::string_view part : split(query, '&')) {
-    if (part.empty()) continue;
-    const std::size_t equals = part.find('=');
-    std::string name = percent_decoded(part.substr(0, equals), true);
-    if (std::ranges::find(known, name, &Field::name) == known.end()) {
-      throw Refusal(
-          400, "invalid_request",
-          message_line(fmt::format("unknown parameter '{}'{}{}", name,
-                                   known.empty() ? "" : "; known are: ", names_of(known))));
-    }
-    for (const auto& [earlier, value] : match.parameters) {
-      if (earlier == name) {
-        throw Refusal(400, "invalid_request", fmt::format("'{}' stands there twice", name));
-      }
-    }
-    match.parameters.emplace_back(
-        std::move(name),
-        equals == std::string_view::npos ? "" : percent_decoded(part.substr(equals + 1), true));
-  }
-}
-
-Json schema_of(const Field& field) {
-  Json schema;
-  switch (field.kind) {
-    case Kind::flag:
-      schema = {{"type", "boolean"}, {"default", field.standard != 0}};
-      break;
-    case Kind::number:
-      schema = {{"type", "integer"},
-                {"minimum", 1},
-                {"maximum", field.most},
-                {"default", field.standard}};
-      break;
-    case Kind::id:
-      schema = {{"oneOf",
-                 {{{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}},
-                  {{"type", "integer"}}}}};
-      break;
-    case Kind::ids:
-      schema = {{"type", "array"},
-                {"maxItems", field.most},
-                {"items", {{"$ref", "#/components/schemas/Id"}}}};
-      break;
-    case Kind::line:
-    case Kind::text:
-      schema = {{"type", "string"}, {"maxLength", field.most}};
-      break;
-    case Kind::filter:
-      schema = {{"oneOf",
-                 {{{"$ref", "#/components/schemas/Filter"}},
-                  {{"type", "string"}, {"maxLength", field.most}}}}};
-      break;
-    case Kind::object:
-      schema = {{"type", "object"}};
-      break;
-  }
-  if (!field.description.empty()) schema["description"] = field.description;
-  return schema;
-}
-
-Json body_schema(const Route& route) {
-  Json properties = Json::object(), required = Json::array(), choices = Json::array();
-  for (const Field& field : route.body) {
-    properties[std::string(field.name)] = schema_of(field);
-    if (field.required) required.push_back(field.name);
-    if (field.choice) choices.push_back({{"required", {field.name}}});
-  }
-  Json schema = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
-  if (!required.empty()) schema["required"] = required;
-  if (!choices.empty()) schema["oneOf"] = choices;
-  return schema;
-}
-
-Json parameters_of(const Route& route) {
-  Json parameters = Json::array();
-  for (const std::string_view part : split(route.path, '/')) {
-    if (!names_a_segment(part)) continue;
-    parameters.push_back({{"name", part.substr(1, part.size() - 2)},
-                          {"in", "path"},
-                          {"required", true},
-                          {"schema", {{"type", "string"}}}});
-  }
-  for (const Field& field : route.query) {
-    parameters.push_back({{"name", field.name},
-                          {"in", "query"},
-                          {"required", field.required},
-                          {"schema", schema_of(field)}});
-  }
-  return parameters;
-}
-
-/// The rights that a route and its fields need, in a sentence each.
-std::string needs_of(const Route& route) {
-  const char* needs[] = {"nothing", "a 'read' token, where there are such", "a 'write' token",
-                         "an 'admin' token"};
-  const auto need = [&](Access access) { return needs[static_cast<std::size_t>(access)]; };
-  std::string sentences = fmt::format("Needs {}.", need(route.access));
-  for (const Field& field : route.body) {
-    if (field.access <= route.access) continue;
-    sentences += fmt::format(" '{}' needs {}.", field.name, need(field.access));
-  }
-  return sentences;
-}
-
-Json operation_of(const Route& route, bool with_tokens) {
-  Json operation = {{"summary", route.summary}};
-  const Json parameters = parameters_of(route);
-  if (!parameters.empty()) operation["parameters"] = parameters;
-  const auto json_content = [](Json schema) {
-    return Json{{"application/json", {{"schema", std::move(schema)}}}};
-  };
-  if (!route.body.empty()) {
-    operation["requestBody"] = {{"required", true}, {"content", json_content(body_schema(route))}};
-  }
-  Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
-  if (!route.reply.empty()) answer["content"] = json_content(Json::parse(route.reply));
-  const char* status = route.method == "DELETE"       ? "204"
-                       : route.handle == reload_model ? "202"
-                                                      : "200";
-  operation["responses"] = {
-      {status, answer},
-      {"default",
-       {{"description", "Refused"},
-        {"content", json_content({{"$ref", "#/components/schemas/Error"}})}}}};
-  if (with_tokens) {
-    if (route.access != Access::open) operation["security"] = {{{"bearer", Json::array()}}};
-    operation["description"] = needs_of(route);
-  }
-  return operation;
-}
-
 }  // namespace
 
 std::span<const Route> routes() { return kRoutes; }
-
-Match match_route(std::string_view method, std::string_view target, std::string& allowed) {
-  const std::size_t question = target.find('?');
-  const std::string_view path = target.substr(0, question);
-  const std::vector<std::string_view> parts = split(path, '/');
-  Match match;
-  for (const Route& route : kRoutes) {
-    if (!fits(route.path, parts)) continue;
-    if (route.method == method) {
-      match.route = &route;
-      break;
-    }
-    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
-  }
-  if (match.route == nullptr) {
-    if (allowed.empty()) throw Refusal(404, "unknown_path", "there is nothing at this address");
-    throw Refusal(405, "method_not_allowed", fmt::format("this address answers to {}", allowed));
-  }
-  const std::vector<std::string_view> pattern = split(match.route->path, '/');
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (names_a_segment(pattern[i])) match.segments.push_back(percent_decoded(parts[i], false));
-  }
-  if (question != std::string_view::npos) read_query(target.substr(question + 1), match);
-  return match;
-}
-
-Json openapi(bool with_tokens) {
-  Json paths = Json::object();
-  for (const Route& route : kRoutes) {
-    std::string method(route.method);
-    std::ranges::transform(method, method.begin(),
-                           [](char c) { return static_cast<char>(c | 0x20); });
-    paths[std::string(route.path)][method] = operation_of(route, with_tokens);
-  }
-  Json components = {{"schemas", Json::parse(kSchemas)}};
-  if (with_tokens) {
-    components["securitySchemes"] = {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}};
-  }
-  return {{"openapi", "3.0.3"},
-          {"info",
-           {{"title", "Tessera"},
-            {"version", "1"},
-            {"description", "Recommendations by unified semantic and ID tokens."}}},
-          {"paths", paths},
-          {"components", components}};
-}
 
 }  // namespace tessera

@@ -163,26 +163,27 @@ Work Service::work_of(const Plan& plan, const Request& request, Scratch& scratch
   }
 }
 
-Response Service::respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept {
-  if (plan.answer) return *plan.answer;
+Task<Response> Service::respond(const Plan& plan, const Request& request, Scratch& scratch,
+                                const Resume& resume) {
+  if (plan.answer) co_return *plan.answer;
   try {
     if (plan.needs_model() && !model()) {
       Response starting = error_response(503, "starting", "the model is still being loaded");
       starting.retry_after = 1;
-      return starting;
+      co_return starting;
     }
-    Call call{*this, request, plan.match, plan.granted, model(), scratch};
-    return plan.match.route->handle(call);
+    Call call{*this, request, plan.match, plan.granted, model(), scratch, resume};
+    co_return co_await plan.match.route->handle(call);
   } catch (const Refusal& refusal) {
     Response response = error_response(refusal.status, refusal.code, refusal.what());
     if (refusal.status == 503) response.retry_after = 1;
-    return response;
+    co_return response;
   } catch (const std::bad_alloc&) {
     log_.event("out_of_memory", plan.route());
-    return error_response(503, "out_of_memory", "there is no memory for this now; try again");
+    co_return error_response(503, "out_of_memory", "there is no memory for this now; try again");
   } catch (const std::exception& error) {
     log_.event("internal_error", fmt::format("{}: {}", plan.route(), error.what()));
-    return error_response(500, "internal", "the service failed; its log says more");
+    co_return error_response(500, "internal", "the service failed; its log says more");
   }
 }
 

@@ -1,11 +1,14 @@
 #pragma once
 #include <chrono>
+#include <coroutine>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include "base/error.h"
+#include "base/task.h"
 #include "serve/access.h"
 #include "serve/body.h"
 #include "serve/exchange.h"
@@ -23,6 +26,10 @@ Response error_response(int status, std::string_view code, std::string_view mess
 
 class Service;
 
+/// Where a task goes on whose answer came in a thread of the store: what is called may let another
+/// thread resume it. Nothing: there.
+using Resume = std::function<void(std::coroutine_handle<>)>;
+
 /// What a handler works with.
 struct Call {
   Service& service;
@@ -31,7 +38,11 @@ struct Call {
   Access granted;                ///< what the caller may do
   std::shared_ptr<Model> model;  ///< the same for the whole call, whatever is loaded meanwhile
   Scratch& scratch;
+  const Resume& resume;
 
+  /// What the store answers; a failure is counted, logged and thrown as Refusal 503.
+  template <class T>
+  Task<T> from_store(Task<T> asked) const;
   /// The request's body, read by the route's table.
   Body body() const;
   // Parameters of the query, by the route's table; throw Refusal 400.
@@ -82,10 +93,15 @@ class Service {
   Plan plan(const Request& request) const noexcept;
   /// What the answer has to wait for.
   Work work_of(const Plan& plan, const Request& request, Scratch& scratch) const noexcept;
-  /// The answer, an error's too.
-  Response respond(const Plan& plan, const Request& request, Scratch& scratch) noexcept;
-  Response answer(const Request& request, Scratch& scratch) noexcept {
-    return respond(plan(request), request, scratch);
+  /// The answer, an error's too; it throws nothing. The scratch is its own until it is done.
+  Task<Response> respond(const Plan& plan, const Request& request, Scratch& scratch,
+                         const Resume& resume);
+  /// The same here and now.
+  Response answer(const Plan& plan, const Request& request, Scratch& scratch) {
+    return wait(respond(plan, request, scratch, {}));
+  }
+  Response answer(const Request& request, Scratch& scratch) {
+    return answer(plan(request), request, scratch);
   }
 
   Phase phase() const;
@@ -118,7 +134,10 @@ class Service {
   /// Returns the item as the model stored it.
   ItemCard put_item(const StoredItem& item);
   void erase_item(std::string_view id);
-  /// work(store); a failure is counted, logged and thrown as Refusal 503.
+  Store& store() const { return store_; }
+  /// Counts and logs a failure of the store, and throws it as Refusal 503.
+  [[noreturn]] void refuse_for_store(const Error& error);
+  /// work(store), with refuse_for_store.
   template <class DoWork>
   auto with_store(const DoWork& work) {
     try {
@@ -136,7 +155,6 @@ class Service {
   using Clock = std::chrono::steady_clock;
 
   std::shared_ptr<const AccessTokens> tokens() const;
-  [[noreturn]] void refuse_for_store(const Error& error);
 
   const ServiceOptions options_;
   Store& store_;
@@ -150,5 +168,26 @@ class Service {
   Clock::time_point last_probe_{};
   Clock::duration probe_interval_{};
 };
+
+template <class T>
+Task<T> Call::from_store(Task<T> asked) const {
+  struct GoOn {
+    const Resume& resume;
+    bool await_ready() const { return !resume; }
+    void await_suspend(std::coroutine_handle<> task) const { resume(task); }
+    void await_resume() const {}
+  };
+  const std::thread::id thread = std::this_thread::get_id();
+  std::optional<T> answer;
+  std::optional<Error> failure;
+  try {
+    answer.emplace(co_await std::move(asked));
+  } catch (const Error& error) {
+    failure = error;
+  }
+  if (std::this_thread::get_id() != thread) co_await GoOn{resume};
+  if (failure) service.refuse_for_store(*failure);
+  co_return std::move(*answer);
+}
 
 }  // namespace tessera

@@ -6,12 +6,11 @@
 namespace tessera {
 namespace {
 
-bool store_answers(Call& call) {
+Task<bool> store_answers(Call& call) {
   try {
-    call.service.with_store([](Store& store) { store.check(); });
-    return true;
+    co_return co_await call.from_store(call.service.store().check_async());
   } catch (const Refusal&) {
-    return false;
+    co_return false;
   }
 }
 
@@ -19,21 +18,25 @@ bool store_answers(Call& call) {
 
 Response health(Call& /*call*/) { return reply({{"status", "ok"}}); }
 
-Response readiness(Call& call) {
+Task<Response> readiness(Call& call) {
   Service& service = call.service;
   const Phase phase = service.phase();
   service.note_probe();
-  const char* status = phase == Phase::starting   ? "starting"
-                       : phase == Phase::draining ? "draining"
-                       : !store_answers(call)     ? "store_unavailable"
-                                                  : "ready";
+  const char* status = "ready";
+  if (phase == Phase::starting) {
+    status = "starting";
+  } else if (phase == Phase::draining) {
+    status = "draining";
+  } else if (!co_await store_answers(call)) {
+    status = "store_unavailable";
+  }
   const bool ready = std::string_view(status) == "ready";
   Json json = {{"status", status},
                {"generation", service.generation()},
                {"reloading", phase == Phase::reloading}};
   const std::string error = service.load_error();
   if (!error.empty()) json["reload_error"] = error;
-  return reply(json, ready ? 200 : 503);
+  co_return reply(json, ready ? 200 : 503);
 }
 
 Response metrics(Call& call) {

@@ -53,7 +53,7 @@ Unknown rule_of(const Body& body) {
 
 }  // namespace
 
-Response append_events(Call& call) {
+Task<Response> append_events(Call& call) {
   const std::string& user = user_of(call);
   const Body body = call.body();
   std::vector<std::string> items = body.ids("items").value();
@@ -66,12 +66,11 @@ Response append_events(Call& call) {
                   [&](const std::string& id) { return std::ranges::count(unknown, id) > 0; });
   }
   const bool refused = rule == Unknown::refuse && !unknown.empty();
-  Append result = Append::kDone;
-  call.service.with_store([&](Store& store) {
-    // A batch that was accepted stays so, whatever became of its items.
-    result =
-        refused ? store.foresee_append(user, items, key) : store.append_events(user, items, key);
-  });
+  // A batch that was accepted stays so, whatever became of its items.
+  Store& store = call.service.store();
+  Task<Append> asked = refused ? store.foresee_append_async(user, items, key)
+                               : store.append_events_async(user, items, key);
+  const Append result = co_await call.from_store(std::move(asked));
   if (result == Append::kConflict) {
     throw Refusal(422, "idempotency_key_reused",
                   fmt::format("the key '{}' came with other items before", printable(key)));
@@ -85,22 +84,22 @@ Response append_events(Call& call) {
   }
   Json json = {{"appended", done ? items.size() : 0}, {"repeated", !done}};
   if (done && !unknown.empty()) json["unknown"] = unknown;
-  return reply(json);
+  co_return reply(json);
 }
 
-Response get_user(Call& call) {
+Task<Response> get_user(Call& call) {
   const std::string& user = user_of(call);
-  const auto history = call.service.with_store([&](Store& store) { return store.history(user); });
+  const auto history = co_await call.from_store(call.service.store().history_async(user));
   if (!history) refuse_unknown(user);
-  return reply({{"user", user}, {"items", *history}});
+  co_return reply({{"user", user}, {"items", *history}});
 }
 
-Response delete_user(Call& call) {
+Task<Response> delete_user(Call& call) {
   const std::string& user = user_of(call);
-  if (!call.service.with_store([&](Store& store) { return store.erase_history(user); })) {
+  if (!co_await call.from_store(call.service.store().erase_history_async(user))) {
     refuse_unknown(user);
   }
-  return {.status = 204, .body = ""};
+  co_return Response{.status = 204, .body = ""};
 }
 
 }  // namespace tessera

@@ -22,21 +22,51 @@ WorkPool::WorkPool(std::size_t threads, std::size_t longest_line, bool yields)
 
 WorkPool::~WorkPool() {
   stop();
+  {
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [&] { return idle(); });
+    ended_ = true;
+  }
+  wake_.notify_all();
   for (std::thread& thread : threads_) thread.join();
+}
+
+WorkPool::Hold::Hold(WorkPool& pool) : pool_(pool) {
+  const std::lock_guard lock(pool_.mutex_);
+  ++pool_.held_;
+}
+
+WorkPool::Hold::~Hold() {
+  const std::lock_guard lock(pool_.mutex_);
+  --pool_.held_;
+  if (pool_.idle()) pool_.idle_.notify_all();
+}
+
+/// A thread more if that would have something to do.
+void WorkPool::begin_thread() {
+  if (in_line() <= waiting_ || threads_.size() == most_threads_) return;
+  ++waiting_;
+  threads_.emplace_back([this] { run(); });
 }
 
 bool WorkPool::submit(std::function<void()> job) {
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || line_.size() >= longest_line_) return false;
+    if (stopped_ || line_.size() + held_ >= longest_line_) return false;
     line_.push_back(std::move(job));
-    if (line_.size() > waiting_ && threads_.size() < most_threads_) {
-      ++waiting_;
-      threads_.emplace_back([this] { run(); });
-    }
+    begin_thread();
   }
   wake_.notify_one();
   return true;
+}
+
+void WorkPool::go_on(std::function<void()> rest) {
+  {
+    const std::lock_guard lock(mutex_);
+    rests_.push_back(std::move(rest));
+    begin_thread();
+  }
+  wake_.notify_one();
 }
 
 void WorkPool::stop() {
@@ -46,12 +76,19 @@ void WorkPool::stop() {
     stopped_ = true;
     forgotten.swap(line_);
   }
-  wake_.notify_all();
+  idle_.notify_all();
 }
 
 bool WorkPool::idle_by(Clock::time_point end) {
   std::unique_lock lock(mutex_);
-  return idle_.wait_until(lock, end, [&] { return line_.empty() && waiting_ == threads_.size(); });
+  return idle_.wait_until(lock, end, [&] { return idle(); });
+}
+
+std::function<void()> WorkPool::next() {
+  std::deque<std::function<void()>>& from = rests_.empty() ? line_ : rests_;
+  std::function<void()> job = std::move(from.front());
+  from.pop_front();
+  return job;
 }
 
 void WorkPool::run() {
@@ -59,17 +96,16 @@ void WorkPool::run() {
   if (yields_) leave_processors_to_others();
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [&] { return stopped_ || !line_.empty(); });
-    if (line_.empty()) return;
-    std::function<void()> job = std::move(line_.front());
-    line_.pop_front();
+    wake_.wait(lock, [&] { return ended_ || in_line() > 0; });
+    if (in_line() == 0) return;
+    std::function<void()> job = next();
     --waiting_;
     lock.unlock();
     job();
     job = nullptr;  // what it holds goes before others hear that it is done
     lock.lock();
     ++waiting_;
-    if (line_.empty() && waiting_ == threads_.size()) idle_.notify_all();
+    if (idle()) idle_.notify_all();
   }
 }
 

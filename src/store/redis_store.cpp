@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "store/records.h"
-#include "store/redis_connections.h"
+#include "store/redis_pipeline.h"
 
 namespace tessera {
 namespace {
@@ -43,62 +43,93 @@ end
 return 0
 )lua";
 
+// An item with what a model made of its text, or the end of both. KEYS: items, tokens. ARGV: id,
+// item, tokens or nothing.
+constexpr std::string_view kPut = R"lua(
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+if ARGV[3] == '' then return redis.call('HDEL', KEYS[2], ARGV[1]) end
+return redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+)lua";
+
 std::string_view text_of(const redisReply& reply) { return {reply.str, reply.len}; }
 
 class RedisStore final : public Store {
  public:
   RedisStore(const std::string& spec, const StoreOptions& options)
       : options_(options),
-        redis_(parse_redis_address(spec), options.redis_timeout),
         items_(options.redis_prefix + "items"),
-        tokens_(options.redis_prefix + "tokens") {
+        tokens_(options.redis_prefix + "tokens"),
+        redis_(parse_redis_address(spec), options.redis_timeout) {
     check_schema();
     append_ = text_of(*ask({"SCRIPT", "LOAD", kAppend}, REDIS_REPLY_STRING));
   }
 
   Append append_events(std::string_view user, std::span<const std::string> items,
                        std::string_view idempotency_key) override {
+    return wait(append_events_async(user, items, idempotency_key));
+  }
+
+  Task<Append> append_events_async(std::string_view user, std::span<const std::string> items,
+                                   std::string_view idempotency_key) override {
     check_append(user, items, idempotency_key);
-    if (items.empty()) return Append::kDone;
+    if (items.empty()) co_return Append::kDone;
     // Without a key nobody could tell whether the first attempt arrived. With one the second
     // attempt changes nothing if it did, and says so: done or repeated, the events are there once.
-    return run_append(user, items.last(std::min(items.size(), options_.history_limit)),
-                      idempotency_key, batch_digest(items),
-                      idempotency_key.empty() ? Repeat::kUnsafe : Repeat::kSafe);
+    const Repeat repeat = idempotency_key.empty() ? Repeat::kUnsafe : Repeat::kSafe;
+    const std::string digest = batch_digest(items);
+    const auto latest = items.last(std::min(items.size(), options_.history_limit));
+    co_return co_await run_append(user, latest, idempotency_key, digest, repeat);
   }
 
   Append foresee_append(std::string_view user, std::span<const std::string> items,
                         std::string_view idempotency_key) const override {
+    return wait(foresee_append_async(user, items, idempotency_key));
+  }
+
+  Task<Append> foresee_append_async(std::string_view user, std::span<const std::string> items,
+                                    std::string_view idempotency_key) const override {
     check_append(user, items, idempotency_key);
-    if (items.empty() || idempotency_key.empty()) return Append::kDone;
-    return run_append(user, {}, idempotency_key, batch_digest(items), Repeat::kSafe);
+    if (items.empty() || idempotency_key.empty()) co_return Append::kDone;
+    const std::string digest = batch_digest(items);
+    co_return co_await run_append(user, {}, idempotency_key, digest, Repeat::kSafe);
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
-    check_id(user);
-    const RedisReply reply = ask({"LRANGE", history_key(user), "0", "-1"}, REDIS_REPLY_ARRAY);
-    if (reply->elements == 0) return std::nullopt;
-    std::vector<std::string> events;
-    for (const redisReply* event : elements(*reply)) events.emplace_back(text_of(*event));
-    return events;
+    return wait(history_async(user));
   }
 
-  bool erase_history(std::string_view user) override {
+  Task<std::optional<std::vector<std::string>>> history_async(
+      std::string_view user) const override {
     check_id(user);
-    const RedisReply erased =
-        ask({"DEL", history_key(user), keys_key(user), digests_key(user)}, REDIS_REPLY_INTEGER);
-    return erased->integer != 0;
+    const std::string key = history_key(user);
+    const Words command = {"LRANGE", key, "0", "-1"};
+    const RedisReply reply = co_await ask_async(command, REDIS_REPLY_ARRAY);
+    if (reply->elements == 0) co_return std::nullopt;
+    std::vector<std::string> events;
+    for (const redisReply* event : elements(*reply)) events.emplace_back(text_of(*event));
+    co_return events;
+  }
+
+  bool erase_history(std::string_view user) override { return wait(erase_history_async(user)); }
+
+  Task<bool> erase_history_async(std::string_view user) override {
+    check_id(user);
+    const std::string history = history_key(user), keys = keys_key(user);
+    const std::string digests = digests_key(user);
+    const Words command = {"DEL", history, keys, digests};
+    const RedisReply erased = co_await ask_async(command, REDIS_REPLY_INTEGER);
+    co_return erased->integer != 0;
   }
 
   void put_item(const StoredItem& item) override {
     check_id(item.id);
-    ask({"HSET", items_, item.id, encode_item(item)}, REDIS_REPLY_INTEGER);
-    if (!item.tokens.empty()) keep_tokens({&item, 1});
+    ask({"EVAL", kPut, "2", items_, tokens_, item.id, encode_item(item), item.tokens},
+        REDIS_REPLY_INTEGER);
   }
 
   void keep_tokens(std::span<const StoredItem> items) override {
     if (items.empty()) return;
-    std::vector<std::string_view> command = {"HSET", tokens_};
+    Words command = {"HSET", tokens_};
     for (const StoredItem& item : items) {
       command.emplace_back(item.id);
       command.emplace_back(item.tokens);
@@ -106,12 +137,17 @@ class RedisStore final : public Store {
     ask(command, REDIS_REPLY_INTEGER);
   }
 
-  void check() const override { ask({"PING"}, REDIS_REPLY_STATUS); }
+  void check() const override { wait(check_async()); }
+
+  Task<bool> check_async() const override {
+    const Words command = {"PING"};
+    co_await ask_async(command, REDIS_REPLY_STATUS);
+    co_return true;
+  }
 
   void erase_item(std::string_view id) override {
     check_id(id);
-    ask({"HSET", items_, id, encode_erased_item()}, REDIS_REPLY_INTEGER);
-    ask({"HDEL", tokens_, id}, REDIS_REPLY_INTEGER);
+    ask({"EVAL", kPut, "2", items_, tokens_, id, encode_erased_item(), ""}, REDIS_REPLY_INTEGER);
   }
 
   void for_each_item(const std::function<void(const StoredItem&)>& put,
@@ -131,24 +167,26 @@ class RedisStore final : public Store {
   }
 
  private:
-  Append run_append(std::string_view user, std::span<const std::string> events,
-                    std::string_view idempotency_key, std::string_view digest,
-                    Repeat repeat) const {
+  using Words = std::vector<std::string_view>;
+
+  Task<Append> run_append(std::string_view user, std::span<const std::string> events,
+                          std::string_view idempotency_key, std::string_view digest,
+                          Repeat repeat) const {
     const std::string history = history_key(user), keys = keys_key(user);
     const std::string digests = digests_key(user);
     const std::string limit = std::to_string(options_.history_limit);
     const std::string key_limit = std::to_string(kIdempotencyKeys);
-    std::vector<std::string_view> command = {
-        "EVALSHA", append_, "3", history, keys, digests, limit, key_limit, idempotency_key, digest};
+    Words command = {"EVALSHA", append_, "3",       history,         keys,
+                     digests,   limit,   key_limit, idempotency_key, digest};
     command.insert(command.end(), events.begin(), events.end());
-    RedisReply reply = redis_.ask(command, repeat);
+    RedisReply reply = co_await redis_.ask(command, repeat);
     if (reply->type == REDIS_REPLY_ERROR && text_of(*reply).starts_with("NOSCRIPT")) {
       command[0] = "EVAL";  // a server that was restarted learns the script again
       command[1] = kAppend;
-      reply = redis_.ask(command, repeat);
+      reply = co_await redis_.ask(command, repeat);
     }
     check(*reply, REDIS_REPLY_INTEGER);
-    return static_cast<Append>(reply->integer);
+    co_return static_cast<Append>(reply->integer);
   }
 
   std::string digests_key(std::string_view user) const {
@@ -169,7 +207,7 @@ class RedisStore final : public Store {
   void tell_items(std::span<redisReply* const> fields, std::set<std::string, std::less<>>& seen,
                   const std::function<void(const StoredItem&)>& put,
                   const std::function<void(std::string_view)>& erased) const {
-    std::vector<std::string_view> command = {"HMGET", tokens_};
+    Words command = {"HMGET", tokens_};
     for (std::size_t i = 0; i < fields.size(); i += 2) command.push_back(text_of(*fields[i]));
     const RedisReply tokens = ask(command, REDIS_REPLY_ARRAY);
     for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
@@ -193,27 +231,36 @@ class RedisStore final : public Store {
   }
 
   /// The answer to a command that may be sent twice. Throws Error unless it is of this type.
-  RedisReply ask(const std::vector<std::string_view>& command, int type) const {
-    RedisReply reply = redis_.ask(command, Repeat::kSafe);
+  Task<RedisReply> ask_async(const Words& command, int type) const {
+    RedisReply reply = co_await redis_.ask(command, Repeat::kSafe);
     check(*reply, type);
-    return reply;
+    co_return reply;
   }
+  RedisReply ask(const Words& command, int type) const { return wait(ask_async(command, type)); }
 
   void check_schema() const {
     const std::string key = options_.redis_prefix + "schema";
-    const auto set = redis_.ask({"SET", key, std::to_string(kRedisSchema), "NX"}, Repeat::kSafe);
-    if (set->type == REDIS_REPLY_ERROR) check(*set, REDIS_REPLY_STATUS);
+    const std::string known = std::to_string(kRedisSchema);
+    wait(learn_schema(key, known));
     const RedisReply reply = ask({"GET", key}, REDIS_REPLY_STRING);
-    if (text_of(*reply) != std::to_string(kRedisSchema)) {
+    if (text_of(*reply) != known) {
       fail("{}: has schema version '{}', but this program knows {}; use a newer one", redis_.name(),
            text_of(*reply), kRedisSchema);
     }
   }
 
+  /// Writes the schema if there is none; the answer is a status, or nil.
+  Task<bool> learn_schema(const std::string& key, const std::string& known) const {
+    const Words command = {"SET", key, known, "NX"};
+    const RedisReply set = co_await redis_.ask(command, Repeat::kSafe);
+    if (set->type == REDIS_REPLY_ERROR) check(*set, REDIS_REPLY_STATUS);
+    co_return true;
+  }
+
   StoreOptions options_;
-  mutable RedisConnections redis_;
   std::string items_, tokens_;  // the keys of the hashes of items and of what models made of them
   std::string append_;          // the name of the script, its SHA-1
+  mutable RedisPipeline redis_;
 };
 
 }  // namespace

@@ -7,8 +7,6 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
-#include <rocksdb/utilities/backup_engine.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +14,6 @@
 #include <atomic>
 #include <charconv>
 #include <condition_variable>
-#include <ctime>
 #include <mutex>
 #include <shared_mutex>
 #include <stop_token>
@@ -24,8 +21,9 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/folders.h"
+#include "store/private_folder.h"
 #include "store/records.h"
+#include "store/rocks_backups.h"
 
 namespace tessera {
 namespace {
@@ -39,7 +37,6 @@ constexpr std::string_view kSchemaKey = "schema";
 // A key is one of these letters and the id, which needs no separator then.
 constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i', kTokensPrefix = 't';
 constexpr std::size_t kStripes = 256;
-constexpr std::uint32_t kBackupsKept = 3;
 constexpr std::chrono::seconds kRecoveryPause{1};
 
 Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -103,33 +100,11 @@ rocksdb::Options rocks_options(std::size_t history_limit) {
   return options;
 }
 
-/// Makes the directory for its owner alone, since it will hold others' histories; or takes one that
-/// check_folder lets have. Throws Error.
-void make_folder(const fs::path& directory, Folder kind) {
-  check_folder(directory, kind);
-  if (::mkdir(directory.c_str(), 0700) != 0) make_directory(directory);
-}
-
-/// Takes from all but the owner what they may do with the directory and the files in it, which
-/// older versions left readable. Throws Error.
-void close_to_others(const fs::path& directory) {
-  constexpr fs::perms kOthers = fs::perms::group_all | fs::perms::others_all;
-  const auto close = [&](const fs::path& path) {
-    std::error_code error;
-    if ((fs::status(path, error).permissions() & kOthers) == fs::perms::none || error) return;
-    fs::permissions(path, kOthers, fs::perm_options::remove, error);
-    if (error) fail("{}: others can use it: chmod -R go= {}", path.string(), directory.string());
-  };
-  close(directory);
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) close(entry.path());
-}
-
 class RocksStore final : public Store {
  public:
   RocksStore(const fs::path& directory, const StoreOptions& options)
       : name_(directory.string()), options_(options) {
-    make_folder(directory, Folder::state);
+    make_private_folder(directory, Folder::state);
     write_options_.sync = options.sync == Sync::kAlways;
     open();
     close_to_others(directory);
@@ -259,14 +234,7 @@ class RocksStore final : public Store {
     recover();
     const std::lock_guard lock(backup_);
     const Opened db(*this);
-    make_folder(directory, Folder::backups);
-    close_to_others(directory);
-    rocksdb::BackupEngine* opened = nullptr;
-    check(rocksdb::BackupEngine::Open(rocksdb::BackupEngineOptions(directory.string()),
-                                      rocksdb::Env::Default(), &opened));
-    const std::unique_ptr<rocksdb::BackupEngine> engine(opened);
-    check(engine->CreateNewBackup(db.get()));
-    check(engine->PurgeOldBackups(kBackupsKept));
+    check(add_backup(*db.get(), directory));
   }
 
   void purge_erased() override {
@@ -459,91 +427,6 @@ class RocksStore final : public Store {
 
 std::unique_ptr<Store> open_rocks_store(const fs::path& directory, const StoreOptions& options) {
   return std::make_unique<RocksStore>(directory, options);
-}
-
-namespace {
-
-using Backups = std::unique_ptr<rocksdb::BackupEngineReadOnly>;
-
-/// Throws Error that names the directory.
-void check_backup(const fs::path& directory, const Status& status) {
-  if (!status.ok()) fail("{}: {}", directory.string(), status.ToString());
-}
-
-Backups open_backups(const fs::path& directory) {
-  std::error_code ignored;
-  if (!fs::is_directory(directory / "meta", ignored)) fail("{}: is no backup", directory.string());
-  rocksdb::BackupEngineReadOnly* opened = nullptr;
-  check_backup(directory,
-               rocksdb::BackupEngineReadOnly::Open(rocksdb::BackupEngineOptions(directory.string()),
-                                                   rocksdb::Env::Default(), &opened));
-  return Backups(opened);
-}
-
-std::vector<BackupInfo> backups_in(const rocksdb::BackupEngineReadOnly& engine) {
-  std::vector<rocksdb::BackupInfo> whole;
-  std::vector<rocksdb::BackupID> corrupted;
-  engine.GetBackupInfo(&whole);
-  engine.GetCorruptedBackups(&corrupted);
-  std::vector<BackupInfo> all;
-  for (const rocksdb::BackupInfo& info : whole) {
-    const Status status = engine.VerifyBackup(info.backup_id, true);
-    all.push_back(
-        {info.backup_id, info.timestamp, info.size, status.ok() ? "" : status.ToString()});
-  }
-  for (const rocksdb::BackupID id : corrupted)
-    all.push_back({id, 0, 0, "its list of files is damaged"});
-  std::ranges::sort(all, {}, &BackupInfo::id);
-  return all;
-}
-
-/// The backup of this id, or the latest; throws Error if there is none or it is damaged.
-BackupInfo chosen(const std::vector<BackupInfo>& all, std::optional<std::uint32_t> id,
-                  const std::string& name) {
-  if (all.empty()) fail("{}: holds no backup", name);
-  const auto found = id ? std::ranges::find(all, *id, &BackupInfo::id) : all.end() - 1;
-  if (found == all.end()) fail("{}: holds no backup {}; --list tells which there are", name, *id);
-  if (found->damage.empty()) return *found;
-  const auto is_whole = [](const BackupInfo& backup) { return backup.damage.empty(); };
-  const auto older = std::find_if(all.rbegin(), all.rend(), is_whole);
-  if (older == all.rend()) fail("{}: every backup is damaged: {}", name, found->damage);
-  fail(
-      "{}: backup {} is damaged ({}); the latest whole one is {} of {}: choose it with --backup-id "
-      "{}",
-      name, found->id, found->damage, older->id, backup_time(*older), older->id);
-}
-
-}  // namespace
-
-std::vector<BackupInfo> list_backups(const fs::path& directory) {
-  return backups_in(*open_backups(directory));
-}
-
-std::string backup_time(const BackupInfo& backup) {
-  if (backup.time == 0) return "an unknown time";
-  const std::time_t seconds = backup.time;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-}
-
-BackupInfo restore_backup(const fs::path& backup, const fs::path& directory,
-                          std::optional<std::uint32_t> id) {
-  std::error_code ignored;
-  check_new_folder(directory, Folder::state);
-  const Backups engine = open_backups(backup);
-  const BackupInfo choice = chosen(backups_in(*engine), id, backup.string());
-  // Beside its place and renamed: nobody opens half a state.
-  fs::path partial = directory;
-  partial += ".restoring";
-  fs::remove_all(partial);
-  make_folder(partial, Folder::state);
-  const std::string at = partial.string();
-  check_backup(backup, engine->RestoreDBFromBackup(choice.id, at, at));
-  fs::remove(directory, ignored);
-  fs::rename(partial, directory);
-  return choice;
 }
 
 }  // namespace tessera

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/task.h"
+
 namespace tessera {
 
 namespace fs = std::filesystem;
@@ -76,6 +78,29 @@ class Store {
 
   /// Throws Error if the store cannot be read.
   virtual void check() const {}
+
+  // The same for callers whose threads should not wait while the store is far away. What arguments
+  // refer to must live until the task is done. Where nothing is far it is done by whoever awaits
+  // it.
+  virtual Task<Append> append_events_async(std::string_view user,
+                                           std::span<const std::string> items,
+                                           std::string_view idempotency_key) {
+    co_return append_events(user, items, idempotency_key);
+  }
+  virtual Task<Append> foresee_append_async(std::string_view user,
+                                            std::span<const std::string> items,
+                                            std::string_view idempotency_key) const {
+    co_return foresee_append(user, items, idempotency_key);
+  }
+  virtual Task<std::optional<std::vector<std::string>>> history_async(std::string_view user) const {
+    co_return history(user);
+  }
+  virtual Task<bool> erase_history_async(std::string_view user) { co_return erase_history(user); }
+  /// True, or throws.
+  virtual Task<bool> check_async() const {
+    check();
+    co_return true;
+  }
 
   /// Adds a consistent backup to the directory while the store is in use. Throws Error if this kind
   /// of store is backed up in another way.

@@ -33,7 +33,7 @@ void TextEncoder::save(const fs::path& file) const {
 }
 
 TextEncoder TextEncoder::load(const fs::path& file) {
-  const SafeTensors tensors = SafeTensors::mapped(file);
+  const SafeTensors tensors(file);
   const auto metadata = [&](const char* key) {
     const auto found = tensors.metadata().find(key);
     return found == tensors.metadata().end() ? std::string() : found->second;

@@ -3,20 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "train/windows.h"
-
 namespace tessera {
 namespace {
-
-std::vector<UserTargets> targets_of_users(const Dataset& data) {
-  std::vector<UserTargets> users;
-  for (std::size_t u = 0; u < data.users(); ++u) {
-    const std::size_t events = train_history(data, u).size();
-    if (events < 2) continue;
-    users.push_back({static_cast<std::int32_t>(u), static_cast<std::int32_t>(events - 1)});
-  }
-  return users;
-}
 
 std::size_t usual_length(std::vector<UserTargets> users) {
   constexpr std::size_t kLeast = 50, kMost = 200, kTens = 10;
@@ -35,6 +23,16 @@ std::size_t epochs_for(std::size_t targets, double epochs) {
 }
 
 }  // namespace
+
+std::vector<UserTargets> targets_of_users(const Dataset& data) {
+  std::vector<UserTargets> users;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const std::size_t events = train_history(data, u).size();
+    if (events < 2) continue;
+    users.push_back({static_cast<std::int32_t>(u), static_cast<std::int32_t>(events - 1)});
+  }
+  return users;
+}
 
 Settings settings_by_data(Settings settings, const Dataset& data) {
   const std::vector<UserTargets> users = targets_of_users(data);

@@ -1,8 +1,12 @@
 #pragma once
 #include "data/dataset.h"
 #include "model/settings.h"
+#include "train/windows.h"
 
 namespace tessera {
+
+/// The users with two training events or more, ascending.
+std::vector<UserTargets> targets_of_users(const Dataset& data);
 
 /// The settings with each `auto` replaced by what the training events ask for:
 /// - max_length: what nine of ten training histories do not exceed, in tens, from 50 to 200.

@@ -216,6 +216,14 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
                 {{"state", describe(state, items)}});
 }
 
+// Those given, with what follows from the data.
+Settings opening_settings(const TrainOptions& options, const Dataset& data) {
+  Settings settings = settings_by_data(options.settings, data);
+  const bool left_to_data = options.settings.epochs == 0;
+  if (!options.from.empty() && left_to_data) settings.epochs = warm_epochs(settings.epochs);
+  return settings;
+}
+
 // The state that the run goes on from, or a new one; `text` are the embeddings of the items here.
 // Of a refit the data hold nothing out from here on.
 TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dataset& data,
@@ -228,8 +236,7 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
     fail_usage("epochs do not go with a refit that is resumed: it trains as long as was chosen");
   }
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
-  const Settings settings =
-      resumed ? resumed->model.settings : settings_by_data(options.settings, data);
+  const Settings settings = resumed ? resumed->model.settings : opening_settings(options, data);
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     text = read_embeddings(options.data_directory, data.items.size(), held);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "model/carry_over.h"
 #include "ranks/placement.h"
+#include "train/settings_by_data.h"
 
 namespace tessera {
 namespace {
@@ -15,38 +16,32 @@ using Json = nlohmann::json;
 constexpr const char* kKept = "transformer.safetensors";
 
 // How often each item stands at an input of an epoch.
-std::vector<float> input_counts(const Dataset& data, std::size_t max_length) {
+std::vector<float> input_counts(const Dataset& data, const Settings& settings) {
   std::vector<float> counts(data.items.size());
-  for (std::size_t u = 0; u < data.users(); ++u) {
-    const auto events = train_history(data, u);
-    if (events.size() < 2) continue;
+  for (const UserTargets& of : targets_of_users(data)) {
+    const auto events = train_history(data, static_cast<std::size_t>(of.user));
     const auto inputs = events.first(events.size() - 1);
-    for (const std::int32_t item : inputs.last(std::min(inputs.size(), max_length))) {
+    for (const std::int32_t item : inputs.last(learned_targets(std::span(&of, 1), settings))) {
       counts[static_cast<std::size_t>(item)] += 1.0F;
     }
   }
   return counts;
 }
 
-std::size_t steps_of_epoch(const Dataset& data, const Settings& settings) {
-  std::size_t users = 0;
-  for (std::size_t u = 0; u < data.users(); ++u) users += train_history(data, u).size() > 1 ? 1 : 0;
-  return std::max<std::size_t>(1, (users + settings.batch_users - 1) / settings.batch_users);
-}
-
 // Moving averages as of many batches with the codebooks as they are: a code is counted as often as
 // a batch uses it in the mean, and what is summed up are so many of its row.
 void settle_averages(Recommender& model, const Catalogue& catalogue, const Dataset& data,
                      const Ranks& ranks) {
-  const std::vector<float> counts = input_counts(data, model.settings.max_length);
-  const auto steps = static_cast<float>(steps_of_epoch(data, model.settings));
+  const std::vector<float> counts = input_counts(data, model.settings);
+  const auto steps = static_cast<float>(
+      std::max<std::size_t>(1, steps_of_epoch(targets_of_users(data), model.settings)));
   const RowSelection held = rows_held(ranks);
   auto& levels = model.item_encoder.quantizer.levels;
   for (std::size_t l = 0; l < levels.size(); ++l) {
     const std::span<float> average = levels[l].counts.span();
     std::ranges::fill(average, 0.0F);
     for (std::size_t row = 0; row < model.items(); ++row) {
-      const auto code = static_cast<std::size_t>(catalogue.codes[row * catalogue.levels + l]);
+      const auto code = static_cast<std::size_t>(catalogue.codes[row * catalogue.places + l]);
       average[code] += counts[held.first + row * held.step] / steps;
     }
     std::vector<double> sums(average.begin(), average.end());
@@ -60,20 +55,14 @@ void settle_averages(Recommender& model, const Catalogue& catalogue, const Datas
   }
 }
 
-// Epochs of a warm start.
-std::size_t fewer(std::size_t epochs) {
-  constexpr std::size_t kShare = 5;
-  return std::max<std::size_t>(1, epochs / kShare);
-}
-
 // Known items whose text says other codes than the earlier catalogue has.
 std::size_t count_recoded(const Catalogue& catalogue, const Catalogue& earlier, std::size_t levels,
                           std::span<const std::int32_t> matched, const Ranks& ranks) {
   double recoded = 0;
   for (std::size_t row = 0; row < matched.size(); ++row) {
     if (matched[row] < 0) continue;
-    const auto before = static_cast<std::size_t>(matched[row]) * earlier.levels;
-    const auto now = row * catalogue.levels;
+    const auto before = static_cast<std::size_t>(matched[row]) * earlier.places;
+    const auto now = row * catalogue.places;
     const bool same =
         std::equal(catalogue.codes.begin() + static_cast<std::ptrdiff_t>(now),
                    catalogue.codes.begin() + static_cast<std::ptrdiff_t>(now + levels),
@@ -86,14 +75,19 @@ std::size_t count_recoded(const Catalogue& catalogue, const Catalogue& earlier, 
 
 }  // namespace
 
+std::size_t warm_epochs(std::size_t epochs) {
+  constexpr std::size_t kShare = 5;
+  return (epochs + kShare - 1) / kShare;
+}
+
 Settings warm_settings(const fs::path& bundle) {
   Settings settings = settings_from_json(read_config(bundle).at("settings"));
-  settings.epochs = fewer(recipe(settings.recipe).epochs);
+  settings.epochs = warm_epochs(recipe(settings.recipe).epochs);
   return settings;
 }
 
 Settings warm_first_stage_settings(Settings first_stage) {
-  first_stage.epochs = fewer(first_stage.epochs);
+  first_stage.epochs = warm_epochs(first_stage.epochs);
   first_stage.learning_rate *= kWarmRate;
   return first_stage;
 }

@@ -7,7 +7,10 @@ namespace tessera {
 /// The learning rate of a warm start, in shares of its settings'.
 inline constexpr double kWarmRate = 0.5;
 
-/// Settings to go on from a bundle with: its own, for a fifth of its recipe's epochs.
+/// How long a warm start trains where a start from nothing takes so many epochs.
+std::size_t warm_epochs(std::size_t epochs);
+/// Settings to go on from a bundle with: its own, for warm_epochs of its recipe's, which may be
+/// left to the data.
 Settings warm_settings(const fs::path& bundle);
 
 /// A model at the start of a warm start from options.from (model/carry_over.h), of which the state

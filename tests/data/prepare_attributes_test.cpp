@@ -11,10 +11,10 @@ using Labels = std::vector<std::string>;
 class PrepareAttributes : public testing::PrepareTest {
  protected:
   PrepareOptions with_items(const std::string& items, const std::string& attributes,
-                            Format format = Format::csv) const {
+                            const char* format = "csv") const {
     PrepareOptions options = csv("a,p,1\na,q,2\nb,p,1\n");
-    options.items = put("items", items);
-    options.items_shape.format = format;
+    options.items = {put("items", items)};
+    options.items_shape = shape_named(format);
     options.item_fields.attributes = attributes;
     return options;
   }
@@ -52,7 +52,7 @@ TEST_F(PrepareAttributes, ListsOfJsonAreLabels) {
                  "\n"
                  R"({"id":"q","title":"Quilt","tags":"linen","maker":{"name":"Zeta"}})"
                  "\n",
-                 "tags:labels,maker.name:labels", Format::jsonl));
+                 "tags:labels,maker.name:labels", "jsonl"));
   EXPECT_EQ(value(data, "tags", "p"), AttributeValue(Labels{"iron", "kitchen"}));
   EXPECT_EQ(value(data, "tags", "q"), AttributeValue(Labels{"linen"}));
   EXPECT_EQ(value(data, "maker.name", "p"), AttributeValue(Labels{"Acme"}));

@@ -98,7 +98,7 @@ TEST(IndexChanges, ManyAtOnceAreAsOneAfterTheOther) {
 TEST(IndexChanges, OneThatIsRefusedAmongManyLeavesAllOut) {
   SmallCatalogue catalogue({.items = 100});
   const auto index = catalogue.index();
-  const std::vector<std::int32_t> codes(catalogue.tables.levels.size(), 0);
+  const std::vector<std::int32_t> codes(catalogue.tables.places.size(), 0);
   std::vector<std::int32_t> wrong = codes;
   wrong.back() = static_cast<std::int32_t>(catalogue.tables.codebook_size);
   const std::vector<float> id(catalogue.tables.id_dims, 1.0F);

@@ -49,17 +49,24 @@ class IndexFile : public ::testing::TestWithParam<const char*> {
   Matrix states;
 };
 
-TEST_P(IndexFile, AMappedIndexFindsWhatABuiltOneFinds) {
+TEST_P(IndexFile, AnIndexThatIsReadFindsWhatABuiltOneFinds) {
   const auto built = build_index(model, catalogue);
   EXPECT_GT(write_index(directory.path(), model, catalogue), 0.0);
   const auto mapped = open_index(directory.path(), model, catalogue);
   expect_same_lists(*built, *mapped);
-  // Changes to a mapped index leave the file alone.
+  // Changes to the index leave the file alone.
   const auto size = fs::file_size(file());
   mapped->remove(lists(*mapped)[0][0].item);
   mapped->compact();
   EXPECT_EQ(mapped->size(), kItems - 1);
   EXPECT_EQ(fs::file_size(file()), size);
+}
+
+TEST_P(IndexFile, WhatBecomesOfTheFileChangesNothingOfAnOpenIndex) {
+  write_index(directory.path(), model, catalogue);
+  const auto open = open_index(directory.path(), model, catalogue);
+  fs::resize_file(file(), 0);  // of a mapped file the next search would be the last
+  expect_same_lists(*build_index(model, catalogue), *open);
 }
 
 TEST_P(IndexFile, SearchEqualsScoringTheCatalogue) {

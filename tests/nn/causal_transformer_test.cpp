@@ -22,12 +22,12 @@ CausalTransformer random_transformer(const TransformerShape& shape = kShape) {
   CausalTransformer transformer(shape);
   ParameterList parameters;
   transformer.collect(parameters);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    testing::fill_random(parameters[i]->value, 50 + i, 0.5);
-    testing::fill_random(parameters[i]->grad, 500 + i);  // backward sets it whatever it held
-    if (!parameters[i]->name.ends_with("convolution")) continue;
-    // Beside large taps attention matters less than what float can show.
-    testing::fill_random(parameters[i]->value, 50 + i, 0.1);
+  std::size_t i = 0;
+  for (Parameter* p : parameters) {
+    const bool taps = p->name.ends_with("convolution");  // the others are as without
+    testing::fill_random(p->value, taps ? 3000 + i : 50 + i, taps ? 0.2 : 0.5);
+    testing::fill_random(p->grad, 500 + i);  // backward sets it whatever it held
+    if (!taps) ++i;
   }
   return transformer;
 }

@@ -27,7 +27,6 @@ TEST(OpenApi, DescribesExactlyTheRoutes) {
     std::string method(route.method);
     for (char& c : method) c = static_cast<char>(std::tolower(c));
     EXPECT_TRUE(served.insert(method + " " + std::string(route.path)).second) << route.path;
-    EXPECT_NE(route.handle, nullptr);
   }
   EXPECT_EQ(described, served);
 }

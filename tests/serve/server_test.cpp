@@ -1,9 +1,6 @@
-// The server behind real sockets.
+// The server behind real sockets: requests, answers, limits.
 #include "serve/server.h"
 
-#include <openssl/ssl.h>
-
-#include "serve/make_certificate.h"
 #include "serve/running_server.h"
 #include "testing/errors.h"
 #include "testing/process.h"
@@ -146,6 +143,29 @@ TEST_F(RunningServer, TurnsAwayTooManyConnections) {
             std::string::npos);
 }
 
+TEST_F(RunningServer, LeavesPlacesForOthersThanOneClient) {
+  start({.threads = 2, .max_connections = 20, .max_of_client = 3});
+  std::vector<std::unique_ptr<Connection>> greedy;
+  for (int i = 0; i < 3; ++i) {
+    greedy.push_back(std::make_unique<Connection>(port(), "127.0.0.2"));
+    EXPECT_EQ(greedy.back()->request("GET", "/healthz").status, 200);
+  }
+  Connection beyond(port(), "127.0.0.2");
+  EXPECT_TRUE(beyond.closed());
+  Connection other(port(), "127.0.0.3");
+  EXPECT_EQ(other.request("GET", "/healthz").status, 200);
+  std::vector<std::unique_ptr<Connection>> own;  // a proxy on this machine speaks for many
+  for (int i = 0; i < 10; ++i) {
+    own.push_back(std::make_unique<Connection>(port()));
+    EXPECT_EQ(own.back()->request("GET", "/healthz").status, 200);
+  }
+  greedy.pop_back();
+  EXPECT_TRUE(eventually([&] {
+    Connection again(port(), "127.0.0.2");
+    return again.request("GET", "/healthz").status == 200;
+  }));
+}
+
 TEST_F(RunningServer, EndsConnectionsThatTakeTooLong) {
   start({.idle_timeout = 50ms, .header_timeout = 50ms, .body_timeout = 50ms});
   Connection idle(port()), after_one(port()), half_header(port()), half_body(port());
@@ -183,71 +203,6 @@ TEST_F(RunningServer, ServesOthersWhileManyIdleAndDribble) {
   EXPECT_EQ(slow[1]->request("GET", "/healthz").status, 200);
 }
 
-TEST_F(RunningServer, AnswersWhatIsUnderWayWhenItStops) {
-  start({.threads = 1});
-  Connection idle(port()), half(port());
-  EXPECT_EQ(idle.request("GET", "/healthz").status, 200);
-  const std::string request = Connection::text("POST", "/v1/recommend", kBody);
-  half.send(request.substr(0, 40));
-  expect_served();  // by the same thread, which has read the half before
-  server->stop();
-  EXPECT_TRUE(idle.closed());
-  half.send(request.substr(40));
-  const Answer last = half.receive();
-  EXPECT_EQ(last.status, 200);
-  EXPECT_NE(last.header.find("Connection: close"), std::string::npos);
-  EXPECT_TRUE(half.closed());
-  running.join();
-  EXPECT_THROW(Connection{port()}, std::runtime_error);
-}
-
-TEST_F(RunningServer, StopsWithoutThoseThatNeverEnd) {
-  start({.drain_timeout = 50ms});
-  Connection half(port());
-  half.send("POST /v1/recommend HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
-  expect_served();
-  stop();  // returns
-}
-
-TEST_F(RunningServer, SwapsModelsUnderLoad) {
-  start();
-  const auto answer = [&] {
-    Connection connection(port());
-    return connection.request("POST", "/v1/recommend", R"({"history":["1"],"scores":true})").body;
-  };
-  const std::string old_answer = answer();
-  testing::write_small_bundle(small.bundle(), "unified", 8);
-  std::atomic<bool> done = false;
-  std::atomic<int> others = 0;
-  std::string new_answer;
-  std::mutex mutex;
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 4; ++i) {
-    clients.emplace_back([&] {
-      Connection connection(port());
-      while (!done) {
-        const Answer got =
-            connection.request("POST", "/v1/recommend", R"({"history":["1"],"scores":true})");
-        EXPECT_EQ(got.status, 200);
-        const std::lock_guard lock(mutex);
-        if (got.body == old_answer) continue;
-        if (new_answer.empty()) new_answer = got.body;
-        if (got.body != new_answer) ++others;
-      }
-    });
-  }
-  Connection admin(port());
-  for (std::size_t generation = 2; generation < 6; ++generation) {
-    EXPECT_EQ(admin.request("POST", "/v1/admin/reload").status, 202);
-    while (small.service().generation() < generation) std::this_thread::sleep_for(1ms);
-    while (small.service().reloading()) std::this_thread::sleep_for(1ms);
-  }
-  done = true;
-  for (std::thread& client : clients) client.join();
-  EXPECT_EQ(others, 0);  // the old model or the new one, never a mixture
-  EXPECT_NE(answer(), old_answer);
-}
-
 TEST_F(RunningServer, WritesALineForEachRequestWithoutNames) {
   start();
   {
@@ -268,16 +223,6 @@ TEST_F(RunningServer, WritesALineForEachRequestWithoutNames) {
   EXPECT_EQ(lines[0].at("client"), "127.0.0.1");
   EXPECT_EQ(lines[1].at("status"), 404);
   EXPECT_EQ(lines[1].at("route"), "none");
-}
-
-TEST_F(RunningServer, RefusesAPortInUse) {
-  start();
-  ServerOptions same;
-  same.port = port();
-  testing::expect_error([&] { Server(same, small.service(), log); },
-                        {"cannot bind", std::to_string(port())});
-  testing::expect_error<UsageError>(
-      [&] { Server({.address = "no address"}, small.service(), log); }, {"no address"});
 }
 
 TEST_F(RunningServer, SaysNoBeforeTheBodyCame) {
@@ -332,155 +277,6 @@ TEST_F(RunningServer, BoundsWhatIsUnderWay) {
   EXPECT_EQ(large.receive().status, 503);
 }
 
-/// A store whose histories keep who asks for them waiting, until told otherwise.
-class StallingStore final : public Store {
- public:
-  void go_on() {
-    {
-      const std::lock_guard lock(mutex_);
-      stalled_ = false;
-    }
-    wake_.notify_all();
-  }
-  Append append_events(std::string_view user, std::span<const std::string> items,
-                       std::string_view key) override {
-    return inner_->append_events(user, items, key);
-  }
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
-                        std::string_view key) const override {
-    return inner_->foresee_append(user, items, key);
-  }
-  std::optional<std::vector<std::string>> history(std::string_view user) const override {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [&] { return !stalled_; });
-    return inner_->history(user);
-  }
-  bool erase_history(std::string_view user) override { return inner_->erase_history(user); }
-  void put_item(const StoredItem& item) override { inner_->put_item(item); }
-  void keep_tokens(std::span<const StoredItem> items) override { inner_->keep_tokens(items); }
-  void erase_item(std::string_view id) override { inner_->erase_item(id); }
-  void for_each_item(const std::function<void(const StoredItem&)>& put,
-                     const std::function<void(std::string_view)>& erased) const override {
-    inner_->for_each_item(put, erased);
-  }
-  void backup(const fs::path& directory) override { inner_->backup(directory); }
-
- private:
-  mutable std::mutex mutex_;
-  mutable std::condition_variable wake_;
-  bool stalled_ = true;
-  std::unique_ptr<Store> inner_ = open_store("");
-};
-
-TEST_F(RunningServer, AStoreThatStallsHoldsUpNobodyElse) {
-  StallingStore store;
-  Service service({.bundle = small.bundle()}, store, log);
-  Server waiting(
-      {.port = 0, .threads = 1, .store_threads = 1, .max_line = 2, .work_timeout = 200ms}, service,
-      log);
-  std::thread thread([&] { waiting.run(); });
-  const std::string body = R"({"\u0075ser":"anna"})";  // no search of the text finds it
-  Connection first(waiting.port());
-  first.send(Connection::text("POST", "/v1/recommend", body));
-  Connection late(waiting.port());
-  const Answer given_up = late.request("POST", "/v1/recommend", body);
-  EXPECT_EQ(given_up.status, 503);
-  EXPECT_EQ(code_of(given_up), "overloaded");
-  EXPECT_NE(given_up.header.find("Retry-After"), std::string::npos);
-  Connection others(waiting.port());
-  EXPECT_EQ(others.request("GET", "/healthz").status, 200);
-  EXPECT_EQ(others.request("POST", "/v1/recommend", kBody).status, 200);
-  EXPECT_EQ(others.request("GET", "/v1/items/1/similar").status, 200);
-  EXPECT_EQ(others.request("GET", "/v1/items?prefix=steel").status, 200);
-  EXPECT_EQ(others.request("GET", "/metrics").status, 200);
-  store.go_on();
-  EXPECT_EQ(first.receive().status, 404);  // the user is unknown
-  EXPECT_EQ(late.request("POST", "/v1/recommend", body).status, 404);
-  waiting.stop();
-  thread.join();
-}
-
-TEST_F(RunningServer, OpensBeforeTheModelIsLoadedAndHoldsRequestsForIt) {
-  Service service({.bundle = small.bundle(), .load_later = true}, small.store(), log);
-  Server early({.port = 0, .threads = 1}, service, log);
-  std::thread thread([&] { early.run(); });
-  Connection probe(early.port()), asking(early.port());
-  EXPECT_EQ(probe.request("GET", "/healthz").status, 200);
-  const Answer ready = probe.request("GET", "/readyz");
-  EXPECT_EQ(ready.status, 503);
-  EXPECT_EQ(Parsed::parse(ready.body).at("status"), "starting");
-  asking.send(Connection::text("POST", "/v1/recommend", kBody));
-  EXPECT_EQ(probe.request("GET", "/metrics").status, 200);
-  service.start([] { ADD_FAILURE(); });
-  EXPECT_EQ(asking.receive().status, 200);
-  EXPECT_EQ(probe.request("GET", "/readyz").status, 200);
-  early.stop();
-  thread.join();
-}
-
-TEST_F(RunningServer, TellsThatTheModelDoesNotComeInTime) {
-  Service service({.bundle = small.bundle(), .load_later = true}, small.store(), log);
-  Server early({.port = 0, .work_timeout = 50ms}, service, log);
-  std::thread thread([&] { early.run(); });
-  Connection asking(early.port());
-  const Answer answer = asking.request("POST", "/v1/recommend", kBody);
-  EXPECT_EQ(answer.status, 503);
-  EXPECT_EQ(code_of(answer), "starting");
-  EXPECT_NE(answer.header.find("Retry-After"), std::string::npos);
-  early.stop();
-  thread.join();
-}
-
-TEST_F(RunningServer, SaysToWhoAsksRegularlyThatItEnds) {
-  start();
-  const auto readiness = [&] {
-    Connection connection(port());
-    return connection.request("GET", "/readyz");
-  };
-  EXPECT_EQ(readiness().status, 200);
-  std::this_thread::sleep_for(300ms);
-  EXPECT_EQ(readiness().status, 200);
-  server->stop();
-  while (small.service().phase() != Phase::draining) std::this_thread::yield();
-  const Answer told = readiness();
-  EXPECT_EQ(told.status, 503);
-  EXPECT_EQ(Parsed::parse(told.body).at("status"), "draining");
-  running.join();
-  EXPECT_THROW(Connection{port()}, std::runtime_error);
-}
-
-TEST_F(RunningServer, RereadsTokensAndCertificateAndOpensTheLogAnew) {
-  const fs::path tokens = small.directory() / "tokens";
-  const fs::path certificate = small.directory() / "cert.pem", key = small.directory() / "key.pem";
-  const auto write_tokens = [&](const std::string& text) {
-    write_file(tokens, text);
-    fs::permissions(tokens, fs::perms::owner_read);
-  };
-  write_tokens("read r-0123456789abcdef\n");
-  testing::write_certificate(certificate, key);
-  testing::SmallService guarded("unified", tokens);
-  Server strict({.port = 0, .certificate = certificate, .key = key}, guarded.service(), log);
-  const auto status = [&](const char* token) {
-    Scratch scratch;
-    return guarded.service()
-        .answer({.method = "GET", .target = "/v1/model", .authorization = token}, scratch)
-        .status;
-  };
-  EXPECT_EQ(status("Bearer r-0123456789abcdef"), 200);
-  write_tokens("read s-0123456789abcdef\n");
-  fs::rename(log_file, small.directory() / "rotated.log");
-  strict.reread();
-  EXPECT_EQ(status("Bearer r-0123456789abcdef"), 401) << "it was revoked";
-  EXPECT_EQ(status("Bearer s-0123456789abcdef"), 200);
-  EXPECT_TRUE(fs::exists(log_file));
-  write_tokens("nonsense\n");
-  fs::remove(certificate);
-  strict.reread();
-  EXPECT_EQ(status("Bearer s-0123456789abcdef"), 200) << "what cannot be read changes nothing";
-  EXPECT_TRUE(eventually([&] { return !guarded.service().reloading(); }));
-  EXPECT_GE(guarded.service().generation(), 2U);
-}
-
 TEST_F(RunningServer, SaysWhenItIs) {
   start();
   Connection connection(port());
@@ -491,50 +287,6 @@ TEST_F(RunningServer, SaysWhenItIs) {
   const char* end = ::strptime(header.c_str() + at, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
   ASSERT_NE(end, nullptr);
   EXPECT_NEAR(static_cast<double>(::timegm(&parts)), static_cast<double>(std::time(nullptr)), 60.0);
-}
-
-TEST_F(RunningServer, SpeaksTls) {
-  const fs::path certificate = small.directory() / "cert.pem", key = small.directory() / "key.pem";
-  testing::write_certificate(certificate, key);
-  start({.certificate = certificate, .key = key, .handshake_timeout = 50ms});
-  Connection plain(port());
-  plain.send("GET / HTTP/1.1\r\n\r\n");
-  EXPECT_EQ(plain.receive().status, 0);
-  Connection silent(port());
-  EXPECT_TRUE(silent.closed());
-
-  const Connection connection(port());
-  const std::unique_ptr<SSL_CTX, void (*)(SSL_CTX*)> context(SSL_CTX_new(TLS_client_method()),
-                                                             SSL_CTX_free);
-  ASSERT_EQ(SSL_CTX_load_verify_locations(context.get(), certificate.c_str(), nullptr), 1);
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  const std::unique_ptr<SSL, void (*)(SSL*)> tls(SSL_new(context.get()), SSL_free);
-  SSL_set_fd(tls.get(), connection.socket());
-  ASSERT_EQ(SSL_connect(tls.get()), 1);
-  EXPECT_GE(SSL_version(tls.get()), TLS1_2_VERSION);
-  for (int i = 0; i < 3; ++i) {
-    const std::string request = Connection::text("POST", "/v1/recommend", kBody);
-    ASSERT_EQ(SSL_write(tls.get(), request.data(), static_cast<int>(request.size())),
-              static_cast<int>(request.size()));
-    std::string got;
-    while (got.find("]}") == std::string::npos) {
-      char buffer[4096];
-      const int count = SSL_read(tls.get(), buffer, sizeof(buffer));
-      ASSERT_GT(count, 0);
-      got.append(buffer, static_cast<std::size_t>(count));
-    }
-    EXPECT_TRUE(got.starts_with("HTTP/1.1 200 OK"));
-  }
-}
-
-TEST_F(RunningServer, RefusesACertificateItCannotUse) {
-  const fs::path file = small.directory() / "cert.pem";
-  write_file(file, "no certificate");
-  testing::expect_error<UsageError>([&] { Server({.certificate = file}, small.service(), log); },
-                                    {"both"});
-  fs::permissions(file, fs::perms::owner_read);
-  testing::expect_error([&] { Server({.certificate = file, .key = file}, small.service(), log); },
-                        {"cert.pem", "certificate"});
 }
 
 }  // namespace

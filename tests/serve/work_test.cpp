@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <latch>
+#include <optional>
 
 namespace tessera {
 namespace {
@@ -41,6 +42,25 @@ TEST(WorkPool, RefusesWhenTheLineIsFullAndForgetsItAtTheEnd) {
     go_on.count_down();
     EXPECT_TRUE(pool.idle_by(soon()));
   }
+  EXPECT_EQ(done, 2);
+}
+
+TEST(WorkPool, CountsAJobThatIsHeldUntilItsRestIsDone) {
+  std::atomic<int> done = 0;
+  WorkPool pool(1, 2, false);
+  std::optional<WorkPool::Hold> first(pool), second(pool);
+  EXPECT_FALSE(pool.submit([] {})) << "two are under way";
+  EXPECT_FALSE(pool.idle_by(WorkPool::Clock::now()));
+  pool.stop();
+  pool.go_on([&] {
+    ++done;
+    first.reset();
+  });
+  pool.go_on([&] {
+    ++done;
+    second.reset();
+  });
+  EXPECT_TRUE(pool.idle_by(soon())) << "a rest is done also when the pool has stopped";
   EXPECT_EQ(done, 2);
 }
 

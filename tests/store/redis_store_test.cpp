@@ -4,7 +4,7 @@
 #include <csignal>
 
 #include "redis_server.h"
-#include "store/redis_connections.h"
+#include "store/redis_pipeline.h"
 #include "store/store.h"
 #include "testing/errors.h"
 
@@ -21,8 +21,12 @@ class RedisServers : public ::testing::Test {
   const std::filesystem::path& directory() const { return directory_.path(); }
 
   static RedisReply ask(const RedisServer& server, const std::vector<std::string_view>& command) {
-    RedisConnections redis(parse_redis_address(server.spec()), std::chrono::seconds(5));
-    return redis.ask(command, Repeat::kSafe);
+    RedisPipeline redis(parse_redis_address(server.spec()), std::chrono::seconds(5));
+    return wait(answer_of(redis, command));
+  }
+  static Task<RedisReply> answer_of(RedisPipeline& redis,
+                                    const std::vector<std::string_view>& command) {
+    co_return co_await redis.ask(command, Repeat::kSafe);
   }
 
  private:

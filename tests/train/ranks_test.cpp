@@ -140,7 +140,7 @@ TEST_F(RanksTest, RefitTogether) {
   EXPECT_TRUE(train_by(2, run).refit);
   const Bundle bundle = read_bundle(run.bundle);
   EXPECT_EQ(bundle.config.at("refit"), true);
-  EXPECT_EQ(bundle.catalogue.levels, run.settings.codes());
+  EXPECT_EQ(bundle.catalogue.places, run.settings.codes());
   EXPECT_TRUE(fs::exists(run.bundle / kSelection / "config.json"));
 }
 

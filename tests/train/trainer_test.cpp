@@ -39,7 +39,7 @@ class Trainer : public ::testing::Test {
       options.settings.weight_averaging = 0.5;
       options.settings.windows = Windows::all;
       options.settings.batch_users = 0;
-      options.settings.batch_positions = 100;
+      options.settings.batch_positions = 200;
       options.settings.max_length = 5;
       options.settings.convolution = 3;
     }

@@ -84,7 +84,7 @@ std::span<const std::int32_t> codes_of(const Bundle& bundle, std::string_view id
   const auto item = std::ranges::find(bundle.items, id, &CatalogueItem::id);
   const auto number = static_cast<std::size_t>(item - bundle.items.begin());
   return std::span(bundle.catalogue.codes)
-      .subspan(number * bundle.catalogue.levels, bundle.catalogue.levels);
+      .subspan(number * bundle.catalogue.places, bundle.catalogue.places);
 }
 
 std::vector<float> vector_of(const Bundle& bundle, std::string_view id) {
@@ -97,7 +97,7 @@ std::vector<float> vector_of(const Bundle& bundle, std::string_view id) {
 TEST_F(WarmStart, TakesAFifthOfTheEpochsAndGoesOnFromGoneAndNewItems) {
   train(options("base", older()));
   const TrainOptions next = warm("next", "base");
-  EXPECT_EQ(next.settings.epochs, 2U) << "a fifth of the recipe's";
+  EXPECT_EQ(next.settings.epochs, 0U) << "the data say how many";
   std::size_t first_epochs = 0, epochs = 0;
   TrainOptions told = next;
   told.on_epoch = [&](const EpochReport& report) {
@@ -256,7 +256,7 @@ TEST_F(WarmStart, FromARefitOnlyUsersAreMeasuredWhoChoseSomethingSince) {
   EvaluateOptions asked;
   asked.model = next.bundle;
   asked.data = quiet;
-  asked.split = "validation";
+  asked.split = Split::validation;
   const EvaluationReport report = evaluate(asked);
   EXPECT_EQ(report.systems[0].whole.metrics.users, active);
   EXPECT_GT(report.left_out, 0U);

@@ -1,0 +1,179 @@
+// The OpenAPI document of the table of routes.
+#include <algorithm>
+
+#include "base/error.h"
+#include "serve/body.h"
+#include "serve/handlers.h"
+#include "serve/routes.h"
+
+namespace tessera {
+namespace {
+
+using Kind = Field::Kind;
+
+// The schemas that others refer to.
+constexpr const char* kSchemas = R"({
+  "Id": {"oneOf": [{"type": "string", "minLength": 1, "maxLength": 256}, {"type": "integer"}]},
+  "Ids": {"type": "array", "items": {"$ref": "#/components/schemas/Id"}},
+  "Item": {"type": "object", "required": ["id", "title", "codes", "live"], "properties": {
+    "id": {"type": "string"}, "title": {"type": "string"},
+    "codes": {"type": "array", "items": {"type": "integer"}, "description": "semantic, one a level"},
+    "collaborative_codes": {"type": "array", "items": {"type": "integer"},
+      "description": "of models that have them, where one item is asked for"},
+    "live": {"type": "boolean", "description": "put over the API"},
+    "attributes": {"type": "object", "description": "by name, where one item is asked for"},
+    "place": {"type": "array", "items": {"type": "number"},
+      "description": "in the map, where one item is asked for"}}},
+  "ScoredItem": {"type": "object", "required": ["id"], "properties": {
+    "id": {"type": "string"}, "title": {"type": "string"},
+    "score": {"type": "number"}, "cosine": {"type": "number"},
+    "attributes": {"type": "object", "description": "those of 'fields'"},
+    "codes": {"type": "array", "items": {"type": "integer"}}}},
+  "Filter": {"type": "object", "description": "a condition, which has a key, or a group: all of must, one of should, none of must_not",
+    "properties": {
+      "must": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+      "should": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+      "must_not": {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}},
+      "key": {"type": "string", "description": "an attribute"},
+      "match": {"description": "its value"}, "any": {"type": "array", "items": {}, "description": "one of these values"},
+      "range": {"type": "object", "properties": {"gt": {}, "gte": {}, "lt": {}, "lte": {}}},
+      "exists": {"type": "boolean"}}},
+  "Error": {"type": "object", "required": ["error"], "properties": {"error": {
+    "type": "object", "required": ["code", "message"], "properties": {
+    "code": {"type": "string"}, "message": {"type": "string"}}}}}
+})";
+
+Json schema_of(const Field& field) {
+  Json schema;
+  switch (field.kind) {
+    case Kind::flag:
+      schema = {{"type", "boolean"}, {"default", field.standard != 0}};
+      break;
+    case Kind::number:
+      schema = {{"type", "integer"},
+                {"minimum", 1},
+                {"maximum", field.most},
+                {"default", field.standard}};
+      break;
+    case Kind::id:
+      schema = {{"oneOf",
+                 {{{"type", "string"}, {"minLength", 1}, {"maxLength", kLongestId}},
+                  {{"type", "integer"}}}}};
+      break;
+    case Kind::ids:
+      schema = {{"type", "array"},
+                {"maxItems", field.most},
+                {"items", {{"$ref", "#/components/schemas/Id"}}}};
+      break;
+    case Kind::line:
+    case Kind::text:
+      schema = {{"type", "string"}, {"maxLength", field.most}};
+      break;
+    case Kind::filter:
+      schema = {{"oneOf",
+                 {{{"$ref", "#/components/schemas/Filter"}},
+                  {{"type", "string"}, {"maxLength", field.most}}}}};
+      break;
+    case Kind::object:
+      schema = {{"type", "object"}};
+      break;
+  }
+  if (!field.description.empty()) schema["description"] = field.description;
+  return schema;
+}
+
+Json body_schema(const Route& route) {
+  Json properties = Json::object(), required = Json::array(), choices = Json::array();
+  for (const Field& field : route.body) {
+    properties[std::string(field.name)] = schema_of(field);
+    if (field.required) required.push_back(field.name);
+    if (field.choice) choices.push_back({{"required", {field.name}}});
+  }
+  Json schema = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
+  if (!required.empty()) schema["required"] = required;
+  if (!choices.empty()) schema["oneOf"] = choices;
+  return schema;
+}
+
+Json parameters_of(const Route& route) {
+  Json parameters = Json::array();
+  for (const std::string_view part : parts_of_path(route.path)) {
+    if (!names_a_segment(part)) continue;
+    parameters.push_back({{"name", part.substr(1, part.size() - 2)},
+                          {"in", "path"},
+                          {"required", true},
+                          {"schema", {{"type", "string"}}}});
+  }
+  for (const Field& field : route.query) {
+    parameters.push_back({{"name", field.name},
+                          {"in", "query"},
+                          {"required", field.required},
+                          {"schema", schema_of(field)}});
+  }
+  return parameters;
+}
+
+/// The rights that a route and its fields need, in a sentence each.
+std::string needs_of(const Route& route) {
+  const char* needs[] = {"nothing", "a 'read' token, where there are such", "a 'write' token",
+                         "an 'admin' token"};
+  const auto need = [&](Access access) { return needs[static_cast<std::size_t>(access)]; };
+  std::string sentences = fmt::format("Needs {}.", need(route.access));
+  for (const Field& field : route.body) {
+    if (field.access <= route.access) continue;
+    sentences += fmt::format(" '{}' needs {}.", field.name, need(field.access));
+  }
+  return sentences;
+}
+
+Json operation_of(const Route& route, bool with_tokens) {
+  Json operation = {{"summary", route.summary}};
+  const Json parameters = parameters_of(route);
+  if (!parameters.empty()) operation["parameters"] = parameters;
+  const auto json_content = [](Json schema) {
+    return Json{{"application/json", {{"schema", std::move(schema)}}}};
+  };
+  if (!route.body.empty()) {
+    operation["requestBody"] = {{"required", true}, {"content", json_content(body_schema(route))}};
+  }
+  Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
+  if (!route.reply.empty()) answer["content"] = json_content(Json::parse(route.reply));
+  const char* status = route.method == "DELETE"       ? "204"
+                       : route.handle == reload_model ? "202"
+                                                      : "200";
+  operation["responses"] = {
+      {status, answer},
+      {"default",
+       {{"description", "Refused"},
+        {"content", json_content({{"$ref", "#/components/schemas/Error"}})}}}};
+  if (with_tokens) {
+    if (route.access != Access::open) operation["security"] = {{{"bearer", Json::array()}}};
+    operation["description"] = needs_of(route);
+  }
+  return operation;
+}
+
+}  // namespace
+
+Json openapi(bool with_tokens) {
+  Json paths = Json::object();
+  for (const Route& route : routes()) {
+    std::string method(route.method);
+    std::ranges::transform(method, method.begin(),
+                           [](char c) { return static_cast<char>(c | 0x20); });
+    paths[std::string(route.path)][method] = operation_of(route, with_tokens);
+  }
+  Json components = {{"schemas", Json::parse(kSchemas)}};
+  if (with_tokens) {
+    components["securitySchemes"] = {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}};
+  }
+  return {{"openapi", "3.0.3"},
+          {"info",
+           {{"title", "Tessera"},
+            {"version", "1"},
+            {"description", "Recommendations by unified semantic and ID tokens."}}},
+          {"paths", paths},
+          {"components", components}};
+}
+
+}  // namespace tessera
