@@ -190,9 +190,12 @@ class Model {
   AttributeValues attributes_of(std::int32_t item, std::span<const std::string> names) const;
   /// Throws UsageError that names the first that is no attribute.
   void check_attributes(std::span<const std::string> names) const;
+  /// Throws as set_attributes would, and changes nothing.
+  void check_attributes(const AttributeValues& values) const;
   /// Throws UsageError, as an answer would, if the filter names an unknown attribute or asks it for
   /// what it never holds.
   void check(const Filter& filter) const;
+  void check(const Rules& rules) const;
 
   // Its answers.
 

@@ -257,6 +257,12 @@ void Model::check_attributes(std::span<const std::string> names) const {
   state_->attributes.check(names);
 }
 
+void Model::check(const Rules& rules) const { state_->check(rules); }
+
+void Model::check_attributes(const AttributeValues& values) const {
+  state_->attributes.check(values);
+}
+
 void Model::check(const Filter& filter) const { state_->attributes.check(filter); }
 
 std::vector<std::int32_t> Model::find(std::string_view query, std::size_t limit) const {
