@@ -16,6 +16,7 @@
 #include "tessera/error.h"
 #include "tessera/filter.h"
 #include "tessera/items.h"
+#include "tessera/rules.h"
 #include "tessera/token_statistics.h"
 
 namespace tessera {
@@ -69,6 +70,7 @@ struct RecommendOptions {
   History deny = {};                               ///< none of these
   const Filter* filter = nullptr;                  ///< if given: items whose attributes pass it
   std::function<bool(std::int32_t)> accepts = {};  ///< if given: those for which it is true
+  const Rules* rules = nullptr;                    ///< if given: what changes the order
   /// Of recommend_many: told now and then how many histories are done.
   std::function<void(std::size_t done, std::size_t total)> progress = {};
 };
@@ -188,9 +190,12 @@ class Model {
   AttributeValues attributes_of(std::int32_t item, std::span<const std::string> names) const;
   /// Throws UsageError that names the first that is no attribute.
   void check_attributes(std::span<const std::string> names) const;
+  /// Throws as set_attributes would, and changes nothing.
+  void check_attributes(const AttributeValues& values) const;
   /// Throws UsageError, as an answer would, if the filter names an unknown attribute or asks it for
   /// what it never holds.
   void check(const Filter& filter) const;
+  void check(const Rules& rules) const;
 
   // Its answers.
 
@@ -198,6 +203,10 @@ class Model {
   /// equal scores the smaller number, which is random, comes first. Throws UsageError for an empty
   /// history and for k = 0, Error if the user state is not finite.
   std::vector<ScoredItem> recommend(History history, const RecommendOptions& options = {}) const;
+  /// For whoever has no history: the items of `first`, such as those that are trending, and then
+  /// those with the most events in training, as far as the options let them; rules do not count.
+  /// Empty where `first` is and the bundle is of an earlier version, which did not count events.
+  std::vector<std::int32_t> popular(const RecommendOptions& options = {}, History first = {}) const;
   /// The same by ids. Throws Error that names an unknown one.
   std::vector<Recommendation> recommend(std::span<const std::string> history,
                                         const RecommendOptions& options = {}) const;
@@ -278,6 +287,7 @@ class Model {
  private:
   struct State;
   class Search;
+  class RuledSearch;
   std::unique_ptr<State> state_;
 };
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <limits>
 
 #include "base/error.h"
@@ -78,10 +79,35 @@ nb::tuple pair_of(const Model& model, const std::vector<Scored>& best, std::int3
   return nb::make_tuple(ids_list(model, numbers), array_of(std::move(scores), best.size()));
 }
 
+// What a call asks of its lists: a filter in words or as JSON, and rules as JSON; "" is none.
+class Wishes {
+ public:
+  Wishes(const Model& model, std::int64_t k, bool repeats, const std::string& filter,
+         const std::string& rules)
+      : options_{.k = checked_k(k), .repeats = repeats} {
+    if (!filter.empty()) filter_ = filter_from_text(filter);
+    if (rules.empty()) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    rules_ = rules_from_json(rules, std::chrono::duration<double>(now).count(),
+                             [&](std::string_view id) { return model.number(id); });
+  }
+  RecommendOptions options() const {
+    RecommendOptions options = options_;
+    if (filter_) options.filter = &*filter_;
+    if (rules_) options.rules = &*rules_;
+    return options;
+  }
+
+ private:
+  RecommendOptions options_;
+  std::optional<Filter> filter_;
+  std::optional<Rules> rules_;
+};
+
 nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
-                    bool skip_unknown) {
+                    bool skip_unknown, const std::string& filter, const std::string& rules) {
   const Model& model = *self;
-  const RecommendOptions options = {.k = checked_k(k), .repeats = repeats};
+  const Wishes wishes(model, k, repeats, filter, rules);
   Numbers history;
   if (skip_unknown) {
     const std::vector<std::string> names[] = {ids_of(ids, "history")};
@@ -92,7 +118,7 @@ nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeat
   std::vector<ScoredItem> best;
   {
     const nb::gil_scoped_release release;
-    best = model.recommend(history, options);
+    best = model.recommend(history, wishes.options());
   }
   return pair_of(model, best, &ScoredItem::item, &ScoredItem::score);
 }
@@ -123,15 +149,17 @@ Histories histories_of(const Model& model, nb::handle ids, bool skip_unknown) {
 // (ids, n × k in one list, None where a list is shorter; scores [n, k], NaN there; {row: reason} of
 // those without a list).
 nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
-                         bool skip_unknown, int threads) {
+                         bool skip_unknown, const std::string& filter, const std::string& rules,
+                         int threads) {
   const Model& model = *self;
   const std::size_t count = checked_k(k);
+  const Wishes wishes(model, k, repeats, filter, rules);
   const Histories histories = histories_of(model, ids, skip_unknown);
   std::vector<std::vector<ScoredItem>> lists;
   {
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
-    lists = model.recommend_many(histories.views(), {.k = count, .repeats = repeats});
+    lists = model.recommend_many(histories.views(), wishes.options());
   }
   auto scores = std::make_unique<float[]>(lists.size() * count);
   std::fill_n(scores.get(), lists.size() * count, kNaN);
@@ -201,14 +229,68 @@ auto vectors(OpenModel& self, nb::handle items) {
   return array_of(model.vectors(numbers), numbers.size(), model.width());
 }
 
-nb::tuple similar(OpenModel& self, nb::handle item, std::int64_t k) {
+nb::object python_of(const AttributeValue& value) {
+  return std::visit(
+      [](const auto& held) -> nb::object {
+        using Held = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<Held, std::monostate>) {
+          return nb::none();
+        } else if constexpr (std::is_same_v<Held, std::vector<std::string>>) {
+          return texts_of(held);
+        } else {
+          return nb::cast(held);
+        }
+      },
+      value);
+}
+
+// {name: type}.
+nb::dict attributes(OpenModel& self) {
+  nb::dict types;
+  for (const Attribute& attribute : self->attributes()) {
+    types[text_of(attribute.name)] = text_of(name_of(attribute.type));
+  }
+  return types;
+}
+
+// {name: [value of each item]}.
+nb::dict attributes_of(OpenModel& self, nb::handle items) {
+  const Model& model = *self;
+  nb::dict columns;
+  for (const Attribute& attribute : model.attributes()) {
+    columns[text_of(attribute.name)] = nb::list();
+  }
+  for (const std::int32_t item : items_or_all(model, items)) {
+    for (const auto& [name, value] : model.attributes_of(item)) {
+      nb::cast<nb::list>(columns[text_of(name)]).append(python_of(value));
+    }
+  }
+  return columns;
+}
+
+// `values`: as JSON.
+void set_attributes(OpenModel& self, nb::handle item, const std::string& values) {
+  Model& model = *self;
+  const std::int32_t number = model.known(std::vector{id_of(item, "item")}).front();
+  model.set_attributes(number, attribute_values_from_json(values));
+}
+
+// Ids of those with the most events in training.
+nb::list popular(OpenModel& self, std::int64_t k, const std::string& filter) {
+  const Model& model = *self;
+  return ids_list(model, model.popular(Wishes(model, k, false, filter, "").options()));
+}
+
+nb::tuple similar(OpenModel& self, nb::handle item, std::int64_t k, const std::string& filter) {
   const Model& model = *self;
   const std::size_t count = checked_k(k);
   const std::int32_t number = model.known(std::vector{id_of(item, "item")}).front();
   std::vector<Neighbour> best;
   {
     const nb::gil_scoped_release release;
-    best = model.similar(number, count);
+    const std::optional<Filter> wanted =
+        filter.empty() ? std::nullopt : std::optional(filter_from_text(filter));
+    best = model.similar(number, count, wanted ? &*wanted : nullptr);
   }
   return pair_of(model, best, &Neighbour::number, &Neighbour::cosine);
 }
@@ -299,13 +381,18 @@ void bind_model(nb::module_& module) {
              return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.values.data(),
                                                                      {book.codes, book.dims}, self);
            })
-      .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a, "skip_unknown"_a)
+      .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a, "skip_unknown"_a, "filter"_a,
+           "rules"_a)
       .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "skip_unknown"_a,
-           "threads"_a)
+           "filter"_a, "rules"_a, "threads"_a)
+      .def("popular", &popular, "k"_a, "filter"_a)
+      .def("attributes", &attributes)
+      .def("attributes_of", &attributes_of, "items"_a.none())
+      .def("set_attributes", &set_attributes, "item"_a, "values"_a)
       .def("states", &states, "histories"_a, "skip_unknown"_a, "threads"_a)
       .def("tokens", &tokens, "items"_a.none(), "kind"_a)
       .def("vectors", &vectors, "items"_a.none())
-      .def("similar", &similar, "item"_a, "k"_a)
+      .def("similar", &similar, "item"_a, "k"_a, "filter"_a)
       .def("explain", &explain, "history"_a, "item"_a)
       .def("map", &map)
       .def("statistics", &statistics)

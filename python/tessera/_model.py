@@ -7,7 +7,7 @@ import os
 import pickle
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Sequence, Union
+from typing import TYPE_CHECKING, Any, Literal, Mapping, NamedTuple, Sequence, Union
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ._training import EvaluateOptions
 
 Ids = Union[Sequence[Union[str, int]], np.ndarray]
+Wanted = Union[str, Mapping[str, Any], None]
+"""A filter: in words or as JSON, or a dict; None: everything passes."""
 Kind = Literal["semantic", "collaborative"]
 
 
@@ -171,7 +173,14 @@ class Model:
         return self._model.width
 
     def recommend(
-        self, history: Ids, k: int = 10, *, repeats: bool = False, skip_unknown: bool = False
+        self,
+        history: Ids,
+        k: int = 10,
+        *,
+        repeats: bool = False,
+        skip_unknown: bool = False,
+        filter: Wanted = None,
+        rules: Mapping[str, Any] | None = None,
     ) -> Recommendations:
         """The k best items after one history.
 
@@ -180,6 +189,10 @@ class Model:
             k: From 1 to 10,000.
             repeats: Items of the history may come again.
             skip_unknown: Pass over items that the model does not know, which are refused otherwise.
+            filter: Only items whose attributes pass, in words ("in_stock and price < 20") or as a dict:
+                docs/filters.md. The list is exact.
+            rules: What changes the order, as a dict: boosts, caps, pinned items, diversity and others
+                of docs/filters.md.
 
         Returns:
             `Recommendations` [k], shorter where the catalogue leaves fewer.
@@ -190,7 +203,7 @@ class Model:
             ((5,), False)
         """
         items, scores = self._model.recommend(
-            _tables.ids(history, "history"), k, repeats, skip_unknown
+            _tables.ids(history, "history"), k, repeats, skip_unknown, _json(filter), _json(rules)
         )
         return Recommendations(_objects(items, scores.shape), scores)
 
@@ -201,6 +214,8 @@ class Model:
         *,
         repeats: bool = False,
         skip_unknown: bool = False,
+        filter: Wanted = None,
+        rules: Mapping[str, Any] | None = None,
         threads: int = 0,
     ) -> ManyRecommendations:
         """The k best items after each of many histories, by all threads.
@@ -209,6 +224,7 @@ class Model:
             histories: n lists of item ids, or a column of lists of pyarrow, polars or pandas; they
                 may differ in length.
             skip_unknown: Pass over items that the model does not know.
+            filter, rules: As of `recommend`, the same for all.
 
         Returns:
             `ManyRecommendations` [n, k]. A history that is empty or names an unknown item gets no
@@ -223,7 +239,7 @@ class Model:
             (4, 5)
         """
         items, scores, unanswered = self._model.recommend_many(
-            _lists(histories), k, repeats, skip_unknown, threads
+            _lists(histories), k, repeats, skip_unknown, _json(filter), _json(rules), threads
         )
         _warn_of(unanswered, len(scores), "list")
         many = ManyRecommendations(_objects(items, scores.shape), scores)
@@ -306,7 +322,52 @@ class Model:
         """
         return json.loads(self._model.statistics())
 
-    def similar(self, item: str | int, k: int = 10) -> Recommendations:
+    def popular(self, k: int = 10, *, filter: Wanted = None) -> list[str]:
+        """The items with the most events in training, for whoever has no history; of those that pass
+        the filter, if there is one.
+
+        Example:
+            >>> len(model.popular(k=3))
+            3
+        """
+        return self._model.popular(k, _json(filter))
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What items may have beside their text, and its type: labels, number, bool or time.
+        `prepare(attributes=…)` names them.
+
+        Example:
+            >>> model.attributes
+            {}
+        """
+        return self._model.attributes()
+
+    def attributes_of(self, items: Ids | None = None) -> dict[str, list]:
+        """What each attribute holds for these items, or for all in the order of `item_ids`: None,
+        True or False, a number (of a time: unix seconds) or a list of labels.
+
+        Example:
+            >>> model.attributes_of(["S000012"])
+            {}
+        """
+        return self._model.attributes_of(None if items is None else _tables.ids(items, "items"))
+
+    def set_attributes(self, item: str | int, **values: Any) -> None:
+        """Changes attributes of an item for as long as the model lives; None takes one away. Lists
+        that are asked for afterwards see it.
+
+        Example:
+            >>> model.set_attributes("S000012", price=4.5)
+            Traceback (most recent call last):
+            ...
+            tessera.UsageError: no attribute 'price': items have none; name some with 'tessera prepare --attributes'
+        """
+        self._model.set_attributes(item, json.dumps(values))
+
+    def similar(
+        self, item: str | int, k: int = 10, *, filter: Wanted = None
+    ) -> Recommendations:
         """The items whose vectors have the largest cosine with this one's; scores are cosines.
 
         Example:
@@ -314,7 +375,7 @@ class Model:
             >>> items.shape
             (3,)
         """
-        items, scores = self._model.similar(item, k)
+        items, scores = self._model.similar(item, k, _json(filter))
         return Recommendations(_objects(items, scores.shape), scores)
 
     def explain(self, history: Ids, item: str | int) -> dict[str, Any]:
@@ -435,6 +496,13 @@ class Model:
         from ._training import evaluate
 
         return evaluate(self, data, **options)
+
+
+def _json(wanted: Wanted) -> str:
+    """A filter or rules as the engine reads them; words stay words."""
+    if wanted is None:
+        return ""
+    return wanted if isinstance(wanted, str) else json.dumps(wanted)
 
 
 def _lists(histories: Sequence[Ids]) -> list[list]:

@@ -169,6 +169,10 @@ Json to_json(const AttributeValue& value) {
 
 std::string json_of(const AttributeValue& value) { return dump_json(to_json(value)); }
 
+AttributeValue attribute_value_from_json(std::string_view text) {
+  return value_from_json("", parse_json(text, "attribute"));
+}
+
 AttributeValues attribute_values_from_json(std::string_view text) {
   Json json;
   try {

@@ -23,6 +23,8 @@ AttributeValue value_of_text(const Attribute& attribute, std::string_view text, 
 AttributeType guess_attribute_type(std::span<const std::string> texts);
 
 nlohmann::json to_json(const AttributeValue& value);
+/// A value from what json_of made of it. Throws UsageError.
+AttributeValue attribute_value_from_json(std::string_view json);
 
 /// A date, or a number of seconds, as seconds; UsageError that names the attribute otherwise.
 double seconds_of(const Attribute& attribute, std::string_view text);

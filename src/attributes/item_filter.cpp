@@ -116,6 +116,18 @@ void ItemFilter::check(std::span<const std::string> names) const {
   for (const std::string& name : names) table_.number_of(name);
 }
 
+void ItemFilter::check(const AttributeValues& values) const {
+  for (const auto& [name, value] : values) typed(schema()[table_.number_of(name)], value);
+}
+
+void ItemFilter::check_type(std::string_view name, AttributeType type,
+                            std::string_view what) const {
+  const Attribute& attribute = schema()[table_.number_of(name)];
+  if (attribute.type == type) return;
+  fail_usage("{}: attribute '{}' is of type {}, not {}", what, name, name_of(attribute.type),
+             name_of(type));
+}
+
 const ItemSet* ItemFilter::kept(const Condition& condition) const {
   const auto found = kept_.find(key_of(predicate(condition)));
   if (found == kept_.end()) return nullptr;
@@ -215,13 +227,9 @@ void ItemFilter::put(std::size_t attribute, std::int32_t item, const AttributeVa
 }
 
 void ItemFilter::set(std::int32_t item, const AttributeValues& values) {
-  std::vector<std::size_t> attributes;
-  for (const auto& [name, value] : values) {
-    attributes.push_back(table_.number_of(name));
-    typed(schema()[attributes.back()], value);
-  }
+  check(values);
   const std::unique_lock lock(mutex_);
-  for (std::size_t i = 0; i < values.size(); ++i) put(attributes[i], item, values[i].second);
+  for (const auto& [name, value] : values) put(table_.number_of(name), item, value);
 }
 
 void ItemFilter::clear(std::int32_t item) {

@@ -31,6 +31,11 @@ class ItemFilter {
 
   /// Throws UsageError that names the first that is no attribute.
   void check(std::span<const std::string> names) const;
+  /// Throws as `set`, and changes nothing.
+  void check(const AttributeValues& values) const;
+
+  /// Throws UsageError that names both, for one of another type; `what` begins the message.
+  void check_type(std::string_view name, AttributeType type, std::string_view what) const;
 
   /// Changes those named, all or none. Throws UsageError as AttributeTable::set.
   void set(std::int32_t item, const AttributeValues& values);

@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -18,7 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 struct RecommendArguments {
-  std::string model, data, where;
+  std::string model, data, where, rules;
   Whom whom;
   RecommendOptions options;
   bool json = false;
@@ -60,6 +61,14 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
   }
 }
 
+// JSON, or the name of a file of it.
+Rules rules_of(const std::string& text, const Model& model) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return rules_from_json(text.starts_with('{') ? text : read_file(text),
+                         std::chrono::duration<double>(now).count(),
+                         [&](std::string_view id) { return model.number(id); });
+}
+
 void recommend(const RecommendArguments& arguments) {
   const Model model(arguments.model);
   const std::vector<RecommendRequest> requests = requests_of(arguments.whom, arguments.data, model);
@@ -76,6 +85,11 @@ void recommend(const RecommendArguments& arguments) {
   if (!arguments.where.empty()) {
     filter = filter_from_text(arguments.where);
     options.filter = &filter;
+  }
+  Rules rules;
+  if (!arguments.rules.empty()) {
+    rules = rules_of(arguments.rules, model);
+    options.rules = &rules;
   }
   const auto lists = model.recommend_many(histories, options);
   const auto print = arguments.json ? print_json_list : print_list;
@@ -107,6 +121,11 @@ void add_recommend(CLI::App& app) {
       ->add_option("--where", arguments->where,
                    "Items whose attributes are so alone: 'price < 20 and brand in (\"x\", \"y\")'; "
                    "= != < <= > >= in exists, and or not, or a filter as JSON")
+      ->check(kNotEmpty);
+  command
+      ->add_option("--rules", arguments->rules,
+                   "What changes the order, as JSON or a file of it: boosts, caps, pinned items, "
+                   "diversity and others (docs/filters.md)")
       ->check(kNotEmpty);
   command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
   command->add_flag("--json", arguments->json, "One JSON object a user and line");

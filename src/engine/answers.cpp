@@ -3,7 +3,7 @@
 #include <iterator>
 
 #include "base/error.h"
-#include "engine/search.h"
+#include "engine/ruled_search.h"
 #include "kernels/elementwise.h"
 
 namespace tessera {
@@ -25,6 +25,7 @@ void check_length(std::size_t k) {
 void Model::State::check(const RecommendOptions& options) const {
   check_length(options.k);
   if (options.allow) check(*options.allow);
+  if (options.rules != nullptr) check(*options.rules);
   check(options.deny);
 }
 
@@ -40,8 +41,16 @@ std::vector<ScoredItem> Model::recommend(History history, const RecommendOptions
   const std::int32_t offsets[] = {0, static_cast<std::int32_t>(read.size())};
   const MatrixView<float> user = arena->matrix(1, width());
   sequence_states(state.bundle.model, vectors, offsets, *arena, user);
-  const Search search(state, options);
-  return search.one(user.row(0), history);
+  if (options.rules != nullptr) {
+    return RuledSearch(state, options, *options.rules).one(user.row(0), history);
+  }
+  return Search(state, options).one(user.row(0), history);
+}
+
+std::vector<std::int32_t> Model::popular(const RecommendOptions& options, History first) const {
+  state_->check(options);
+  state_->check(first);
+  return Search(*state_, options).first_of({first, state_->by_popularity});
 }
 
 std::vector<Recommendation> Model::recommend(std::span<const std::string> history,
@@ -60,6 +69,8 @@ std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const Histo
   state.check(options);
   for (const History history : histories) state.check(history);
   const Search search(state, options);
+  std::optional<RuledSearch> ruled;
+  if (options.rules != nullptr) ruled.emplace(state, options, *options.rules);
   std::vector<std::vector<ScoredItem>> result;
   result.reserve(histories.size());
   const std::size_t block = std::min(kHistoryBlock, histories.size());
@@ -69,6 +80,13 @@ std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const Histo
     const auto part = histories.subspan(first, std::min(block, histories.size() - first));
     const MatrixView<float> users = states.view().row_block(0, part.size());
     user_states(state.bundle.model, state.copier(), part, users);
+    if (ruled) {
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        result.push_back(part[i].empty() ? std::vector<ScoredItem>()
+                                         : ruled->one(users.row(i), part[i]));
+      }
+      continue;
+    }
     auto lists = search.many(users, part);
     std::ranges::move(lists, std::back_inserter(result));
   }

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 
 #include "base/error.h"
+#include "base/npy.h"
 #include "engine/state.h"
 
 namespace tessera {
@@ -21,6 +23,17 @@ AttributeTable attributes_in(const fs::path& bundle, std::size_t items) {
   return fs::exists(file) ? AttributeTable::read(file, items) : AttributeTable();
 }
 
+std::vector<std::int32_t> popularity_in(const fs::path& bundle, std::size_t items) {
+  const fs::path file = bundle / kPopularityFile;
+  if (!fs::exists(file)) return {};
+  std::vector<std::int32_t> events = read_npy_i32(file);
+  if (events.size() != items || std::ranges::any_of(events, [](auto n) { return n < 0; })) {
+    fail("{}: does not fit the {} items of the bundle: the bundle is damaged", file.string(),
+         items);
+  }
+  return events;
+}
+
 }  // namespace
 
 Model::State::State(const fs::path& directory)
@@ -28,7 +41,8 @@ Model::State::State(const fs::path& directory)
       config(dump_json(bundle.config)),
       encoder(encoder_of(directory)),
       index(open_index(directory, bundle.model, bundle.catalogue)),
-      attributes(attributes_in(directory, bundle.items.size())) {
+      attributes(attributes_in(directory, bundle.items.size())),
+      popularity(popularity_in(directory, bundle.items.size())) {
   if (encoder && settings().has_semantics() &&
       encoder->dims() != bundle.model.item_encoder.text_dims()) {
     fail("{}: the text encoder gives {} dims where the model reads {}: the bundle is damaged",
@@ -43,6 +57,11 @@ Model::State::State(const fs::path& directory)
   }
   bundle.items = {};
   bundle.config = {};
+  by_popularity.resize(popularity.size());
+  std::iota(by_popularity.begin(), by_popularity.end(), 0);
+  std::ranges::stable_sort(by_popularity, std::ranges::greater(), [&](std::int32_t number) {
+    return popularity[static_cast<std::size_t>(number)];
+  });
 }
 
 const Model::State::Item& Model::State::item(std::int32_t number) const {
@@ -81,6 +100,16 @@ ItemCard Model::State::card(const Item& item) const {
 void Model::State::check(History numbers) const {
   const std::shared_lock lock(mutex);
   for (const std::int32_t number : numbers) item(number);
+}
+
+std::size_t Model::State::events_of(std::int32_t item) const {
+  const auto number = static_cast<std::size_t>(item);
+  return number < popularity.size() ? static_cast<std::size_t>(popularity[number]) : 0;
+}
+
+bool Model::State::is_known(std::int32_t number) const {
+  const std::shared_lock lock(mutex);
+  return item(number).known;
 }
 
 std::size_t Model::State::numbers() const {
@@ -226,6 +255,12 @@ AttributeValues Model::attributes_of(std::int32_t item, std::span<const std::str
 
 void Model::check_attributes(std::span<const std::string> names) const {
   state_->attributes.check(names);
+}
+
+void Model::check(const Rules& rules) const { state_->check(rules); }
+
+void Model::check_attributes(const AttributeValues& values) const {
+  state_->attributes.check(values);
 }
 
 void Model::check(const Filter& filter) const { state_->attributes.check(filter); }

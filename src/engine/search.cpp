@@ -1,5 +1,6 @@
 #include "engine/search.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace tessera {
@@ -63,6 +64,22 @@ std::vector<ScoredItem> Model::Search::one(std::span<const float> user, History 
   const SearchFilter filter = filter_for(history, excluded);
   if (few_) return among_few(user, filter);
   return state_.index->search(user, options_.k, filter);
+}
+
+std::vector<std::int32_t> Model::Search::first_of(std::initializer_list<History> lists) const {
+  std::vector<std::int32_t> found;
+  const std::shared_lock lock(state_.mutex);
+  for (const History list : lists) {
+    for (const std::int32_t item : list) {
+      if (found.size() == options_.k) return found;
+      const bool passes = (!allowed_ || allowed_->contains(item)) &&
+                          (!options_.accepts || options_.accepts(item)) &&
+                          state_.item(item).known &&
+                          std::ranges::find(options_.deny, item) == options_.deny.end();
+      if (passes && std::ranges::find(found, item) == found.end()) found.push_back(item);
+    }
+  }
+  return found;
 }
 
 std::vector<std::vector<ScoredItem>> Model::Search::many(MatrixView<const float> users,

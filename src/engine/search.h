@@ -12,6 +12,8 @@ class Model::Search {
 
   /// `user` [width]: the state after the history.
   std::vector<ScoredItem> one(std::span<const float> user, History history) const;
+  /// The first k items of the lists, one after the other, that the options let pass.
+  std::vector<std::int32_t> first_of(std::initializer_list<History> lists) const;
   /// By all threads, `users` [histories, width]; the list of an empty history is empty.
   std::vector<std::vector<ScoredItem>> many(MatrixView<const float> users,
                                             std::span<const History> histories) const;

@@ -43,6 +43,10 @@ struct Model::State {
   /// Throws Error if one of them is no item's number.
   void check(History numbers) const;
   void check(const RecommendOptions& options) const;
+  void check(const Rules& rules) const;
+  /// How many events of the item training saw; 0 for items put, or where the bundle does not say.
+  std::size_t events_of(std::int32_t item) const;
+  bool is_known(std::int32_t number) const;
   /// How many numbers are given out.
   std::size_t numbers() const;
   void copy_vectors(History numbers, MatrixView<float> rows) const;
@@ -78,7 +82,9 @@ struct Model::State {
   std::string config;
   std::optional<TextEncoder> encoder;
   std::unique_ptr<ItemIndex> index;
-  ItemFilter attributes;  // has a lock of its own
+  ItemFilter attributes;                 // has a lock of its own
+  std::vector<std::int32_t> popularity;  ///< [catalogue items], events that training saw; or empty
+  std::vector<std::int32_t> by_popularity;  ///< items in that order, the most popular first
   Arenas arenas;
   std::once_flag plane_once;
   Plane plane_of_vectors;

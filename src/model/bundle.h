@@ -9,6 +9,8 @@ namespace tessera {
 
 /// Its tensors' file.
 inline constexpr const char* kWeightsFile = "model.safetensors";
+/// How many events of each item training saw, [items] I32; bundles of earlier versions have none.
+inline constexpr const char* kPopularityFile = "popularity.npy";
 
 /// A trained model on disk: config.json, model.safetensors, items.jsonl (id, title, codes),
 /// training.jsonl and, where a text encoder made the embeddings, text_encoder.safetensors.

@@ -51,14 +51,20 @@ std::int32_t item_of_path(const Call& call) {
   return *number;
 }
 
-Task<std::vector<std::int32_t>> history_of(const Call& call, const Body& body) {
+namespace {
+
+enum class Missing { refused, none };
+
+Task<std::vector<std::int32_t>> read_history(const Call& call, const Body& body, Missing missing) {
   const auto given = body.ids("history");
   const auto user = body.id("user");
   std::vector<std::string> stored;
   if (user) {
     auto found = co_await call.from_store(call.service.store().history_async(*user));
-    if (!found) throw Refusal(404, "unknown_user", fmt::format("no user '{}'", printable(*user)));
-    stored = std::move(*found);
+    if (!found && missing == Missing::refused) {
+      throw Refusal(404, "unknown_user", fmt::format("no user '{}'", printable(*user)));
+    }
+    if (found) stored = std::move(*found);
   }
   const std::vector<std::string>& ids = given ? *given : stored;
   // A stored history outlives the model: what this one does not know says nothing to it.
@@ -73,10 +79,20 @@ Task<std::vector<std::int32_t>> history_of(const Call& call, const Body& body) {
       throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(ids[i])));
     }
   }
-  if (history.empty()) {
+  if (history.empty() && missing == Missing::refused) {
     throw Refusal(422, "empty_history", "the history holds no item that the model knows");
   }
   co_return history;
+}
+
+}  // namespace
+
+Task<std::vector<std::int32_t>> history_of(const Call& call, const Body& body) {
+  return read_history(call, body, Missing::refused);
+}
+
+Task<std::vector<std::int32_t>> history_or_none(const Call& call, const Body& body) {
+  return read_history(call, body, Missing::none);
 }
 
 }  // namespace tessera

@@ -22,5 +22,7 @@ std::int32_t item_of_path(const Call& call);
 /// model knows, never empty. Throws Refusal: 400 for both or none, 404 for an unknown user, 422 for
 /// unknown items of a given history (unless "skip_unknown") and for a history without known items.
 Task<std::vector<std::int32_t>> history_of(const Call& call, const Body& body);
+/// The same, but empty for an unknown user and a history without known items.
+Task<std::vector<std::int32_t>> history_or_none(const Call& call, const Body& body);
 
 }  // namespace tessera

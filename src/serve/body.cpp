@@ -150,6 +150,17 @@ std::int64_t Body::number(std::string_view field) const {
   return number;
 }
 
+std::string_view Body::word(std::string_view field) const {
+  const std::span<const std::string_view> words = known(field).words;
+  const auto value = find(field);
+  if (!value) return words.front();
+  std::string_view text;
+  const bool fits = value->get(text) == simdjson::SUCCESS;
+  const auto found = fits ? std::ranges::find(words, text) : words.end();
+  if (found == words.end()) refuse("'{}' must be one of {}", field, fmt::join(words, ", "));
+  return *found;
+}
+
 std::optional<std::string> Body::json(std::string_view field) const {
   const auto value = find(field);
   if (!value) return std::nullopt;

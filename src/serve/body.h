@@ -36,6 +36,7 @@ class Body {
   std::optional<std::string> id(std::string_view field) const;
   bool flag(std::string_view field) const;
   std::int64_t number(std::string_view field) const;
+  std::string_view word(std::string_view field) const;
   /// A filter, or an object, as JSON; of a filter in words those.
   std::optional<std::string> json(std::string_view field) const;
   /// Each as `id` takes it.

@@ -21,6 +21,7 @@ struct Field {
     text,    ///< text of several lines
     filter,  ///< of items, as JSON or in words
     object,  ///< a JSON object
+    word,    ///< one of some words
   };
   std::string_view name;
   Kind kind = Kind::text;
@@ -32,6 +33,7 @@ struct Field {
   bool required = false;
   Work work = Work::quick;  ///< what the answer has to wait for where it is given
   bool choice = false;      ///< exactly one of these must be given
+  std::span<const std::string_view> words = {};  ///< of a word, the first one where it is left out
 };
 
 /// Their names, for messages.

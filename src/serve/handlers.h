@@ -14,6 +14,7 @@ Response similar_items(Call& call);
 Response find_items(Call& call);
 Response get_item(Call& call);
 Response put_item(Call& call);
+Response patch_item(Call& call);
 Response delete_item(Call& call);
 Response get_token(Call& call);
 Response get_map(Call& call);

@@ -25,6 +25,26 @@ Token token_of_path(const Call& call) {
   }
 }
 
+/// The attributes that a body gives; throws Refusal 400.
+std::optional<AttributeValues> attributes_in(const Body& body) {
+  const auto text = body.json("attributes");
+  if (!text) return std::nullopt;
+  try {
+    return attribute_values_from_json(*text);
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_request", error.what());
+  }
+}
+
+/// Before anything is changed; throws Refusal 422.
+void check_attributes(const Model& model, const AttributeValues& attributes) {
+  try {
+    model.check_attributes(attributes);
+  } catch (const UsageError& error) {
+    throw Refusal(422, "invalid_attributes", error.what());
+  }
+}
+
 }  // namespace
 
 Response find_items(Call& call) {
@@ -51,12 +71,25 @@ Response put_item(Call& call) {
   const std::string& id = call.match.segments.front();
   check_id(id, "id");
   const Body body = call.body();
+  const std::optional<AttributeValues> attributes = attributes_in(body);
+  if (attributes) check_attributes(*call.model, *attributes);
   const std::string title(body.text("title").value_or(""));
   const std::string text(body.text("text").value_or(title));
   if (text.empty()) {
     throw Refusal(400, "invalid_request", "give a 'title', a 'text', or both");
   }
-  return reply(card_json(call.service.put_item({id, title, text}), true));
+  Json json = card_json(call.service.put_item({id, title, text}), true);
+  if (attributes) {
+    json["attributes"] = attributes_json(call.service.set_attributes(id, *attributes));
+  }
+  return reply(json);
+}
+
+Response patch_item(Call& call) {
+  const std::string& id = call.match.segments.front();
+  const AttributeValues attributes = attributes_in(call.body()).value();
+  return reply(
+      {{"id", id}, {"attributes", attributes_json(call.service.set_attributes(id, attributes))}});
 }
 
 Response delete_item(Call& call) {

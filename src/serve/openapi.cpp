@@ -24,6 +24,10 @@ constexpr const char* kSchemas = R"({
     "attributes": {"type": "object", "description": "by name, where one item is asked for"},
     "place": {"type": "array", "items": {"type": "number"},
       "description": "in the map, where one item is asked for"}}},
+  "Recommendations": {"type": "object", "required": ["items"], "properties": {
+    "items": {"type": "array", "items": {"$ref": "#/components/schemas/ScoredItem"}},
+    "from": {"type": "string", "enum": ["trending", "popular"],
+      "description": "what they are, where the model was not asked"}}},
   "ScoredItem": {"type": "object", "required": ["id"], "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
     "score": {"type": "number"}, "cosine": {"type": "number"},
@@ -73,6 +77,9 @@ Json schema_of(const Field& field) {
       schema = {{"oneOf",
                  {{{"$ref", "#/components/schemas/Filter"}},
                   {{"type", "string"}, {"maxLength", field.most}}}}};
+      break;
+    case Kind::word:
+      schema = {{"type", "string"}, {"enum", field.words}, {"default", field.words.front()}};
       break;
     case Kind::object:
       schema = {{"type", "object"}};

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <numeric>
 
 #include "base/error.h"
@@ -74,25 +75,75 @@ Json parts_json(const char* place, const std::vector<std::int32_t>& codes,
 
 }  // namespace
 
+namespace {
+
+/// The rules that a request gives; throws Refusal 400 that says what is wrong with them.
+std::optional<Rules> rules_of(const Call& call, const Body& body) {
+  const auto text = body.json("rules");
+  if (!text) return std::nullopt;
+  try {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    Rules rules = rules_from_json(*text, std::chrono::duration<double>(now).count(),
+                                  [&](std::string_view id) { return call.model->number(id); });
+    call.model->check(rules);
+    return rules;
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_rules", error.what());
+  }
+}
+
+/// What the lists of a request may hold, with the memory behind it.
+struct Wishes {
+  Wishes(const Call& call, const Body& body)
+      : filter(filter_of(*call.model, body.json("filter"))), rules(rules_of(call, body)) {
+    options.k = static_cast<std::size_t>(body.number("k"));
+    options.repeats = repeats_of(body);
+    if (const auto deny = body.ids("deny")) denied = known_of(call, *deny);
+    options.deny = denied;
+    if (const auto allow = body.ids("allow")) {
+      allowed = known_of(call, *allow);
+      options.allow = allowed;
+    }
+    if (filter) options.filter = &*filter;
+    if (rules) options.rules = &*rules;
+  }
+  Wishes(const Wishes&) = delete;
+  Wishes& operator=(const Wishes&) = delete;
+
+  std::vector<std::int32_t> denied, allowed;
+  std::optional<Filter> filter;
+  std::optional<Rules> rules;
+  RecommendOptions options;
+};
+
+/// What whoever has no history gets.
+Response fall_back(Call& call, const Body& body, const Wishes& wishes) {
+  const bool trending = body.word("fallback") == "trending";
+  const std::vector<std::int32_t> first =
+      trending ? known_of(call, call.service.trends().top()) : std::vector<std::int32_t>();
+  std::vector<ScoredItem> list;
+  for (const std::int32_t item : call.model->popular(wishes.options, first)) {
+    list.push_back({item, 0.0F});
+  }
+  const bool trends = !list.empty() && std::ranges::count(first, list.front().item) > 0;
+  return reply({{"from", trends ? "trending" : "popular"},
+                {"items", list_json(call, list, &ScoredItem::item, body.flag("titles"),
+                                    fields_of(call, body), nullptr, &ScoredItem::score)}});
+}
+
+}  // namespace
+
 Task<Response> recommend(Call& call) {
   const Body body = call.body();
-  const std::vector<std::int32_t> history = co_await history_of(call, body);
-  RecommendOptions options;
-  options.k = static_cast<std::size_t>(body.number("k"));
-  options.repeats = repeats_of(body);
-  std::vector<std::int32_t> denied, allowed;
-  if (const auto deny = body.ids("deny")) denied = known_of(call, *deny);
-  options.deny = denied;
-  if (const auto allow = body.ids("allow")) {
-    allowed = known_of(call, *allow);
-    options.allow = allowed;
-  }
-  const auto filter = filter_of(*call.model, body.json("filter"));
-  if (filter) options.filter = &*filter;
+  const bool none = body.word("fallback") == "none";
+  const std::vector<std::int32_t> history =
+      co_await (none ? history_of(call, body) : history_or_none(call, body));
+  const Wishes wishes(call, body);
+  if (history.empty()) co_return fall_back(call, body, wishes);
   const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
   co_return reply(
-      {{"items", list_json(call, call.model->recommend(history, options), &ScoredItem::item,
+      {{"items", list_json(call, call.model->recommend(history, wishes.options), &ScoredItem::item,
                            body.flag("titles"), fields, score, &ScoredItem::score)}});
 }
 

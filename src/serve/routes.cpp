@@ -85,6 +85,8 @@ constexpr Field kSkipUnknownField = {
     .kind = Kind::flag,
     .description = "pass over items of 'history' that the model does not know"};
 
+constexpr std::string_view kFallbacks[] = {"trending", "popular", "none"};
+
 constexpr Field kRecommendBody[] = {
     kUserField,
     kHistoryField,
@@ -101,6 +103,17 @@ constexpr Field kRecommendBody[] = {
      .kind = Kind::filter,
      .most = kMaxFilter,
      .description = "only items whose attributes pass, as JSON or in words: \"price < 20\""},
+    {.name = "rules",
+     .kind = Kind::object,
+     .most = kMaxFilter,
+     .description = "what changes the order: boosts, caps, pinned items, diversity and others",
+     .work = Work::compute},
+    {.name = "fallback",
+     .kind = Kind::word,
+     .description =
+         "what a user without a history that the model knows gets: what was touched most "
+         "of late and then most in training, the latter alone, or a refusal",
+     .words = kFallbacks},
     {.name = "titles", .kind = Kind::flag, .description = "titles and semantic codes as well"},
     {.name = "fields",
      .kind = Kind::ids,
@@ -114,7 +127,18 @@ constexpr Field kExplainBody[] = {
     kSkipUnknownField,
     {.name = "item", .kind = Kind::id, .description = "the item to explain", .required = true},
 };
+constexpr Field kPatchBody[] = {
+    {.name = "attributes",
+     .kind = Kind::object,
+     .most = kMaxText,
+     .description = "those to change: a number, true, false, a string or list of strings, null",
+     .required = true},
+};
 constexpr Field kPutBody[] = {
+    {.name = "attributes",
+     .kind = Kind::object,
+     .most = kMaxText,
+     .description = "as of PATCH; those not named stay as they were"},
     {.name = "title", .kind = Kind::line, .most = kMaxTitle},
     {.name = "text",
      .kind = Kind::text,
@@ -165,7 +189,7 @@ const Route kRoutes[] = {
      "The best items for a stored user or a given history",
      {},
      kRecommendBody,
-     kScoredItems},
+     R"({"$ref": "#/components/schemas/Recommendations"})"},
     {"POST",
      "/v1/explain",
      Access::read,
@@ -194,6 +218,15 @@ const Route kRoutes[] = {
      {},
      kPutBody,
      kItem},
+    {"PATCH",
+     "/v1/items/{id}",
+     Access::write,
+     Work::change,
+     patch_item,
+     "Changes attributes of an item; the next list sees it",
+     {},
+     kPatchBody,
+     R"({"type": "object", "properties": {"id": {"type": "string"}, "attributes": {"type": "object"}}})"},
     {"DELETE", "/v1/items/{id}", Access::write, Work::change, delete_item, "Erases an item"},
     {"GET",
      "/v1/items/{id}/similar",

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "serve/exchange.h"
@@ -182,6 +183,7 @@ ServedModel::Loaded ServedModel::load_next() {
   if (next.model->reads_text()) next.fingerprint = bundle_fingerprint(bundle_);
   if (bundle_version(bundle_) != version) next.fingerprint.clear();
   put_stored_items(next);
+  set_stored_attributes(next);
   next.model->prepare_look_ups();
   return next;
 }
@@ -253,8 +255,36 @@ void ServedModel::skip(const std::string& id, const Error& error) const {
   log_.event("item_skipped", fmt::format("stored item '{}': {}", id, error.what()));
 }
 
+/// What was set over the API counts more than what the bundle says. A bundle may know other
+/// attributes than the one before: those that it does not are left in the store.
+void ServedModel::set_stored_attributes(const Loaded& next) {
+  std::size_t passed_over = 0;
+  store_.for_each_attribute([&](std::string_view id, const StoredAttribute& stored) {
+    if (stopping()) throw GivenUp();
+    const auto number = next.model->number(id);
+    if (!number) return;
+    try {
+      next.model->set_attributes(*number, {{stored.name, attribute_value_from_json(stored.value)}});
+    } catch (const Error&) {
+      ++passed_over;
+    }
+  });
+  if (passed_over == 0) return;
+  log_.event("attributes_skipped",
+             fmt::format("{} stored values do not fit the bundle's attributes", passed_over));
+}
+
 void ServedModel::apply_changes(const Loaded& next) {
   for (Change& change : noted_) {
+    if (change.attributes) {
+      try {
+        const auto number = next.model->number(change.item.id);
+        if (number) next.model->set_attributes(*number, *change.attributes);
+      } catch (const Error& error) {
+        log_.event("attributes_skipped", error.what());
+      }
+      continue;
+    }
     if (change.erased) {
       next.model->erase(change.item.id);
     } else if (const auto tokens = encode(next, change.item)) {
@@ -287,7 +317,7 @@ ItemCard ServedModel::put(const StoredItem& item,
       kept.tokens = keep_codes(in_use.fingerprint, item.text, joined(tokens));
     }
     write(kept);
-    if (loading) noted_.push_back({item, false});
+    if (loading) noted_.push_back({.item = item});
     try {
       card = in_use.model->put(item.id, item.title, tokens);
     } catch (const Error& error) {
@@ -298,6 +328,25 @@ ItemCard ServedModel::put(const StoredItem& item,
   return card;
 }
 
+AttributeValues ServedModel::set_attributes(std::string_view id, const AttributeValues& values,
+                                            const std::function<void()>& write) {
+  const std::lock_guard lock(changes_);
+  const std::shared_ptr<Model> model = now();
+  const auto number = model->number(id);
+  if (!number) throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
+  try {
+    model->check_attributes(values);
+  } catch (const UsageError& error) {
+    throw Refusal(422, "invalid_attributes", error.what());
+  }
+  write();
+  if (loading()) {
+    noted_.push_back({.item = {std::string(id), "", "", ""}, .attributes = values});
+  }
+  model->set_attributes(*number, values);
+  return model->attributes_of(*number);
+}
+
 void ServedModel::erase(std::string_view id, const std::function<void()>& write) {
   {
     const std::lock_guard lock(changes_);
@@ -306,7 +355,7 @@ void ServedModel::erase(std::string_view id, const std::function<void()>& write)
       throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
     }
     write();
-    if (loading()) noted_.push_back({StoredItem{std::string(id), "", "", ""}, true});
+    if (loading()) noted_.push_back({.item = {std::string(id), "", "", ""}, .erased = true});
     model->erase(id);
   }
   count_items();

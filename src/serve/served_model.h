@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +50,11 @@ class ServedModel {
   /// where the model cannot read the text or has no room, and what `write` throws. Returns the item
   /// as the model stored it.
   ItemCard put(const StoredItem& item, const std::function<void(const StoredItem&)>& write);
+  /// Calls write() and then changes attributes of an item, and returns all of them. Throws Refusal:
+  /// 404 for an unknown item, 422 for attributes that the model does not have or that hold no such
+  /// values.
+  AttributeValues set_attributes(std::string_view id, const AttributeValues& values,
+                                 const std::function<void()>& write);
   /// Calls write() and then takes the item out; throws Refusal 404 for an unknown one.
   void erase(std::string_view id, const std::function<void()>& write);
 
@@ -60,7 +66,8 @@ class ServedModel {
   /// A change of an item that came while a bundle was loaded, which may have read the store before.
   struct Change {
     StoredItem item;
-    bool erased;
+    bool erased = false;
+    std::optional<AttributeValues> attributes = {};  ///< only these are changed
   };
 
   void run();
@@ -72,6 +79,7 @@ class ServedModel {
   std::optional<ItemTokens> encode(const Loaded& next, const StoredItem& item) const;
   void skip(const std::string& id, const Error& error) const;
   void apply_changes(const Loaded& next);
+  void set_stored_attributes(const Loaded& next);
   void note(const std::string& failure);
   void finish();
   bool stopping() const;

@@ -198,6 +198,13 @@ void Service::erase_item(std::string_view id) {
   model_.erase(id, [&] { with_store([&](Store& store) { store.erase_item(id); }); });
 }
 
+AttributeValues Service::set_attributes(std::string_view id, const AttributeValues& values) {
+  std::vector<StoredAttribute> stored;
+  for (const auto& [name, value] : values) stored.push_back({name, json_of(value)});
+  return model_.set_attributes(
+      id, values, [&] { with_store([&](Store& store) { store.put_attributes(id, stored); }); });
+}
+
 void Service::refuse_for_store(const Error& error) {
   metrics_.count_store_failure();
   log_.event("store_failed", error.what());

@@ -17,6 +17,7 @@
 #include "serve/metrics.h"
 #include "serve/routes.h"
 #include "serve/served_model.h"
+#include "serve/trends.h"
 #include "store/store.h"
 
 namespace tessera {
@@ -134,6 +135,8 @@ class Service {
   /// Returns the item as the model stored it.
   ItemCard put_item(const StoredItem& item);
   void erase_item(std::string_view id);
+  /// Returns all attributes of the item.
+  AttributeValues set_attributes(std::string_view id, const AttributeValues& values);
   Store& store() const { return store_; }
   /// Counts and logs a failure of the store, and throws it as Refusal 503.
   [[noreturn]] void refuse_for_store(const Error& error);
@@ -149,6 +152,7 @@ class Service {
 
   const fs::path& backups() const { return options_.backups; }
   ServiceMetrics& metrics() { return metrics_; }
+  Trends& trends() { return trends_; }
   const Log& log() const { return log_; }
 
  private:
@@ -161,6 +165,7 @@ class Service {
   const Log& log_;
   ServiceMetrics metrics_;
   ServedModel model_;
+  Trends trends_;
 
   mutable std::mutex mutex_;  // guards what follows, for as long as a copy takes
   std::shared_ptr<const AccessTokens> tokens_;

@@ -76,6 +76,7 @@ Task<Response> append_events(Call& call) {
                   fmt::format("the key '{}' came with other items before", printable(key)));
   }
   const bool done = result == Append::kDone;
+  if (done && !refused) call.service.trends().note(items);
   if (done && refused) {
     throw Refusal(422, "unknown_item",
                   fmt::format("no item '{}'; 'skip_unknown' leaves such out, 'keep_unknown' stores "

@@ -90,6 +90,21 @@ class MemoryStore final : public Store {
     }
   }
 
+  void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
+    check_id(id);
+    const std::lock_guard lock(mutex_);
+    auto& kept = attributes_[std::string(id)];
+    for (const StoredAttribute& value : values) kept[value.name] = value.value;
+  }
+
+  void for_each_attribute(
+      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
+    const std::shared_lock lock(mutex_);
+    for (const auto& [id, kept] : attributes_) {
+      for (const auto& [name, value] : kept) visit(id, {name, value});
+    }
+  }
+
   void backup(const fs::path&) override {
     fail("the state is in memory and has no backup; start with --state DIRECTORY to keep it");
   }
@@ -111,6 +126,7 @@ class MemoryStore final : public Store {
   mutable std::shared_mutex mutex_;
   std::map<std::string, User, std::less<>> users_;
   std::map<std::string, std::optional<StoredItem>, std::less<>> items_;  // nothing: erased
+  std::map<std::string, std::map<std::string, std::string>, std::less<>> attributes_;
 };
 
 }  // namespace

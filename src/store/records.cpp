@@ -135,6 +135,20 @@ std::optional<HistoryRecord> decode_history(std::string_view bytes) {
   return record;
 }
 
+std::string encode_attribute_key(std::string_view id, std::string_view name) {
+  std::string key;
+  append_string(key, id);
+  return key.append(name);
+}
+
+std::optional<std::pair<std::string_view, std::string_view>> decode_attribute_key(
+    std::string_view key) {
+  Reader reader{key};
+  const std::string_view id = reader.string();
+  if (!reader.good) return std::nullopt;
+  return std::pair(id, reader.bytes);
+}
+
 std::string encode_item(const StoredItem& item) {
   std::string bytes(kPut);
   append_string(bytes, item.title);

@@ -35,6 +35,11 @@ HistoryRecord joined(HistoryRecord before, const HistoryRecord& after, std::size
 std::string encode_history(const HistoryRecord& record);
 std::optional<HistoryRecord> decode_history(std::string_view bytes);
 
+/// The key of an item's attribute, and back; nothing if the bytes are none.
+std::string encode_attribute_key(std::string_view id, std::string_view name);
+std::optional<std::pair<std::string_view, std::string_view>> decode_attribute_key(
+    std::string_view key);
+
 /// Bytes of what is kept under an item's id: its title and text, or that it was erased.
 std::string encode_item(const StoredItem& item);
 std::string encode_erased_item();

@@ -59,6 +59,7 @@ class RedisStore final : public Store {
       : options_(options),
         items_(options.redis_prefix + "items"),
         tokens_(options.redis_prefix + "tokens"),
+        attributes_(options.redis_prefix + "attributes"),
         redis_(parse_redis_address(spec), options.redis_timeout) {
     check_schema();
     append_ = text_of(*ask({"SCRIPT", "LOAD", kAppend}, REDIS_REPLY_STRING));
@@ -135,6 +136,37 @@ class RedisStore final : public Store {
       command.emplace_back(item.tokens);
     }
     ask(command, REDIS_REPLY_INTEGER);
+  }
+
+  void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
+    check_id(id);
+    if (values.empty()) return;
+    std::vector<std::string> keys;
+    for (const StoredAttribute& value : values) {
+      keys.push_back(encode_attribute_key(id, value.name));
+    }
+    Words command = {"HSET", attributes_};
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      command.emplace_back(keys[i]);
+      command.emplace_back(values[i].value);
+    }
+    ask(command, REDIS_REPLY_INTEGER);
+  }
+
+  void for_each_attribute(
+      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
+    std::string cursor = "0";
+    do {
+      const RedisReply reply =
+          ask({"HSCAN", attributes_, cursor, "COUNT", "1000"}, REDIS_REPLY_ARRAY);
+      const auto fields = elements(*elements(*reply)[1]);
+      for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+        const auto names = decode_attribute_key(text_of(*fields[i]));
+        if (!names) fail("{}: an attribute is broken", attributes_);
+        visit(names->first, {std::string(names->second), std::string(text_of(*fields[i + 1]))});
+      }
+      cursor = text_of(*elements(*reply)[0]);
+    } while (cursor != "0");
   }
 
   void check() const override { wait(check_async()); }
@@ -258,8 +290,9 @@ class RedisStore final : public Store {
   }
 
   StoreOptions options_;
-  std::string items_, tokens_;  // the keys of the hashes of items and of what models made of them
-  std::string append_;          // the name of the script, its SHA-1
+  // The keys of the hashes of items, of what models made of them, and of attributes.
+  std::string items_, tokens_, attributes_;
+  std::string append_;  // the name of the script, its SHA-1
   mutable RedisPipeline redis_;
 };
 

@@ -35,7 +35,7 @@ using rocksdb::Status;
 constexpr int kRocksSchema = 2;
 constexpr std::string_view kSchemaKey = "schema";
 // A key is one of these letters and the id, which needs no separator then.
-constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i', kTokensPrefix = 't';
+constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i', kTokensPrefix = 't', kAttributePrefix = 'a';
 constexpr std::size_t kStripes = 256;
 constexpr std::chrono::seconds kRecoveryPause{1};
 
@@ -226,6 +226,31 @@ class RocksStore final : public Store {
       if (!decode_item(id, view(at->value()), with_tokens, erased)) {
         fail("{}: what is stored of item '{}' is broken; put the item again", name_, id);
       }
+    }
+    check(at->status());
+  }
+
+  void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
+    check_id(id);
+    recover();
+    rocksdb::WriteBatch batch;
+    for (const StoredAttribute& value : values) {
+      batch.Put(prefixed(kAttributePrefix, encode_attribute_key(id, value.name)), value.value);
+    }
+    write(batch);
+  }
+
+  void for_each_attribute(
+      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
+    recover();
+    const Opened db(*this);
+    const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator({}));
+    for (at->Seek(Slice(&kAttributePrefix, 1)); at->Valid(); at->Next()) {
+      const std::string_view key = view(at->key());
+      if (!key.starts_with(kAttributePrefix)) break;
+      const auto names = decode_attribute_key(key.substr(1));
+      if (!names) fail("{}: the attribute '{}' is broken; put it again", name_, key.substr(1));
+      visit(names->first, {std::string(names->second), std::string(view(at->value()))});
     }
     check(at->status());
   }

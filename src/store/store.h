@@ -34,6 +34,13 @@ struct StoredItem {
   bool operator==(const StoredItem&) const = default;
 };
 
+/// What an attribute of an item holds, as text that the store does not look into.
+struct StoredAttribute {
+  std::string name, value;
+
+  bool operator==(const StoredAttribute&) const = default;
+};
+
 /// What became of a batch of events.
 enum class Append {
   kDone,      ///< it was appended
@@ -75,6 +82,13 @@ class Store {
   /// Calls put(item) for every stored item and erased(id) for every erased one, in any order.
   virtual void for_each_item(const std::function<void(const StoredItem&)>& put,
                              const std::function<void(std::string_view)>& erased) const = 0;
+
+  /// Keeps attributes of an item, all in one atomic step, over what was kept of them before. The
+  /// item may be any, stored or not, and its end does not change them.
+  virtual void put_attributes(std::string_view id, std::span<const StoredAttribute> values) = 0;
+  /// Calls visit for all of them, in any order.
+  virtual void for_each_attribute(
+      const std::function<void(std::string_view id, const StoredAttribute&)>& visit) const = 0;
 
   /// Throws Error if the store cannot be read.
   virtual void check() const {}

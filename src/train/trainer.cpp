@@ -6,8 +6,10 @@
 
 #include "base/error.h"
 #include "base/folders.h"
+#include "base/npy.h"
 #include "base/progress.h"
 #include "data/parts.h"
+#include "eval/popularity.h"
 #include "model/seen.h"
 #include "ranks/placement.h"
 #include "text/text_encoder_file.h"
@@ -100,12 +102,23 @@ void keep_file_of_dataset(const Run& run, const char* name, bool needed) {
   }
 }
 
+// How often each item was met, for lists without a history.
+void keep_popularity(Run& run) {
+  const Popularity popularity = training_popularity(run.data);
+  std::vector<double> counts(popularity.events.begin(), popularity.events.end());
+  all_reduce(run.ranks(), std::span(counts));
+  if (!run.ranks().first()) return;
+  const std::vector<std::int32_t> events(counts.begin(), counts.end());
+  write_npy(run.options.bundle / kPopularityFile, std::span(events));
+}
+
 // Keeps the model as the bundle.
 void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) {
   const fs::path& bundle = run.options.bundle;
   Recommender& model = run.state.model;
   write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue),
                 run.data.items.size());
+  if (run.state.best.users == 0) keep_popularity(run);
   if (!run.ranks().first()) return;
   if (run.state.best.users == 0) {
     keep_file_of_dataset(run, kTextEncoderFile, run.settings().has_semantics());

@@ -3,9 +3,7 @@
 
 #include <thread>
 
-#include "attributes/attribute_table.h"
-#include "base/random.h"
-#include "engine/small_bundle.h"
+#include "engine/attributed_bundle.h"
 #include "tessera/model.h"
 #include "testing/errors.h"
 
@@ -15,31 +13,12 @@ namespace {
 using Numbers = std::vector<std::int32_t>;
 using testing::expect_error;
 
-/// A model of a few hundred items, of which item i has the number i % 100 for a price, and is in
-/// stock where that is odd; `few` of them have a brand.
 class Filtered : public ::testing::TestWithParam<const char*> {
  protected:
-  static constexpr std::size_t kItems = 500;
+  static constexpr std::size_t kItems = testing::kAttributedItems;
 
   Filtered() {
-    Recommender trained = testing::small_model(testing::small_settings(GetParam()), kItems,
-                                               std::string_view(GetParam()) == "id" ? 0 : 8, 3);
-    std::vector<CatalogueItem> items;
-    for (std::size_t i = 0; i < kItems; ++i) items.push_back({std::to_string(i), "item", ""});
-    Random random(5, {1});
-    Matrix texts(kItems, 8);
-    for (float& x : texts.span()) x = static_cast<float>(random.normal());
-    testing::write_bundle(path, trained, encode_catalogue(trained, texts), items);
-    AttributeTable table({{"price", AttributeType::number},
-                          {"in_stock", AttributeType::boolean},
-                          {"brand", AttributeType::labels}});
-    for (std::size_t i = 0; i < kItems; ++i) {
-      const auto item = static_cast<std::int32_t>(i);
-      table.set(0, item, static_cast<double>(i % 100));
-      table.set(1, item, i % 2 == 1);
-      if (i % 250 == 7) table.set(2, item, std::vector<std::string>{"rare"});
-    }
-    table.write(path / kAttributesFile, kItems);
+    testing::write_attributed_bundle(path, GetParam());
     model = std::make_unique<Model>(path);
   }
 
@@ -72,7 +51,7 @@ TEST_P(Filtered, ListsAreThoseOfTheItemsThatPass) {
             expected(history, 10, [](std::int32_t item) { return item % 2 == 1; }));
   EXPECT_EQ(listed(history, 10, "price < 3"),  // few enough to be scored one by one
             expected(history, 10, [](std::int32_t item) { return item % 100 < 3; }));
-  EXPECT_EQ(listed(history, 10, "brand = 'rare'"),
+  EXPECT_EQ(listed(history, 10, "kind = 'rare'"),
             expected(history, 10, [](std::int32_t item) { return item % 250 == 7; }));
   EXPECT_EQ(listed(history, 10, "price < 0"), std::vector<std::int32_t>());
   EXPECT_EQ(listed(history, 10, "price >= 0"),
@@ -82,7 +61,7 @@ TEST_P(Filtered, ListsAreThoseOfTheItemsThatPass) {
 TEST_P(Filtered, ScoresDoNotDependOnHowTheyWereFound) {
   const Numbers history = {3, 17, 250};
   const auto all = model->recommend(history, {.k = kItems});
-  const Filter filter = filter_from_words("brand = 'rare'");
+  const Filter filter = filter_from_words("kind = 'rare'");
   for (const ScoredItem& few : model->recommend(history, {.k = 5, .filter = &filter})) {
     const auto same = std::ranges::find(all, few.item, &ScoredItem::item);
     ASSERT_NE(same, all.end());
@@ -119,7 +98,7 @@ TEST_P(Filtered, AChangedAttributeCountsForTheNextList) {
 TEST_P(Filtered, ErasedItemsAreNotListed) {
   const Numbers history = {3};
   model->erase("7");
-  EXPECT_EQ(listed(history, 10, "brand = 'rare'"), std::vector<std::int32_t>{257});
+  EXPECT_EQ(listed(history, 10, "kind = 'rare'"), std::vector<std::int32_t>{257});
 }
 
 TEST_P(Filtered, SimilarItemsPassToo) {

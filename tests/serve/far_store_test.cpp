@@ -40,6 +40,13 @@ class StallingStore final : public Store {
   void put_item(const StoredItem& item) override { inner_->put_item(item); }
   void keep_tokens(std::span<const StoredItem> items) override { inner_->keep_tokens(items); }
   void erase_item(std::string_view id) override { inner_->erase_item(id); }
+  void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
+    inner_->put_attributes(id, values);
+  }
+  void for_each_attribute(
+      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
+    inner_->for_each_attribute(visit);
+  }
   void for_each_item(const std::function<void(const StoredItem&)>& put,
                      const std::function<void(std::string_view)>& erased) const override {
     inner_->for_each_item(put, erased);

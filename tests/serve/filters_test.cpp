@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "attributes/attribute_table.h"
+#include "base/npy.h"
 #include "serve/small_service.h"
 
 namespace tessera {
@@ -12,7 +13,8 @@ using testing::Parsed;
 using Ids = std::vector<std::string>;
 
 /// Items 1 to 16 cost as much as their number, those with an even number are in stock, and the
-/// first four are of the brand x, the next four of both x and y.
+/// first four are of the brand x, the next four of both x and y; those with
+/// larger numbers were met more often.
 class FiltersApi : public ::testing::Test, public testing::SmallService {
  protected:
   FiltersApi() {
@@ -26,6 +28,9 @@ class FiltersApi : public ::testing::Test, public testing::SmallService {
       if (item >= 4 && item < 8) table.set(2, item, Ids{"x", "y"});
     }
     table.write(bundle() / kAttributesFile, 16);
+    std::vector<std::int32_t> events(16);
+    for (std::int32_t item = 0; item < 16; ++item) events[static_cast<std::size_t>(item)] = item;
+    write_npy(bundle() / kPopularityFile, std::span<const std::int32_t>(events));
     reload();
   }
 
@@ -78,6 +83,86 @@ TEST_F(FiltersApi, NamesWhatIsWrongWithAFilter) {
   wrong(fmt::format(R"("{}")", std::string(70'000, 'a')), "invalid_request", "65536 bytes");
   refused(400, "unknown_attribute", "POST", "/v1/recommend", R"({"history":["1"],"fields":["x"]})");
   refused(400, "invalid_filter", "GET", "/v1/items/1/similar?filter=price");
+}
+
+TEST_F(FiltersApi, WhoeverHasNoHistoryGetsWhatIsPopular) {
+  const auto asked = [&](const std::string& more) {
+    return json("POST", "/v1/recommend", R"({"k":3)" + more + "}");
+  };
+  EXPECT_EQ(ids_of(asked(R"(,"history":[])")), (Ids{"16", "15", "14"}));
+  EXPECT_EQ(asked(R"(,"history":[])").at("from"), "popular");
+  EXPECT_EQ(ids_of(asked(R"(,"user":"nobody","filter":"price < 10 and in_stock")")),
+            (Ids{"8", "6", "4"}));
+  EXPECT_EQ(ids_of(asked(R"(,"history":["999"],"skip_unknown":true,"deny":[16])")),
+            (Ids{"15", "14", "13"}));
+  EXPECT_FALSE(asked(R"(,"history":["1"])").contains("from"));
+  refused(404, "unknown_user", "POST", "/v1/recommend", R"({"user":"nobody","fallback":"none"})");
+  refused(422, "empty_history", "POST", "/v1/recommend", R"({"history":[],"fallback":"none"})");
+  refused(400, "invalid_request", "POST", "/v1/recommend", R"({"history":[],"fallback":"best"})");
+  refused(422, "unknown_item", "POST", "/v1/recommend", R"({"history":["999"]})");
+}
+
+TEST_F(FiltersApi, WhatWasTouchedOfLateComesFirst) {
+  json("POST", "/v1/users/anna/events", R"({"items":["3","5","5","1"]})");
+  const Parsed trending = json("POST", "/v1/recommend", R"({"history":[],"k":5})");
+  EXPECT_EQ(ids_of(trending), (Ids{"5", "1", "3", "16", "15"}));
+  EXPECT_EQ(trending.at("from"), "trending");
+  const Parsed popular =
+      json("POST", "/v1/recommend", R"({"history":[],"k":2,"fallback":"popular"})");
+  EXPECT_EQ(ids_of(popular), (Ids{"16", "15"}));
+}
+
+TEST_F(FiltersApi, RulesChangeTheOrder) {
+  const auto asked = [&](const char* rules) {
+    return ids_of(json("POST", "/v1/recommend",
+                       R"({"history":["16"],"k":4,"rules":)" + std::string(rules) + "}"));
+  };
+  const Ids pinned = asked(R"({"pinned":["9",3,"no such item"]})");
+  EXPECT_EQ((Ids{pinned[0], pinned[1]}), (Ids{"9", "3"}));
+  const Ids boosted = asked(R"({"boosts":[{"filter":"brand = 'y'","add":1000}]})");
+  EXPECT_EQ(std::set<std::string>(boosted.begin(), boosted.end()),
+            (std::set<std::string>{"5", "6", "7", "8"}));
+  refused(400, "invalid_rules", "POST", "/v1/recommend",
+          R"({"history":["1"],"rules":{"boost":1}})");
+  refused(400, "invalid_rules", "POST", "/v1/recommend",
+          R"({"history":["1"],"rules":{"caps":[{"key":"price"}]}})");
+  refused(400, "invalid_request", "POST", "/v1/recommend", R"({"history":["1"],"rules":[]})");
+}
+
+TEST_F(FiltersApi, AttributesChangeLiveAndOutlastAReload) {
+  const Parsed changed =
+      json("PATCH", "/v1/items/3", R"({"attributes":{"price":100,"in_stock":true,"brand":null}})");
+  EXPECT_EQ(changed.at("attributes"),
+            Parsed::parse(R"({"price": 100.0, "in_stock": true, "brand": null})"));
+  EXPECT_EQ(listed(R"("price > 50")"), std::set<std::string>{"3"});
+  reload();  // of a bundle that still says 3
+  EXPECT_EQ(listed(R"("price > 50")"), std::set<std::string>{"3"});
+  EXPECT_EQ(listed(R"("brand = 'x' and price <= 4")"), (std::set<std::string>{"1", "2", "4"}));
+}
+
+TEST_F(FiltersApi, NewItemsHaveAttributesToo) {
+  const Parsed put = json("PUT", "/v1/items/new",
+                          R"({"title":"oak desk","attributes":{"price":7.5,"brand":["z","x"]}})");
+  EXPECT_EQ(put.at("attributes").at("brand"), (Ids{"x", "z"}));
+  EXPECT_EQ(listed(R"("brand = 'z'")"), std::set<std::string>{"new"});
+  reload();
+  EXPECT_EQ(listed(R"("brand = 'z' and price = 7.5")"), std::set<std::string>{"new"});
+  json("PUT", "/v1/items/new", R"({"title":"walnut desk"})");
+  EXPECT_EQ(json("GET", "/v1/items/new").at("attributes").at("price"), 7.5);
+}
+
+TEST_F(FiltersApi, WrongAttributesChangeNothing) {
+  refused(422, "invalid_attributes", "PATCH", "/v1/items/3",
+          R"({"attributes":{"price":5,"prise":3}})");
+  refused(422, "invalid_attributes", "PATCH", "/v1/items/3", R"({"attributes":{"price":"cheap"}})");
+  refused(400, "invalid_request", "PATCH", "/v1/items/3", R"({"attributes":{"price":{}}})");
+  refused(400, "invalid_request", "PATCH", "/v1/items/3", R"({"attributes":[]})");
+  refused(400, "invalid_request", "PATCH", "/v1/items/3", "{}");
+  refused(404, "unknown_item", "PATCH", "/v1/items/99", R"({"attributes":{"price":5}})");
+  refused(422, "invalid_attributes", "PUT", "/v1/items/new",
+          R"({"title":"oak desk","attributes":{"prise":5}})");
+  refused(404, "unknown_item", "GET", "/v1/items/new");
+  EXPECT_EQ(json("GET", "/v1/items/3").at("attributes").at("price"), 3.0);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ TEST_F(Api, RecommendsForAStoredUser) {
   json("POST", "/v1/users/anna/events", R"({"items":["1","6"]})");
   EXPECT_EQ(json("POST", "/v1/recommend", R"({"user":"anna"})"),
             json("POST", "/v1/recommend", R"({"history":["1","6"]})"));
-  refused(404, "unknown_user", "POST", "/v1/recommend", R"({"user":"ben"})");
+  refused(404, "unknown_user", "POST", "/v1/recommend", R"({"user":"ben","fallback":"none"})");
 }
 
 TEST_F(Api, TakesWholeNumbersForIds) {
@@ -85,7 +85,8 @@ TEST_F(Api, TakesWholeNumbersForIds) {
   EXPECT_EQ(json("POST", "/v1/recommend", R"({"history":[1,6]})"), list);
   EXPECT_EQ(json("POST", "/v1/explain", R"({"user":42,"item":4})"),
             json("POST", "/v1/explain", R"({"history":["1","6"],"item":"4"})"));
-  refused(404, "unknown_user", "POST", "/v1/recommend", R"({"user":18446744073709551615})");
+  refused(404, "unknown_user", "POST", "/v1/recommend",
+          R"({"user":18446744073709551615,"fallback":"none"})");
 }
 
 TEST_F(Api, SkipsOrKeepsUnknownItemsOfABatchWhereTold) {
@@ -116,7 +117,7 @@ TEST_F(Api, PassesOverStoredEventsOfItemsThatAreGone) {
   EXPECT_EQ(json("POST", "/v1/recommend", R"({"user":"anna"})"),
             json("POST", "/v1/recommend", R"({"history":["6"]})"));
   json("DELETE", "/v1/items/6", "", 204);
-  refused(422, "empty_history", "POST", "/v1/recommend", R"({"user":"anna"})");
+  refused(422, "empty_history", "POST", "/v1/recommend", R"({"user":"anna","fallback":"none"})");
   EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), (Ids{"1", "6"}));
 }
 
@@ -148,8 +149,8 @@ TEST_F(Api, RefusesARecommendationThatMakesNoSense) {
   }
   bad(422, "unknown_item", R"({"history":["1","999"]})");
   bad(422, "unknown_item", R"({"history":[-1]})");
-  bad(422, "empty_history", R"({"history":[]})");
-  bad(422, "empty_history", R"({"history":["999"],"skip_unknown":true})");
+  bad(422, "empty_history", R"({"history":[],"fallback":"none"})");
+  bad(422, "empty_history", R"({"history":["999"],"skip_unknown":true,"fallback":"none"})");
   std::string many = R"({"history":["1")";
   for (int i = 0; i < 1000; ++i) many += ",1";
   bad(400, "invalid_request", (many + "]}").c_str());

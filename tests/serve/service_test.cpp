@@ -182,6 +182,14 @@ class FailingStore final : public Store {
     check();
     inner->erase_item(id);
   }
+  void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
+    check();
+    inner->put_attributes(id, values);
+  }
+  void for_each_attribute(
+      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
+    inner->for_each_attribute(visit);
+  }
   void for_each_item(const std::function<void(const StoredItem&)>& put,
                      const std::function<void(std::string_view)>& erased) const override {
     inner->for_each_item(put, erased);

@@ -24,6 +24,30 @@ TEST_P(EveryStore, AppendsEventsInOrder) {
   EXPECT_EQ(store().history("ann"), std::nullopt);
 }
 
+TEST_P(EveryStore, KeepsTheLatestOfEachAttribute) {
+  const auto kept = [&] {
+    std::map<std::string, std::string> all;
+    store().for_each_attribute([&](std::string_view id, const StoredAttribute& attribute) {
+      all[std::string(id) + "/" + attribute.name] = attribute.value;
+    });
+    return all;
+  };
+  using Attributes = std::vector<StoredAttribute>;
+  store().put_attributes("1", Attributes{{"price", "4.5"}, {"brand", R"(["x"])"}});
+  store().put_attributes("12", Attributes{{"price", "7"}});
+  store().put_attributes("1", Attributes{{"price", "5"}, {std::string("\0", 1), "null"}});
+  store().put_attributes("1", {});
+  store().erase_item("1");  // attributes are not the item's
+  const std::map<std::string, std::string> expected = {{"1/price", "5"},
+                                                       {"1/brand", R"(["x"])"},
+                                                       {std::string("1/\0", 3), "null"},
+                                                       {"12/price", "7"}};
+  EXPECT_EQ(kept(), expected);
+  if (GetParam() == "memory") return;
+  reopen();
+  EXPECT_EQ(kept(), expected);
+}
+
 TEST_P(EveryStore, NoEventsLeaveNothingBehind) {
   EXPECT_EQ(store().append_events("anna", {}, "key"), Append::kDone);
   EXPECT_EQ(store().history("anna"), std::nullopt);

@@ -1,0 +1,260 @@
+// Lists under rules: the model's own order, followed until nothing below can change the list.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+#include "engine/ruled_search.h"
+#include "kernels/elementwise.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kFirstDepth = 64;     // of the model's order, and at least 4·k
+constexpr std::size_t kDeeper = 4;          // times as deep where that is not enough
+constexpr std::size_t kDiversityPool = 10;  // times k
+
+void check_share(double value, const char* name) {
+  if (!(value >= 0.0 && value <= 1.0)) fail_usage("rules: {} must lie from 0 to 1", name);
+}
+
+void check_finite(double value, const char* name) {
+  if (!std::isfinite(value)) fail_usage("rules: {} must be a finite number", name);
+}
+
+}  // namespace
+
+void Model::State::check(const Rules& rules) const {
+  double most_more = 0.0, most_less = 0.0;  // that all factors together may change a score by
+  for (const Rules::Boost& boost : rules.boosts) {
+    attributes.check(boost.filter);
+    most_more += std::max(boost.factor - 1.0, 0.0);
+    most_less += std::max(1.0 - boost.factor, 0.0);
+    check_finite(boost.add, "boosts.add");
+    if (!(boost.factor > 0.0 && boost.factor < 2.0)) {
+      fail_usage("rules: boosts.factor must lie between 0 and 2");
+    }
+  }
+  if (most_more >= 1.0 || most_less >= 1.0) {
+    fail_usage(
+        "rules: the factors of all boosts may change a score by less than itself; use 'add'");
+  }
+  for (const Rules::Freshness& fresh : rules.freshness) {
+    attributes.check_type(fresh.attribute, AttributeType::time, "rules: freshness");
+    check_finite(fresh.add, "freshness.add");
+    if (!(fresh.half_life > 0.0)) fail_usage("rules: freshness.half_life must be above 0");
+  }
+  for (const Rules::Cap& cap : rules.caps) {
+    attributes.check_type(cap.attribute, AttributeType::labels, "rules: caps");
+  }
+  if (!(rules.popularity_penalty >= 0.0)) fail_usage("rules: popularity_penalty is below 0");
+  check_finite(rules.popularity_penalty, "popularity_penalty");
+  check_share(rules.diversity, "diversity");
+  check_share(rules.new_share, "new_share");
+  if (rules.buried) attributes.check(*rules.buried);
+  check(rules.pinned);
+}
+
+/// A list that is being put together: caps are kept, and no item stands in it twice.
+class Model::RuledSearch::Selection {
+ public:
+  Selection(const RuledSearch& search, std::size_t length) : search_(search), length_(length) {}
+
+  bool full() const { return list_.size() >= length_; }
+  std::size_t size() const { return list_.size(); }
+  std::vector<Ruled>& list() { return list_; }
+
+  /// Adds the item unless a cap or the length forbids it; false then.
+  bool add(const Ruled& ruled) {
+    const auto same = [&](const Ruled& other) { return other.item == ruled.item; };
+    if (full() || std::ranges::any_of(list_, same)) return false;
+    const std::vector<Label> labels = labels_of(ruled.item);
+    const bool allowed = std::ranges::all_of(labels, [&](const Label& label) {
+      const auto used = used_.find(label);
+      return used == used_.end() || used->second < search_.rules_.caps[label.first].most;
+    });
+    if (!allowed) return false;
+    for (const Label& label : labels) ++used_[label];
+    list_.push_back(ruled);
+    return true;
+  }
+
+  /// Adds of the candidates, best first, those that say most and repeat least.
+  void add_diverse(std::vector<Ruled> candidates, std::size_t count) {
+    if (candidates.empty()) return;
+    const double best = candidates.front().value;
+    const double span = std::max(best - candidates.back().value, 1e-12);
+    std::vector<double> likeness(candidates.size(), 0.0);
+    for (const Ruled& there : list_) note(there, candidates, likeness);
+    const double weight = search_.rules_.diversity;
+    std::vector<char> done(candidates.size());
+    for (std::size_t added = 0; added < count && !full();) {
+      std::size_t chosen = candidates.size();
+      double most = 0.0;
+      for (std::size_t i = 0; i < candidates.size(); ++i) {
+        if (done[i] != 0) continue;
+        const double relevance = 1.0 - (best - candidates[i].value) / span;
+        const double value = (1.0 - weight) * relevance - weight * likeness[i];
+        if (chosen == candidates.size() || value > most) {
+          chosen = i;
+          most = value;
+        }
+      }
+      if (chosen == candidates.size()) return;
+      done[chosen] = 1;
+      if (!add(candidates[chosen])) continue;
+      ++added;
+      note(candidates[chosen], candidates, likeness);
+    }
+  }
+
+ private:
+  using Label = std::pair<std::size_t, std::string>;  // of a cap
+
+  std::vector<Label> labels_of(std::int32_t item) const {
+    std::vector<Label> labels;
+    for (std::size_t c = 0; c < search_.rules_.caps.size(); ++c) {
+      const std::string names[] = {search_.rules_.caps[c].attribute};
+      const AttributeValues values = search_.state_.attributes.values(item, names);
+      if (const auto* held = std::get_if<std::vector<std::string>>(&values.front().second)) {
+        for (const std::string& label : *held) labels.emplace_back(c, label);
+      }
+    }
+    return labels;
+  }
+
+  /// Each candidate's likeness to what is in the list.
+  void note(const Ruled& added, const std::vector<Ruled>& candidates,
+            std::vector<double>& likeness) const {
+    const std::shared_lock lock(search_.state_.mutex);
+    const auto vector = [&](const Ruled& ruled) {
+      return search_.state_.vector(search_.state_.item(ruled.item));
+    };
+    const std::span<const float> own = vector(added);
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      likeness[i] = std::max(likeness[i], cosine(own, vector(candidates[i])));
+    }
+  }
+
+  const RuledSearch& search_;
+  const std::size_t length_;
+  std::vector<Ruled> list_;
+  std::map<Label, std::size_t> used_;
+};
+
+Model::RuledSearch::RuledSearch(const State& state, const RecommendOptions& options,
+                                const Rules& rules)
+    : state_(state), options_(options), rules_(rules) {
+  for (const Rules::Boost& boost : rules.boosts) {
+    boosted_.push_back(state.attributes.select(boost.filter, state.numbers()));
+  }
+  if (rules.buried) buried_ = state.attributes.select(*rules.buried, state.numbers());
+}
+
+bool Model::RuledSearch::is_new(std::int32_t item) const {
+  return static_cast<std::size_t>(item) >= state_.bundle.catalogue.items();
+}
+
+double Model::RuledSearch::value_of(const ScoredItem& scored) const {
+  const double score = scored.score;
+  double value = score;
+  for (std::size_t b = 0; b < boosted_.size(); ++b) {
+    if (!boosted_[b].contains(scored.item)) continue;
+    value += rules_.boosts[b].add + (rules_.boosts[b].factor - 1.0) * std::abs(score);
+  }
+  for (const Rules::Freshness& fresh : rules_.freshness) {
+    const std::string names[] = {fresh.attribute};
+    const AttributeValues values = state_.attributes.values(scored.item, names);
+    if (const double* time = std::get_if<double>(&values.front().second)) {
+      value += fresh.add * std::exp2(-std::max(fresh.now - *time, 0.0) / fresh.half_life);
+    }
+  }
+  return value - rules_.popularity_penalty * std::log1p(state_.events_of(scored.item));
+}
+
+double Model::RuledSearch::most_below(double score) const {
+  double most = score;
+  for (const Rules::Boost& boost : rules_.boosts) {
+    most += std::max(boost.add, 0.0) + std::max(boost.factor - 1.0, 0.0) * std::abs(score);
+  }
+  for (const Rules::Freshness& fresh : rules_.freshness) most += std::max(fresh.add, 0.0);
+  return most;
+}
+
+std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::best(std::span<const float> user,
+                                                                History history, std::size_t count,
+                                                                const Accepts& accepts) const {
+  RecommendOptions options = options_;
+  options.accepts = [&](std::int32_t item) {
+    return accepts(item) && (!options_.accepts || options_.accepts(item));
+  };
+  std::vector<Ruled> ruled;
+  for (options.k = std::max(kFirstDepth, 4 * count);; options.k *= kDeeper) {
+    options.k = std::min(options.k, std::max(kRulesDepth, count));
+    const auto list = Search(state_, options).one(user, history);
+    ruled.clear();
+    for (const ScoredItem& scored : list) ruled.push_back({scored.item, value_of(scored)});
+    std::ranges::sort(ruled, [](const Ruled& a, const Ruled& b) {
+      return std::pair(-a.value, a.item) < std::pair(-b.value, b.item);
+    });
+    if (list.size() < options.k || options.k >= kRulesDepth) break;
+    if (ruled[count - 1].value >= most_below(list.back().score)) break;
+  }
+  ruled.resize(std::min(ruled.size(), count));
+  return ruled;
+}
+
+void Model::RuledSearch::fill(Selection& selection, std::span<const float> user, History history,
+                              std::size_t count, const Accepts& accepts) const {
+  const std::size_t wanted = selection.size() + count;
+  const bool diverse = rules_.diversity > 0.0;
+  for (std::size_t asked = diverse ? kDiversityPool * count : count; count > 0; asked *= kDeeper) {
+    const std::vector<Ruled> candidates = best(user, history, asked, accepts);
+    if (diverse) {
+      selection.add_diverse(candidates, wanted - selection.size());
+    } else {
+      for (const Ruled& ruled : candidates) {
+        if (selection.size() < wanted) selection.add(ruled);
+      }
+    }
+    // Caps may have left places free.
+    if (selection.size() >= wanted || candidates.size() < asked || asked >= kRulesDepth) return;
+  }
+}
+
+std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
+                                                History history) const {
+  Selection selection(*this, options_.k);
+  const auto scored = [&](std::int32_t item) {
+    const std::shared_lock lock(state_.mutex);
+    return ScoredItem{item, dot(user, state_.vector(state_.item(item)))};
+  };
+  for (const std::int32_t item : rules_.pinned) {
+    if (state_.is_known(item)) selection.add({item, value_of(scored(item))});
+  }
+  const std::size_t pinned = selection.size();
+  const std::size_t free = options_.k - pinned;
+  const auto open = [&](std::int32_t item) { return !buried_ || !buried_->contains(item); };
+  const auto fresh = static_cast<std::size_t>(std::ceil(rules_.new_share * double(free)));
+  fill(selection, user, history, fresh,
+       [&](std::int32_t item) { return open(item) && is_new(item); });
+  fill(selection, user, history, options_.k - selection.size(), open);
+  if (rules_.diversity == 0.0) {
+    std::stable_sort(selection.list().begin() + static_cast<std::ptrdiff_t>(pinned),
+                     selection.list().end(),
+                     [](const Ruled& a, const Ruled& b) { return a.value > b.value; });
+  }
+  if (buried_) {
+    fill(selection, user, history, options_.k - selection.size(),
+         [&](std::int32_t item) { return buried_->contains(item); });
+  }
+  std::vector<ScoredItem> list;
+  for (std::size_t i = 0; i < selection.size(); ++i) {
+    const Ruled& ruled = selection.list()[i];
+    if (i >= pinned && rules_.least_score && ruled.value < *rules_.least_score) continue;
+    list.push_back({ruled.item, static_cast<float>(ruled.value)});
+  }
+  return list;
+}
+
+}  // namespace tessera

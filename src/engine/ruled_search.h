@@ -1,0 +1,40 @@
+#pragma once
+#include "engine/search.h"
+
+namespace tessera {
+
+/// A search whose order is changed by rules; see tessera/rules.h. Everything must outlive it.
+class Model::RuledSearch {
+ public:
+  RuledSearch(const State& state, const RecommendOptions& options, const Rules& rules);
+
+  /// `user` [width]: the state after the history.
+  std::vector<ScoredItem> one(std::span<const float> user, History history) const;
+
+ private:
+  /// An item, and its score with the rules.
+  struct Ruled {
+    std::int32_t item;
+    double value;
+  };
+  using Accepts = std::function<bool(std::int32_t)>;
+  class Selection;
+
+  double value_of(const ScoredItem& scored) const;
+  /// No item whose own score is at most this can have a larger value.
+  double most_below(double score) const;
+  /// The items of the `count` largest values, best first, among those that a predicate accepts.
+  std::vector<Ruled> best(std::span<const float> user, History history, std::size_t count,
+                          const Accepts& accepts) const;
+  void fill(Selection& selection, std::span<const float> user, History history, std::size_t count,
+            const Accepts& accepts) const;
+  bool is_new(std::int32_t item) const;
+
+  const State& state_;
+  const RecommendOptions& options_;
+  const Rules& rules_;
+  std::vector<ItemSet> boosted_;  // by each boost
+  std::optional<ItemSet> buried_;
+};
+
+}  // namespace tessera
