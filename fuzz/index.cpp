@@ -3,6 +3,7 @@
 // bytes; the checksum is made to fit, for it would refuse them all.
 #include <cstdint>
 
+#include "base/error.h"
 #include "base/parallel.h"
 #include "engine/small_bundle.h"
 #include "index/index_file.h"

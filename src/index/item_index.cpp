@@ -170,10 +170,14 @@ Changes::Entry ItemIndex::entry_of(const NewItem& item) const {
 void ItemIndex::put(std::span<const NewItem> items) {
   std::vector<Changes::Entry> entries;
   entries.reserve(items.size());
-  for (const NewItem& item : items) entries.push_back(entry_of(item));
-  // The last of a number comes first, and `unique` leaves that.
-  std::ranges::reverse(entries);
-  std::ranges::stable_sort(entries, {}, &Changes::Entry::item);
+  for (const NewItem& item : items) {
+    entries.push_back(entry_of(item));
+    entries.back().time = entries.size();
+  }
+  // The latest of a number first, and `unique` leaves that.
+  std::ranges::sort(entries, [](const Changes::Entry& a, const Changes::Entry& b) {
+    return a.item != b.item ? a.item < b.item : a.time > b.time;
+  });
   const auto rest = std::ranges::unique(entries, {}, &Changes::Entry::item);
   entries.erase(rest.begin(), rest.end());
   change(std::move(entries));

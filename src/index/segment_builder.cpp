@@ -336,6 +336,7 @@ Segment::Segment(const ScoreSpace& space, std::span<const std::int32_t> items,
 void Segment::check_rows(const fs::path& path) {
   ItemSet seen;
   bool good = true;
+  std::int64_t largest = -1;
   for_each([&](std::int32_t item, std::span<const std::int32_t> codes, auto) {
     ++size_;
     good = good && item >= 0 && static_cast<std::size_t>(item) < blocks_ * kScanBlock &&
@@ -344,8 +345,10 @@ void Segment::check_rows(const fs::path& path) {
       good = good && static_cast<std::size_t>(code) < row_.codebook_size;
     }
     if (good) seen.insert(item);
+    largest = std::max<std::int64_t>(largest, item);
   });
-  if (!good) {
+  // Distinct numbers from 0, each below their count, are those of a catalogue.
+  if (!good || largest + 1 != static_cast<std::int64_t>(size_)) {
     fail("{}: a code or an item number is out of range or there twice; build the index again",
          path.string());
   }

@@ -121,9 +121,9 @@ void RedisPipeline::give_up_late() {
   const Clock::time_point now = Clock::now();
   if (!sent_.empty() && sent_.front().deadline <= now) lose(late());
   while (!unsent_.empty() && unsent_.front().deadline <= now) {
-    Command command = std::move(unsent_.front());
+    const Command command = std::move(unsent_.front());
     unsent_.pop_front();
-    finish(std::move(command), nullptr, late());
+    finish(command, nullptr, late());
   }
 }
 
@@ -212,9 +212,9 @@ void RedisPipeline::receive() {
     RedisReply reply(static_cast<redisReply*>(answer));
     if (!reply) return;
     if (sent_.empty()) return lose("");
-    Command command = std::move(sent_.front());
+    const Command command = std::move(sent_.front());
     sent_.pop_front();
-    finish(std::move(command), std::move(reply), "");
+    finish(command, std::move(reply), "");
   }
 }
 
@@ -239,7 +239,7 @@ void RedisPipeline::lose(const std::string& why) {
 }
 
 /// The task goes on, here.
-void RedisPipeline::finish(Command command, RedisReply reply, std::string error) {
+void RedisPipeline::finish(const Command& command, RedisReply reply, std::string error) {
   {
     const std::lock_guard lock(mutex_);
     --under_way_;
@@ -250,7 +250,7 @@ void RedisPipeline::finish(Command command, RedisReply reply, std::string error)
 }
 
 void RedisPipeline::finish_all(std::deque<Command>& commands, const std::string& error) {
-  for (Command& command : std::exchange(commands, {})) finish(std::move(command), nullptr, error);
+  for (const Command& command : std::exchange(commands, {})) finish(command, nullptr, error);
 }
 
 }  // namespace tessera

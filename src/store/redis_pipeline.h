@@ -86,7 +86,7 @@ class RedisPipeline {
   void await_traffic();
   void receive();
   void lose(const std::string& why);
-  void finish(Command command, RedisReply reply, std::string error);
+  void finish(const Command& command, RedisReply reply, std::string error);
   void finish_all(std::deque<Command>& commands, const std::string& error);
   std::string late() const;
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 
 #include "testing/errors.h"
@@ -117,6 +118,26 @@ TEST_P(IndexFile, AChangedByteAnywhereIsNamed) {
     write_file(file(), bad);
     testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
                           {kIndexFile, "damaged"});
+  }
+}
+
+TEST_P(IndexFile, AnItemThatTheCatalogueLacksIsRefusedWhateverTheChecksum) {
+  write_index(directory.path(), model, catalogue);
+  const std::string good = read_file(file());
+  const SafeTensors whole(file());
+  const std::size_t sum = good.find(index_checksum(whole.tensors()));
+  ASSERT_NE(sum, std::string::npos);
+  // Where the rows begin: their first four bytes are the number of an item.
+  const std::string_view bytes(reinterpret_cast<const char*>(whole.at("rows").bytes.data()), 64);
+  const std::size_t place = good.find(bytes);
+  for (const std::int32_t number : {static_cast<std::int32_t>(kItems), -1, 1 << 30}) {
+    std::string bad = good;
+    std::memcpy(bad.data() + place, &number, sizeof(number));
+    write_file(file(), bad);
+    const std::string fitting = index_checksum(SafeTensors(file()).tensors());
+    write_file(file(), bad.replace(sum, fitting.size(), fitting));
+    testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
+                          {kIndexFile});
   }
 }
 
