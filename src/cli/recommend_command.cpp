@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"

@@ -136,8 +136,9 @@ Response fall_back(Call& call, const Body& body, const Wishes& wishes) {
 Task<Response> recommend(Call& call) {
   const Body body = call.body();
   const bool none = body.word("fallback") == "none";
-  const std::vector<std::int32_t> history =
-      co_await (none ? history_of(call, body) : history_or_none(call, body));
+  Task<std::vector<std::int32_t>> asked =
+      none ? history_of(call, body) : history_or_none(call, body);
+  const std::vector<std::int32_t> history = co_await std::move(asked);
   const Wishes wishes(call, body);
   if (history.empty()) co_return fall_back(call, body, wishes);
   const auto fields = fields_of(call, body);

@@ -112,7 +112,8 @@ TEST_F(Serve, KeepsItsStateFromOthers) {
 }
 
 TEST_F(Serve, ListensOnLocalhostByItsName) {
-  listen("--listen localhost:0");
+  address_ = "localhost:0";
+  listen();
   EXPECT_EQ(ask("GET", "/healthz").status, 200);
 }
 
