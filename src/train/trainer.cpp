@@ -203,11 +203,13 @@ void close_epoch(Run& run, std::size_t steps) {
 void check_recipe(const TrainOptions& options) {
   if (options.resume || options.overwrite || options.first_stage) return;
   const std::string there = recipe_of_bundle(options.bundle);
-  if (there.empty() || there == options.settings.recipe) return;
+  const std::string here =
+      options.chosen_by.empty() ? options.settings.recipe : recipe_of_bundle(options.chosen_by);
+  if (there.empty() || there == here) return;
   fail(
       "{}: holds a model of the recipe {}, not {}: give another --out, or --overwrite to replace "
       "it",
-      options.bundle.string(), there, options.settings.recipe);
+      options.bundle.string(), there, here);
 }
 
 void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
@@ -314,10 +316,10 @@ std::string recipe_of_bundle(const fs::path& bundle) {
 TrainResult train(const TrainOptions& options) {
   check_folder(options.bundle, Folder::bundle);
   const bool second_part = !options.chosen.is_null();
+  if (!second_part) check_recipe(options);
   if (options.refit || (options.resume && !second_part && begun_refit(options.bundle))) {
     return refit(options);
   }
-  if (options.chosen_by.empty() && !second_part) check_recipe(options);
   Traffic traffic;
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;

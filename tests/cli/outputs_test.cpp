@@ -115,6 +115,10 @@ TEST_F(Outputs, AModelOfAnotherRecipeIsReplacedOnlyWhereTold) {
   const std::string line = "train --data " + shop().data + " --out " + model + kTinyDefault;
   const auto before = snapshot(model);
   expect_refusal(tessera(line), 1, {model, "recipe paper", "default", "--overwrite"});
+  expect_refusal(tessera(line + " --refit"), 1, {model, "recipe paper", "--overwrite"});
+  expect_refusal(
+      tessera("train --data " + shop().data + " --out " + model + " --refit " + default_model()), 1,
+      {model, "recipe paper", "--overwrite"});
   EXPECT_EQ(snapshot(model), before);
   expect_refusal(
       tessera("train --resume --recipe default --data " + shop().data + " --out " + model), 2,

@@ -106,9 +106,12 @@ def answers_of(program, threads, model, data):
     (model / "some-users.txt").write_text("\n".join(filter(None, users)), encoding="utf-8")
     history = ",".join(ids[5:25:4])
     said = {"items": items}
+    # The rule for repeated targets that there was before there were three.
+    rule = ["--repeats", "published"] if "--repeats" in run(program, 1, "evaluate", "--help") else []
     for protocol in "full", "sampled":
-        said[f"evaluate {protocol}"] = lines(
-            run(program, threads, "evaluate", "--model", model, "--data", data, "--protocol", protocol, "--json", "-"))
+        words = ["--model", model, "--data", data, "--protocol", protocol, "--json", "-", *rule]
+        report, = lines(run(program, threads, "evaluate", *words))
+        said[f"evaluate {protocol}"] = {key: value for key, value in report.items() if key not in ("repeats", "seen")}
     for name, words in {"history": ["--history", history], "repeats": ["--history", history, "--repeats", "-k", 30],
                         "users": ["--users", model / "some-users.txt"]}.items():
         said[f"recommend {name}"] = lines(run(program, threads, "recommend", "--model", model, "--data", data, "--json", *words))
