@@ -20,6 +20,7 @@ const std::map<std::string, Access> kNeeded = {
     {"GET /v1/items", Access::read},
     {"GET /v1/items/{id}", Access::read},
     {"PUT /v1/items/{id}", Access::write},
+    {"PATCH /v1/items/{id}", Access::write},
     {"DELETE /v1/items/{id}", Access::write},
     {"GET /v1/items/{id}/similar", Access::read},
     {"POST /v1/users/{user}/events", Access::write},
