@@ -115,7 +115,7 @@ MatrixView<const float> CollaborativeTokens::part(std::size_t p) const {
 }
 
 void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<const float> text,
-                              double text_events, std::uint64_t seed, const Matrix& earlier) {
+                              double text_events, std::uint64_t seed) {
   const std::vector<double> events = training_events(data);
   std::vector<std::int32_t> fitted;
   double all_events = 0.0;
@@ -144,12 +144,7 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
     ResidualQuantizer quantizer(euclidean, codebook_size, width);
     const MatrixView<float> sample = arena.matrix(fitted.size(), width);
     gather_rows(factors.view().col_block(p * width, width), fitted, sample);
-    const bool start_anew = earlier.size() == 0;
-    if (!start_anew) {
-      copy_rows(earlier.view().row_block(p * codebook_size, codebook_size),
-                quantizer.levels[0].codebook);
-    }
-    quantizer.initialise(sample, once, random, arena, {}, kMeansRounds, start_anew);
+    quantizer.initialise(sample, once, random, arena, {}, kMeansRounds);
     const MatrixView<float> all = arena.matrix(factors.rows(), width);
     copy_rows(factors.view().col_block(p * width, width), all);
     const auto found = quantizer.forward(all, arena);

@@ -34,10 +34,9 @@ struct CollaborativeTokens {
   MatrixView<const float> part(std::size_t p) const;
 
   /// Finds codes, centres and the map from text. `factors` [items, dims], as the training events
-  /// taught them; `text` [items, text dims]. Centres start from `earlier` ones, if there are any,
-  /// so that codes go on to mean what they meant.
+  /// taught them; `text` [items, text dims].
   void fit(const Dataset& data, Matrix factors, MatrixView<const float> text, double text_events,
-           std::uint64_t seed, const Matrix& earlier = {});
+           std::uint64_t seed);
   /// Codes [parts] of an item that the events do not know, by its text embedding [text dims].
   void predict(std::span<const float> text, std::int32_t* item_codes) const;
 

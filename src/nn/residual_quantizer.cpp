@@ -149,7 +149,7 @@ void ResidualQuantizer::decode(const std::int32_t* codes, float* semantic) const
 
 void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const float> at_hand,
                                    Random& random, StepArena& arena, const SharedRows& shared,
-                                   std::size_t rounds, bool start_anew) {
+                                   std::size_t rounds) {
   const AllRows all(at_hand, shared);
   const std::span<const float> weights = all.weights;
   const MatrixView<float> residual = arena.zeros(weights.size(), z.cols);
@@ -165,7 +165,7 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
     const MatrixView<float> rows = counted_residuals(level, residual, arena);
     const std::size_t k = level.codebook.rows();
     random.shuffle(std::span(order));
-    for (std::size_t c = 0; start_anew && c < k; ++c) {
+    for (std::size_t c = 0; c < k; ++c) {
       const std::size_t row =
           order.size() >= k ? static_cast<std::size_t>(order[c]) : draw_row(weights, total, random);
       std::copy_n(rows[row], rows.cols, level.codebook[c]);

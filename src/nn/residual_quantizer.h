@@ -51,11 +51,10 @@ struct ResidualQuantizer {
   void decode(const std::int32_t* codes, float* semantic) const;
 
   /// k-means, level by level, on the rows of z, each counted `weights[i]` times; with fewer
-  /// distinct rows than codes the centres start as a sample with replacement. Without
-  /// `start_anew` they start where they are.
+  /// distinct rows than codes the centres start as a sample with replacement.
   void initialise(MatrixView<const float> z, std::span<const float> weights, Random& random,
                   StepArena& arena, const SharedRows& shared = {},
-                  std::size_t rounds = kMeansRounds, bool start_anew = true);
+                  std::size_t rounds = kMeansRounds);
   /// One moving-average step from the assignments of a batch whose row i occurs weights[i] times
   /// (rows of weight 0 take no part); then rows with a count below kDeadCount restart at a random
   /// residual, and cosine rows are normalised again.

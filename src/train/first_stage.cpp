@@ -1,7 +1,6 @@
 #include "train/first_stage.h"
 
 #include "ranks/placement.h"
-#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -9,7 +8,7 @@ namespace {
 // The tokens of the whole catalogue, out of the table of the first model.
 CollaborativeTokens tokens_of_catalogue(const TrainOptions& options, const Settings& settings,
                                         const fs::path& first_model, const Dataset& data,
-                                        const Matrix& text, const Matrix& earlier) {
+                                        const Matrix& text) {
   const std::size_t items = data.items.size();
   CollaborativeTokens tokens(settings.collaborative_tokens, settings.codebook_size,
                              settings.collaborative_dims, items, text.cols());
@@ -17,7 +16,7 @@ CollaborativeTokens tokens_of_catalogue(const TrainOptions& options, const Setti
   const bool whole = text.rows() == items;
   const Matrix read = whole ? Matrix() : read_embeddings(options.data_directory, items);
   tokens.fit(data, std::move(found.model.item_encoder.ids.value), whole ? text : read,
-             settings.text_events, settings.seed, earlier);
+             settings.text_events, settings.seed);
   return tokens;
 }
 
@@ -52,13 +51,6 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   first.chosen = state.chosen;
   first.epochs.reset();
   first.from.clear();
-  const bool warm = !state.from.is_null();
-  if (warm) {
-    first.settings = warm_first_stage_settings(first.settings);
-    first.start = [&](TrainingState& stage) {
-      warm_first_stage(state.from.at("bundle").get<std::string>(), state.model, stage);
-    };
-  }
   // Of a run that this one replaces.
   if (ranks.first() && !options.resume) fs::remove(first.bundle / kCheckpointFile);
   // What rank 0 sees: files may appear while others look.
@@ -70,19 +62,13 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   CollaborativeTokens& own = state.model.item_encoder.collaborative;
   CollaborativeTokens whole;
   if (ranks.first()) {
-    const Matrix none;
-    whole =
-        tokens_of_catalogue(options, settings, first.bundle, data, text, warm ? own.centres : none);
-    // Codes keep their names, and so what was learned of them.
-    if (warm) whole.vectors.value = own.vectors.value.clone();
+    whole = tokens_of_catalogue(options, settings, first.bundle, data, text);
   }
   share_out(ranks, std::move(whole), own, data.items.size());
   state.codes_found = true;
   state.total_seconds = result.seconds;
   if (!ranks.first()) return result;
-  // Its settings, its log and what a warm start needs stay; the table is as large as all that it
-  // was to replace.
-  keep_first_stage(first.bundle);
+  // Its settings and its log stay; the table is as large as all that it was to replace.
   for (const char* file : {kCheckpointFile, kWeightsFile, "items.jsonl"}) {
     fs::remove(first.bundle / file);
   }

@@ -257,7 +257,6 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
   TrainingState state = resumed                ? std::move(*resumed)
                         : options.from.empty() ? initial_state(settings, data, text.cols(), held)
                                                : warm_state(options, data, settings, text, ranks);
-  if (!resumed && options.start) options.start(state);
   if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
   state.chosen = chosen;
   state.fingerprint = digest;

@@ -15,8 +15,6 @@ struct StartReport {
   const Settings& settings;  ///< with what follows from the data
   LeftOut events;
 };
-struct TrainingState;
-
 /// How far an epoch is.
 struct StepReport {
   bool first_stage = false;  ///< of the model that finds collaborative codes
@@ -54,8 +52,6 @@ struct TrainOptions {
   bool first_stage = false;           ///< what the reports say
   fs::path from;  ///< a bundle whose model training starts from (train/warm_start.h); empty: none
   bool keep_tokens = false;  ///< of a warm start: codes of known items stay as they are
-  /// Changes a new state before its first step.
-  std::function<void(TrainingState&)> start;
   /// Train, and then again on every event for as many epochs as were best (train/refit.h).
   bool refit = false;
   fs::path chosen_by;     ///< of a refit: an earlier bundle, whose settings and epochs it takes

@@ -12,9 +12,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Of a first stage that is done: its transformer.
-constexpr const char* kKept = "transformer.safetensors";
-
 // How often each item stands at an input of an epoch.
 std::vector<float> input_counts(const Dataset& data, const Settings& settings) {
   std::vector<float> counts(data.items.size());
@@ -86,12 +83,6 @@ Settings warm_settings(const fs::path& bundle) {
   return settings;
 }
 
-Settings warm_first_stage_settings(Settings first_stage) {
-  first_stage.epochs = warm_epochs(first_stage.epochs);
-  first_stage.learning_rate *= kWarmRate;
-  return first_stage;
-}
-
 TrainingState warm_state(const TrainOptions& options, const Dataset& data, const Settings& settings,
                          MatrixView<const float> text, const Ranks& ranks) {
   const Bundle from = read_bundle(options.from);
@@ -111,7 +102,7 @@ TrainingState warm_state(const TrainOptions& options, const Dataset& data, const
     settle_averages(state.model, catalogue, data, ranks);
     recoded = count_recoded(catalogue, from.catalogue, settings.levels, matched.earlier, ranks);
   }
-  state.codes_found = options.keep_tokens;
+  state.codes_found = true;
   const Json facts = from.config.value("data", Json::object());
   state.from = {{"bundle", fs::absolute(options.from).lexically_normal().string()},
                 {"fingerprint", facts.value("fingerprint", "")},
@@ -122,35 +113,6 @@ TrainingState warm_state(const TrainOptions& options, const Dataset& data, const
                 {"tokens", options.keep_tokens ? kKeepTokens : kFollowTokens},
                 {"seen", from.config.value("seen", Json())}};
   return state;
-}
-
-void warm_first_stage(const fs::path& from, const Recommender& model, TrainingState& first) {
-  const CollaborativeTokens& tokens = model.item_encoder.collaborative;
-  Matrix& table = first.model.item_encoder.ids.value;
-  const std::size_t width = tokens.centres.cols();
-  for (std::size_t row = 0; row < table.rows(); ++row) {
-    for (std::size_t p = 0; p < tokens.parts; ++p) {
-      const auto code = static_cast<std::size_t>(tokens.codes[row * tokens.parts + p]);
-      std::copy_n(tokens.centres[p * tokens.codebook_size + code], width, table[row] + p * width);
-    }
-  }
-  const fs::path kept = from / kCollaborativeStage / kKept;
-  if (!fs::exists(kept)) return;  // of an older version
-  const SafeTensors tensors(kept);
-  for (Parameter* parameter : first.model.parameters()) {
-    if (parameter->is_table()) continue;
-    parameter->value =
-        tensors.matrix(parameter->name, parameter->value.rows(), parameter->value.cols());
-  }
-}
-
-void keep_first_stage(const fs::path& first_stage) {
-  const SafeTensors whole = SafeTensors::mapped(first_stage / kWeightsFile);
-  std::map<std::string, Tensor> kept;
-  for (const auto& [name, tensor] : whole.tensors()) {
-    if (!has_item_rows(name)) kept.emplace(name, tensor);
-  }
-  write_safetensors(first_stage / kKept, kept);
 }
 
 }  // namespace tessera
