@@ -126,6 +126,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& source) {
         std::min(error.byte - std::min<std::size_t>(error.byte, 1), text.size());
     const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<long>(end), '\n');
     fail("{}:{}: not valid JSON (at byte {}); correct the file", source, line, error.byte);
+  } catch (const nlohmann::json::out_of_range&) {
+    fail("{}: holds a number that is too large to be read; correct the file", source);
   }
 }
 

@@ -197,6 +197,8 @@ TEST(ParseJson, NamesTheSourceAndTheLineWhereItBroke) {
   expect_error([] { parse_json("{\n\"a\": 1,\n oops}", "settings.json"); }, {"settings.json:3:"});
   expect_error([] { parse_json("[1, 2", "settings.json"); }, {"settings.json:1:"});
   expect_error([] { parse_json("", "settings.json"); }, {"settings.json:1:"});
+  expect_error([] { parse_json(R"({"a": 71e308})", "settings.json"); },
+               {"settings.json", "too large"});
   // The line that is broken, not the one after it, where the parser notices at its end.
   expect_error([] { parse_json("{\n\"a\": tru\n}", "settings.json"); }, {"settings.json:2:"});
   expect_error([] { parse_json("{\n\"a\": \"open\n}", "settings.json"); }, {"settings.json:2:"});
