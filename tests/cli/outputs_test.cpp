@@ -159,8 +159,8 @@ TEST_F(Outputs, ATrainingStoppedInItsFirstEpochLeavesTheLastGoodModel) {
   const std::string data = path("data");
   output_of("simulate --users 4000 --items 400 --seed 8 --out " + data);
   output_of("embed --dims 16 --data " + data);
-  Process process(
-      tessera_command("train --data " + data + " --out " + model + " --set batch_users=1"));
+  Process process(tessera_command("train --data " + data + " --out " + model +
+                                  " --overwrite --set batch_users=1"));
   ASSERT_TRUE(eventually([&] { return process.handles(SIGINT); }));
   process.signal(SIGINT);
   expect_refusal(process.wait(), 1, {"interrupted", "--resume"});

@@ -112,8 +112,10 @@ TEST_F(Serve, KeepsItsStateFromOthers) {
 }
 
 TEST_F(Serve, ListensOnLocalhostByItsName) {
-  listen("--listen localhost:0");
-  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+  const std::string out = path("out");
+  const Process process(tessera_command("serve --listen localhost:0 --model " + shop().model), out);
+  ASSERT_TRUE(eventually([&] { return content_of(out).ends_with('\n'); }));
+  EXPECT_TRUE(content_of(out).starts_with("listening on http://127.0.0.1:")) << content_of(out);
 }
 
 TEST_F(Serve, AnswersToItsNamesAlone) {
