@@ -112,9 +112,10 @@ TEST_F(Serve, KeepsItsStateFromOthers) {
 }
 
 TEST_F(Serve, ListensOnLocalhostByItsName) {
-  address_ = "localhost:0";
-  listen();
-  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+  const std::string out = path("out");
+  const Process process(tessera_command("serve --listen localhost:0 --model " + shop().model), out);
+  ASSERT_TRUE(eventually([&] { return content_of(out).ends_with('\n'); }));
+  EXPECT_TRUE(content_of(out).starts_with("listening on http://127.0.0.1:")) << content_of(out);
 }
 
 TEST_F(Serve, AnswersToItsNamesAlone) {

@@ -16,7 +16,7 @@ class Serve : public CommandTest {
   void listen(const std::string& more = "", const std::string& model = shop().model) {
     out_ = path("out" + std::to_string(++starts_));
     process_ = std::make_unique<Process>(
-        tessera_command("serve --listen " + address_ + " --model " + model + " " + more), out_);
+        tessera_command("serve --listen 127.0.0.1:0 --model " + model + " " + more), out_);
     ASSERT_TRUE(eventually([&] { return content_of(out_).ends_with('\n'); }));
     const std::string line = content_of(out_);
     ASSERT_TRUE(line.starts_with("listening on http://127.0.0.1:")) << line;
@@ -34,7 +34,6 @@ class Serve : public CommandTest {
     return connection.request(method, target, body, headers);
   }
 
-  std::string address_ = "127.0.0.1:0";
   std::string out_;
   int starts_ = 0;
   std::unique_ptr<Process> process_;
