@@ -181,7 +181,7 @@ void bind_data(nb::module_& module) {
       "out"_a, "users"_a, "items"_a, "mean_events"_a, "seed"_a);
   module.def("embed_text", &embed_text, "directory"_a, "encoder"_a, "dims"_a, "min_df"_a,
              "max_terms"_a, "seed"_a, "threads"_a);
-  module.def("embed_as", &embed_by, "directory"_a, "from"_a, "threads"_a);
+  module.def("embed_as", &embed_by, "directory"_a, "bundle"_a, "threads"_a);
   module.def("embed_array", &embed_array, "directory"_a, "rows"_a, "ids"_a.none());
 }
 

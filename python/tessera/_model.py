@@ -361,7 +361,7 @@ class Model:
             >>> model.set_attributes("S000012", price=4.5)
             Traceback (most recent call last):
             ...
-            tessera.UsageError: no attribute 'price': items have none; name some with 'tessera prepare --attributes'
+            tessera.UsageError: no attribute 'price': items have none; name some with 'tessera prepare attributes'
         """
         self._model.set_attributes(item, json.dumps(values))
 

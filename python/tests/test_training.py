@@ -248,7 +248,8 @@ def test_a_refit_is_that_of_the_command_line(here, shop, program):
     model = tessera.fit(
         shop, "python", refit=True, progress=False, callbacks=seen.append, **DEFAULT
     )
-    assert model.config["refit"] and len(seen) == 2, "epochs of the refit are not validated"
+    assert model.config["refit"] and sum(not e.first_stage and not e.refit for e in seen) == 2
+    assert all(value != value for e in seen if e.refit for value in e.validation.values())
     program("train", "--data", "shop", "--out", "line", "--refit", *words(DEFAULT))
     assert bits("python") == bits("line")
     with pytest.raises(tessera.Error, match="selection"):
@@ -328,7 +329,9 @@ def test_a_model_of_another_recipe_is_replaced_only_where_told(shop, here):
 
 def test_negatives_that_are_not_read_are_told(shop):
     with pytest.warns(UserWarning, match="negatives are not read"):
-        tessera.fit(shop, "out", progress=False, negatives="file", **dict(DEFAULT, tokens="id"))
+        tessera.fit(
+            shop, "out", progress=False, negatives="file", settings=dict(DEFAULT, tokens="id")
+        )
 
 
 def test_progress_on_a_terminal_is_written_over(shop, monkeypatch):
