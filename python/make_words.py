@@ -34,6 +34,8 @@ def type_of(value, words):
         return literal(words)
     if value is None:
         return "Union[float, str, None]"
+    if value == "auto":  # of a number that may follow from the data
+        return 'Union[int, Literal["auto"]]'
     if isinstance(value, (bool, int, float)):
         return type(value).__name__
     if isinstance(value, str):
