@@ -67,7 +67,8 @@ TEST_F(RunningServer, AStoreThatStallsHoldsUpNobodyElse) {
       {.port = 0, .threads = 1, .store_threads = 1, .max_line = 2, .work_timeout = 200ms}, service,
       log);
   std::thread thread([&] { waiting.run(); });
-  const std::string body = R"({"\u0075ser":"anna","fallback":"none"})";  // no search of the text finds it
+  const std::string body =
+      R"({"\u0075ser":"anna","fallback":"none"})";  // no search of the text finds it
   Connection first(waiting.port());
   first.send(Connection::text("POST", "/v1/recommend", body));
   Connection late(waiting.port());
