@@ -175,8 +175,8 @@ void add_serve(CLI::App& app) {
   command->add_option("--listen", arguments->listen, "ADDRESS:PORT; port 0 takes a free one")
       ->capture_default_str();
   command->add_option("--state", arguments->state,
-                      "Where histories and items are kept: a directory, or redis://HOST:PORT "
-                      "(default: in memory)");
+                      "Where histories and items are kept: a directory, redis://HOST:PORT, or "
+                      "rediss://HOST:PORT by TLS (default: in memory)");
   const CLI::Option* sync =
       command
           ->add_option("--sync", arguments->sync,

@@ -30,16 +30,10 @@ std::unique_ptr<Store> open_store(const std::string& spec, const StoreOptions& o
   if (spec.empty()) return open_memory_store(options);
   if (is_redis(spec)) return open_redis_store(spec, options);
   const std::size_t scheme = spec.find("://");
-  if (spec.starts_with("rediss://") || spec.starts_with("valkeys://")) {
-    fail_usage(
-        "the state of {}//… would need TLS, which this program does not speak to a store: put "
-        "a tunnel such as stunnel before the server and give redis://localhost:PORT",
-        spec.substr(0, scheme + 1));
-  }
   if (scheme != std::string::npos) {
     fail_usage(
-        "no store answers to {}//…: give a directory, redis://HOST:PORT, valkey://HOST:PORT "
-        "or unix:SOCKET",
+        "no store answers to {}//…: give a directory, redis://HOST:PORT, rediss://HOST:PORT "
+        "(by TLS), valkey://HOST:PORT or unix:SOCKET",
         spec.substr(0, scheme + 1));
   }
   return open_rocks_store(spec, options);

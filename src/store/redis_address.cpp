@@ -1,6 +1,8 @@
 #include "store/redis_address.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <optional>
 
 #include "base/error.h"
@@ -8,7 +10,13 @@
 namespace tessera {
 namespace {
 
-constexpr std::string_view kRedis = "redis://", kValkey = "valkey://", kUnix = "unix:";
+constexpr std::string_view kRedis = "redis://", kUnix = "unix:", kAuthorities = "?ca=";
+struct Scheme {
+  std::string_view name;
+  bool tls;
+};
+constexpr Scheme kSchemes[] = {
+    {kRedis, false}, {"valkey://", false}, {"rediss://", true}, {"valkeys://", true}};
 
 /// The whole text as a number from `least` to `most`.
 std::optional<int> number_in(const std::string& text, int least, int most) {
@@ -40,7 +48,13 @@ std::string decoded(std::string_view text) {
 
 std::string RedisAddress::name() const {
   if (!socket.empty()) return std::string(kUnix) + socket;
-  return fmt::format("{}{}:{}/{}", kRedis, host, port, database);
+  return fmt::format("{}{}:{}/{}", tls ? "rediss://" : kRedis, host, port, database);
+}
+
+bool names_redis(std::string_view spec) {
+  return spec.starts_with(kUnix) || std::ranges::any_of(kSchemes, [&](const Scheme& scheme) {
+           return spec.starts_with(scheme.name);
+         });
 }
 
 RedisAddress parse_redis_address(std::string_view spec) {
@@ -51,9 +65,15 @@ RedisAddress parse_redis_address(std::string_view spec) {
     return address;
   }
   std::string_view rest = spec;
-  const std::string_view scheme = rest.starts_with(kValkey) ? kValkey : kRedis;
-  if (!rest.starts_with(scheme)) fail_usage("'{}' is no redis:// address", spec);
-  rest.remove_prefix(scheme.size());
+  const auto* const scheme =
+      std::ranges::find_if(kSchemes, [&](const Scheme& one) { return rest.starts_with(one.name); });
+  if (scheme == std::end(kSchemes)) fail_usage("'{}' is no redis:// address", spec);
+  rest.remove_prefix(scheme->name.size());
+  address.tls = scheme->tls;
+  if (const auto at = rest.rfind(kAuthorities); at != rest.npos && address.tls) {
+    address.authorities = decoded(rest.substr(at + kAuthorities.size()));
+    rest = rest.substr(0, at);
+  }
   if (const auto at = rest.rfind('@'); at != rest.npos) {
     const std::string_view secret = rest.substr(0, at);
     const auto colon = secret.find(':');

@@ -36,6 +36,10 @@ std::string formatted(const std::vector<std::string_view>& command) {
   return {bytes, static_cast<std::size_t>(size)};
 }
 
+timeval as_timeval(std::chrono::milliseconds time) {
+  return {.tv_sec = time.count() / 1000, .tv_usec = time.count() % 1000 * 1000};
+}
+
 /// hiredis writes to sockets without MSG_NOSIGNAL: a closed one would end the process.
 void hold_back_sigpipe() {
   sigset_t pipe;
@@ -139,9 +143,8 @@ void RedisPipeline::connect_for_unsent() {
   }
 }
 
-RedisPipeline::Connection RedisPipeline::connect() const {
-  const timeval timeout{.tv_sec = timeout_.count() / 1000,
-                        .tv_usec = timeout_.count() % 1000 * 1000};
+RedisPipeline::Connection RedisPipeline::open_plain() const {
+  const timeval timeout = as_timeval(timeout_);
   Connection connection(address_.socket.empty()
                             ? redisConnectWithTimeout(address_.host.c_str(), address_.port, timeout)
                             : redisConnectUnixWithTimeout(address_.socket.c_str(), timeout));
@@ -150,8 +153,26 @@ RedisPipeline::Connection RedisPipeline::connect() const {
     fail("{}: cannot connect: {}; start the server or correct the address", name_,
          connection->errstr);
   }
-  redisSetTimeout(connection.get(), timeout);
   if (address_.socket.empty()) redisEnableKeepAlive(connection.get());
+  return connection;
+}
+
+RedisPipeline::Connection RedisPipeline::through_tls(Connection plain) {
+  const int socket = redisFreeKeepFd(plain.release());
+  try {
+    tunnel_ = std::make_unique<TlsTunnel>(socket, address_.host, address_.authorities, timeout_);
+  } catch (const Error& error) {
+    fail("{}: cannot connect: {}", name_, error.what());
+  }
+  Connection connection(redisConnectFd(tunnel_->take_local_end()));
+  if (!connection) throw std::bad_alloc();
+  return connection;
+}
+
+RedisPipeline::Connection RedisPipeline::connect() {
+  Connection connection = open_plain();
+  if (address_.tls) connection = through_tls(std::move(connection));
+  redisSetTimeout(connection.get(), as_timeval(timeout_));
   const auto must = [&](const std::vector<std::string_view>& command) {
     const std::string bytes = formatted(command);
     void* answer = nullptr;
@@ -224,6 +245,7 @@ void RedisPipeline::lose(const std::string& why) {
       why.empty() ? fmt::format("{}: the connection was lost: {}", name_, connection_->errstr)
                   : why;
   connection_.reset();
+  tunnel_.reset();
   flushed_ = true;
   std::deque<Command> again, failed;
   const Clock::time_point now = Clock::now();

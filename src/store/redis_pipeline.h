@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "store/redis_address.h"
+#include "store/tls_tunnel.h"
 
 namespace tessera {
 
@@ -80,7 +81,9 @@ class RedisPipeline {
   void run();
   bool take_asked();
   void give_up_late();
-  Connection connect() const;
+  Connection connect();
+  Connection open_plain() const;
+  Connection through_tls(Connection plain);
   void connect_for_unsent();
   void send_unsent();
   void await_traffic();
@@ -101,6 +104,7 @@ class RedisPipeline {
   bool ending_ = false;
 
   // Of its thread:
+  std::unique_ptr<TlsTunnel> tunnel_;  // of the connection, by TLS
   Connection connection_;
   bool flushed_ = true;                // nothing is left to write
   std::deque<Command> unsent_, sent_;  // each in the order of deadlines

@@ -298,9 +298,7 @@ class RedisStore final : public Store {
 
 }  // namespace
 
-bool is_redis(std::string_view spec) {
-  return spec.starts_with("redis://") || spec.starts_with("valkey://") || spec.starts_with("unix:");
-}
+bool is_redis(std::string_view spec) { return names_redis(spec); }
 
 std::unique_ptr<Store> open_redis_store(const std::string& spec, const StoreOptions& options) {
   return std::make_unique<RedisStore>(spec, options);

@@ -146,7 +146,8 @@ void set_sync(StoreOptions& options, std::string_view policy);
 /// Opens the store that `spec` names. A directory belongs to its owner alone (mode 0700), and an
 /// older one is made so:
 ///   ""                                              in memory, gone with the process
-///   redis://[[user]:password@]host[:port][/number]  Redis or Valkey
+///   redis://[[user]:password@]host[:port][/number]  Redis or Valkey (valkey://)
+///   rediss://…[?ca=FILE]                            the same by TLS (valkeys://)
 ///   unix:PATH                                       the same, by a socket file
 ///   anything else                                   RocksDB in that directory, made if need be
 /// Throws UsageError for a spec or option that makes no sense, Error if the store cannot be opened,

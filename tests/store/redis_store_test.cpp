@@ -1,9 +1,15 @@
 // What only the store on a Redis server has to cope with: a server that comes and goes.
 #include <gtest/gtest.h>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <csignal>
 
+#include "base/error.h"
 #include "redis_server.h"
+#include "serve/make_certificate.h"
 #include "store/redis_pipeline.h"
 #include "store/store.h"
 #include "testing/errors.h"
@@ -161,8 +167,8 @@ TEST(RedisAddresses, AreParsed) {
   EXPECT_EQ(parse_redis_address("unix:/run/redis.sock").name(), "unix:/run/redis.sock");
   for (const char* bad : {"redis://", "redis:///1", "redis://h:0", "redis://h:x", "redis://h:65536",
                           "redis://h/x", "redis://h/-1", "redis://h:", "redis://h/",
-                          "unix:", "redis://secret@h", "redis://:secret@h:x", "rediss://:secret@h",
-                          "valkeys://h", "postgres://secret@h/db", "file:///tmp/state"}) {
+                          "unix:", "redis://secret@h", "redis://:secret@h:x",
+                          "rediss://:secret@h:x", "postgres://secret@h/db", "file:///tmp/state"}) {
     try {
       open_store(bad);
       ADD_FAILURE() << bad;
@@ -170,6 +176,62 @@ TEST(RedisAddresses, AreParsed) {
       EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
     }
   }
+}
+
+/// A port of this machine that nobody listens on.
+int free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ::bind(socket, reinterpret_cast<sockaddr*>(&address), size);
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(socket);
+  return ntohs(address.sin_port);
+}
+
+/// A server that speaks TLS alone on a port, with a certificate for localhost.
+class RedisByTls : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (redis_program().empty()) GTEST_SKIP() << "redis-server is not installed";
+    write_certificate(path("cert.pem"), path("key.pem"));
+    port_ = free_port();
+    server_.emplace(directory_.path(),
+                    std::vector<std::string>{"--save", "", "--tls-port", std::to_string(port_),
+                                             "--tls-cert-file", path("cert.pem"), "--tls-key-file",
+                                             path("key.pem"), "--tls-ca-cert-file",
+                                             path("cert.pem"), "--tls-auth-clients", "no"});
+  }
+  std::string path(const char* name) const { return (directory_.path() / name).string(); }
+  std::string spec(const char* host, const std::string& more) const {
+    return fmt::format("rediss://{}:{}{}", host, port_, more);
+  }
+
+  TempDirectory directory_;
+  int port_ = 0;
+  std::optional<RedisServer> server_;
+};
+
+TEST_F(RedisByTls, KeepsWhatIsWrittenHoweverLarge) {
+  const auto store = open_store(spec("localhost", "/1?ca=" + path("cert.pem")));
+  const Ids many(1000, std::string(2000, 'x'));  // more than sockets hold
+  EXPECT_EQ(store->append_events("anna", many, "key"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", many, "key"), Append::kRepeated);
+  EXPECT_EQ(store->history("anna"), many);
+  server_->kill();
+  expect_error([&] { store->history("anna"); }, {"rediss://localhost"});
+  server_->start();
+  EXPECT_EQ(store->history("anna"), std::nullopt);  // this server keeps nothing
+}
+
+TEST_F(RedisByTls, TrustsNobodyElse) {
+  expect_error([&] { open_store(spec("localhost", "")); }, {"certificate is refused", "self"});
+  expect_error([&] { open_store(spec("127.0.0.1", "?ca=" + path("cert.pem"))); },
+               {"certificate is refused", "IP address mismatch"});
+  expect_error([&] { open_store(spec("localhost", "?ca=" + path("none.pem"))); }, {"none.pem"});
+  expect_error([&] { open_store(fmt::format("redis://localhost:{}", port_)); }, {"redis://"});
 }
 
 TEST(RedisAddresses, WithoutAServerAreAnError) {
