@@ -151,6 +151,10 @@ Model::RuledSearch::RuledSearch(const State& state, const RecommendOptions& opti
   if (rules.buried) buried_ = state.attributes.select(*rules.buried, state.numbers());
 }
 
+bool Model::RuledSearch::before(const Ruled& a, const Ruled& b) {
+  return a.value != b.value ? a.value > b.value : a.item < b.item;
+}
+
 bool Model::RuledSearch::is_new(std::int32_t item) const {
   return static_cast<std::size_t>(item) >= state_.bundle.catalogue.items();
 }
@@ -194,9 +198,7 @@ std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::best(std::span<const 
     const auto list = Search(state_, options).one(user, history);
     ruled.clear();
     for (const ScoredItem& scored : list) ruled.push_back({scored.item, value_of(scored)});
-    std::ranges::sort(ruled, [](const Ruled& a, const Ruled& b) {
-      return std::pair(-a.value, a.item) < std::pair(-b.value, b.item);
-    });
+    std::ranges::sort(ruled, before);
     if (list.size() < options.k || options.k >= kRulesDepth) break;
     if (ruled[count - 1].value >= most_below(list.back().score)) break;
   }
@@ -240,9 +242,7 @@ std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
        [&](std::int32_t item) { return open(item) && is_new(item); });
   fill(selection, user, history, options_.k - selection.size(), open);
   if (rules_.diversity == 0.0) {
-    std::stable_sort(selection.list().begin() + static_cast<std::ptrdiff_t>(pinned),
-                     selection.list().end(),
-                     [](const Ruled& a, const Ruled& b) { return a.value > b.value; });
+    std::ranges::sort(std::span(selection.list()).subspan(pinned), before);
   }
   if (buried_) {
     fill(selection, user, history, options_.k - selection.size(),

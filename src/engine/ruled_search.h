@@ -20,6 +20,8 @@ class Model::RuledSearch {
   using Accepts = std::function<bool(std::int32_t)>;
   class Selection;
 
+  /// The larger value first; of equal ones the smaller number.
+  static bool before(const Ruled& a, const Ruled& b);
   double value_of(const ScoredItem& scored) const;
   /// No item whose own score is at most this can have a larger value.
   double most_below(double score) const;
