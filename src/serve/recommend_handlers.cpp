@@ -117,7 +117,8 @@ struct Wishes {
 };
 
 /// What whoever has no history gets.
-Response fall_back(Call& call, const Body& body, const Wishes& wishes) {
+Response fall_back(Call& call, const Body& body, const Wishes& wishes,
+                   std::span<const std::string> fields) {
   const bool trending = body.word("fallback") == "trending";
   const std::vector<std::int32_t> first =
       trending ? known_of(call, call.service.trends().top()) : std::vector<std::int32_t>();
@@ -127,8 +128,8 @@ Response fall_back(Call& call, const Body& body, const Wishes& wishes) {
   }
   const bool trends = !list.empty() && std::ranges::count(first, list.front().item) > 0;
   return reply({{"from", trends ? "trending" : "popular"},
-                {"items", list_json(call, list, &ScoredItem::item, body.flag("titles"),
-                                    fields_of(call, body), nullptr, &ScoredItem::score)}});
+                {"items", list_json(call, list, &ScoredItem::item, body.flag("titles"), fields,
+                                    nullptr, &ScoredItem::score)}});
 }
 
 }  // namespace
@@ -140,9 +141,9 @@ Task<Response> recommend(Call& call) {
       none ? history_of(call, body) : history_or_none(call, body);
   const std::vector<std::int32_t> history = co_await std::move(asked);
   const Wishes wishes(call, body);
-  if (history.empty()) co_return fall_back(call, body, wishes);
   const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
+  if (history.empty()) co_return fall_back(call, body, wishes, fields);
   co_return reply(
       {{"items", list_json(call, call.model->recommend(history, wishes.options), &ScoredItem::item,
                            body.flag("titles"), fields, score, &ScoredItem::score)}});

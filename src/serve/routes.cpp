@@ -167,7 +167,7 @@ constexpr Field kSimilarQuery[] = {
     {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
     {.name = "filter",
      .kind = Kind::filter,
-     .most = kMaxFilter,
+     .most = 1024,
      .description = "only items whose attributes pass, as JSON or in words"}};
 constexpr Field kLimitQuery[] = {
     {.name = "limit", .kind = Kind::number, .most = kMaxItems, .standard = 20}};

@@ -100,6 +100,7 @@ TEST_F(FiltersApi, WhoeverHasNoHistoryGetsWhatIsPopular) {
   refused(422, "empty_history", "POST", "/v1/recommend", R"({"history":[],"fallback":"none"})");
   refused(400, "invalid_request", "POST", "/v1/recommend", R"({"history":[],"fallback":"best"})");
   refused(422, "unknown_item", "POST", "/v1/recommend", R"({"history":["999"]})");
+  refused(400, "invalid_request", "POST", "/v1/recommend", R"({"history":[],"scores":{}})");
 }
 
 TEST_F(FiltersApi, WhatWasTouchedOfLateComesFirst) {
