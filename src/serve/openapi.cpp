@@ -92,7 +92,8 @@ Json schema_of(const Field& field) {
 Json body_schema(const Route& route) {
   Json properties = Json::object(), required = Json::array(), choices = Json::array();
   for (const Field& field : route.body) {
-    properties[std::string(field.name)] = schema_of(field);
+    Json& schema = properties[std::string(field.name)] = schema_of(field);
+    if (!field.required && schema.contains("type")) schema["nullable"] = true;  // as if left out
     if (field.required) required.push_back(field.name);
     if (field.choice) choices.push_back({{"required", {field.name}}});
   }
