@@ -94,6 +94,8 @@ Json body_schema(const Route& route) {
   for (const Field& field : route.body) {
     Json& schema = properties[std::string(field.name)] = schema_of(field);
     if (!field.required && schema.contains("type")) schema["nullable"] = true;  // as if left out
+    if (!field.required && schema.contains("oneOf")) schema["oneOf"].back()["nullable"] = true;
+    if (!field.required && schema.contains("enum")) schema["enum"].push_back(nullptr);
     if (field.required) required.push_back(field.name);
     if (field.choice) choices.push_back({{"required", {field.name}}});
   }
