@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/numbers.h"
+#include "base/texts.h"
 #include "base/utf8.h"
 #include "formats/times.h"
 
@@ -26,20 +27,8 @@ constexpr std::array<std::pair<std::string_view, AttributeType>, 4> kTypes = {
 constexpr std::array<std::string_view, 4> kTrue = {"true", "1", "yes", "t"};
 constexpr std::array<std::string_view, 4> kFalse = {"false", "0", "no", "f"};
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  const std::size_t last = text.find_last_not_of(" \t\r\n");
-  return text.substr(first, last == std::string_view::npos ? 0 : last + 1 - first);
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) {
-    return (x >= 'A' && x <= 'Z' ? static_cast<char>(x | 0x20) : x) == y;
-  });
-}
-
 std::optional<bool> truth(std::string_view text) {
-  const auto is = [&](std::string_view word) { return same_word(text, word); };
+  const auto is = [&](std::string_view word) { return same_words(text, word); };
   if (std::ranges::any_of(kTrue, is)) return true;
   if (std::ranges::any_of(kFalse, is)) return false;
   return std::nullopt;
@@ -129,12 +118,9 @@ AttributeValue value_of_text(const Attribute& attribute, std::string_view text, 
     return *value;
   }
   if (attribute.type == AttributeType::time) return seconds_of(attribute, text);
-  const std::string_view between = list ? ", " : "|";
   Labels labels;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(between, at), text.size());
-    labels.emplace_back(trimmed(text.substr(at, end - at)));
-    at = end + between.size();
+  for (const std::string_view label : split(text, list ? ", " : "|")) {
+    labels.emplace_back(trimmed(label));
   }
   return typed(attribute, std::move(labels));
 }

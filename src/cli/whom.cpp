@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/texts.h"
 #include "model/bundle.h"
 
 namespace tessera {
@@ -24,12 +25,7 @@ std::vector<std::string> split_history(const std::string& text) {
   if (const Json list = Json::parse(text, nullptr, false); list.is_array()) {
     for (const Json& id : list) ids.push_back(id.is_string() ? id.get<std::string>() : id.dump());
   } else {
-    std::size_t begin = 0;
-    while (begin <= text.size()) {
-      const std::size_t end = std::min(text.find(',', begin), text.size());
-      ids.push_back(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
+    for (const std::string_view id : split(text, ",")) ids.emplace_back(id);
   }
   if (ids.empty() || std::ranges::count(ids, "") > 0) {
     fail_usage("--history '{}': give item ids with commas between them; {}", text, kWithCommas);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/numbers.h"
 #include "base/random.h"
+#include "base/texts.h"
 #include "data/item_texts.h"
 #include "formats/csv.h"
 #include "formats/fields.h"
@@ -78,8 +79,8 @@ class EventCollector {
     }
     float weight = 1.0F;
     if (!fields_.weights.empty()) {
-      const auto found = fields_.weights.find(trimmed(row[kType].text));
-      count_type(trimmed(row[kType].text));
+      const auto found = fields_.weights.find(trimmed(row[kType].text, " "));
+      count_type(trimmed(row[kType].text, " "));
       if (found == fields_.weights.end()) {
         ++log_.read;
         ++log_.other_type;
@@ -126,7 +127,7 @@ class EventCollector {
     while (!rest.empty()) {
       const std::size_t end =
           std::min(blanks ? rest.find_first_of(" \t") : rest.find(between), rest.size());
-      const std::string_view id = trimmed(rest.substr(0, end));
+      const std::string_view id = trimmed(rest.substr(0, end), " ");
       if (!id.empty()) visit({id, Value::Kind::word});
       rest.remove_prefix(std::min(end + between.size(), rest.size()));
     }
@@ -146,7 +147,7 @@ class EventCollector {
   bool repeats(std::span<const Value> row, std::int64_t time) {
     if (!fields_.id.empty() && !row[kId].text.empty()) return !meet({row[kId].text}, 0);
     if (!fields_.distinct || time == kUnknownTime) return false;
-    return !meet({row[kUser].text, row[kItem].text, trimmed(row[kType].text)}, time);
+    return !meet({row[kUser].text, row[kItem].text, trimmed(row[kType].text, " ")}, time);
   }
 
   // By 64 bits of a digest: among a hundred million events two would be taken for one in a run of
@@ -159,11 +160,6 @@ class EventCollector {
       digest = mix_bits(digest ^ word);
     }
     return log_.met.insert(digest).second;
-  }
-
-  static std::string_view trimmed(std::string_view text) {
-    const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
-    return text.substr(first, text.find_last_not_of(' ') + 1 - first);
   }
 
   void count_type(std::string_view type) {

@@ -5,19 +5,13 @@
 #include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/texts.h"
 #include "base/utf8.h"
 #include "data/html_entities.h"
 #include "formats/sequences.h"
 
 namespace tessera {
 namespace {
-
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t first = std::min(text.find_first_not_of(kBlank), text.size());
-  const std::size_t last = text.find_last_not_of(kBlank);
-  return text.substr(first, last == std::string_view::npos ? 0 : last + 1 - first);
-}
 
 // Title; maker; category: those of them that the file has.
 std::string guess_template(FieldChooser chooser) {
@@ -55,7 +49,7 @@ TextTemplate TextTemplate::parse(std::string_view pattern) {
 }
 
 std::string TextTemplate::fill(std::span<const Value> values) const {
-  if (std::ranges::all_of(values, [](const Value& value) { return trim(value.text).empty(); })) {
+  if (std::ranges::all_of(values, [](const Value& value) { return trimmed(value.text).empty(); })) {
     return "";
   }
   std::string text;
@@ -71,14 +65,14 @@ std::string clean_text(std::string_view text) {
         static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' && c != '\r';
     if (control || c == '\x7F') c = ' ';
   }
-  if (is_utf8(clean)) return std::string(trim(clean));
+  if (is_utf8(clean)) return std::string(trimmed(clean));
   std::string repaired;
   for (std::string_view rest = clean; !rest.empty();) {
     const std::size_t length = utf8_length(rest);
     repaired += length == 0 ? std::string_view("\uFFFD") : rest.substr(0, length);
     rest.remove_prefix(std::max<std::size_t>(length, 1));
   }
-  return std::string(trim(repaired));
+  return std::string(trimmed(repaired));
 }
 
 bool ItemTexts::set(std::size_t item, std::string title, std::string text) {
@@ -162,11 +156,11 @@ std::vector<AttributeValue> values_of(std::span<const Attribute> attributes,
 std::vector<Attribute> attributes_of(const std::string& text, const FieldChooser& chooser,
                                      Records& records, std::vector<FieldChoice>& choices) {
   std::vector<Attribute> attributes;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string_view part = trim(std::string_view(text).substr(at, end - at));
+  std::vector<std::string_view> parts = split(text, ",");
+  if (parts.back().empty()) parts.pop_back();
+  for (const std::string_view part : parts) {
     const std::size_t colon = part.rfind(':');
-    const std::string name(trim(part.substr(0, colon)));
+    const std::string name(trimmed(part.substr(0, colon)));
     if (name.empty()) {
       fail_usage("--attributes '{}': give fields, with types or without, as 'price:number,brand'",
                  text);
@@ -181,10 +175,9 @@ std::vector<Attribute> attributes_of(const std::string& text, const FieldChooser
           name, name);
     }
     const AttributeType type =
-        guessed ? guess_attribute_type(sample) : attribute_type(trim(part.substr(colon + 1)));
+        guessed ? guess_attribute_type(sample) : attribute_type(trimmed(part.substr(colon + 1)));
     choices.push_back({fmt::format("attribute ({})", name_of(type)), field, guessed});
     attributes.push_back({field, type});
-    at = end + 1;
   }
   return attributes;
 }
@@ -251,7 +244,7 @@ void title_by_text(ItemTexts& items) {
     if (!lacks_title(i)) continue;
     const std::string_view text = items.texts[i];
     const std::string_view title =
-        trim(2 * with_fields > untitled ? text.substr(0, text.find(';')) : text);
+        trimmed(2 * with_fields > untitled ? text.substr(0, text.find(';')) : text);
     items.titles[i] = title.empty() ? text : title;
   }
 }

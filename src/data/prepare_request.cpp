@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/texts.h"
 #include "data/input_files.h"
 #include "data/prepare_options.h"
 #include "formats/csv.h"
@@ -68,28 +69,22 @@ RecordShape shape_of(const std::string& format, const PrepareRequest::Csv& csv,
   return shape;
 }
 
-std::string trimmed(const std::string& text) {
-  const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
-  return text.substr(first, text.find_last_not_of(' ') + 1 - first);
-}
-
 // "view=1,cart=2": weights by type.
 std::map<std::string, double, std::less<>> parse_weights(const std::string& text) {
   std::map<std::string, double, std::less<>> weights;
-  for (std::size_t at = 0; at <= text.size() && !text.empty();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    const std::string part = trimmed(text.substr(at, end - at));
+  if (text.empty()) return weights;
+  for (const std::string_view given : split(text, ",")) {
+    const std::string_view part = trimmed(given, " ");
     const std::size_t equals = part.rfind('=');
     const double weight =
-        equals == std::string::npos
+        equals == std::string_view::npos
             ? 1.0
-            : parse_number<double>(trimmed(part.substr(equals + 1))).value_or(-1.0);
-    const std::string type = trimmed(part.substr(0, equals));
+            : parse_number<double>(trimmed(part.substr(equals + 1), " ")).value_or(-1.0);
+    const std::string type(trimmed(part.substr(0, equals), " "));
     if (type.empty() || !(weight > 0) || !weights.emplace(type, weight).second) {
       fail_usage("--event-types '{}': give types with weights above 0, as 'view=1,purchase=3'",
                  text);
     }
-    at = end + 1;
   }
   return weights;
 }
@@ -145,11 +140,9 @@ void read_time_form(const PrepareRequest& request, EventFields& fields) {
 void read_missing(const PrepareRequest& request, EventFields& fields) {
   if (!request.missing) return;
   fields.missing.clear();
-  for (std::size_t at = 0; at <= request.missing->size() && !request.missing->empty();) {
-    const std::size_t end = std::min(request.missing->find(',', at), request.missing->size());
-    fields.missing.push_back(request.missing->substr(at, end - at));
-    at = end + 1;
-  }
+  if (request.missing->empty()) return;
+  const auto words = split(*request.missing, ",");
+  fields.missing.assign(words.begin(), words.end());
 }
 
 void read_max_errors(const PrepareRequest& request, PrepareOptions& options) {

@@ -8,18 +8,13 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/texts.h"
 
 namespace tessera {
 namespace {
 
 constexpr std::int64_t kEndSeconds = 1LL << 32;  // in the year 2106, and 1833 before 1970
 constexpr std::string_view kBlank = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = std::min(text.find_first_not_of(kBlank), text.size());
-  const std::size_t last = text.find_last_not_of(kBlank);
-  return text.substr(first, last == std::string_view::npos ? 0 : last + 1 - first);
-}
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -352,7 +347,7 @@ TimeUnit guess_order(std::span<const std::string> texts) {
   for (const std::string& text : texts) {
     int first = 0;
     int second = 0;
-    const std::string_view plain = trimmed(text);
+    const std::string_view plain = trimmed(text, kBlank);
     if (!year_last(plain, first, second)) continue;
     example = plain;
     day = day || first > 12;
@@ -370,7 +365,7 @@ TimeUnit guess_order(std::span<const std::string> texts) {
 }  // namespace
 
 std::int64_t parse_time(std::string_view given, const TimeForm& form) {
-  const std::string_view text = trimmed(given);
+  const std::string_view text = trimmed(given, kBlank);
   if (text.empty() || text == "-1") return kUnknownTime;
   std::int64_t milliseconds = 0;
   const Scale* scale = scale_of(form.unit);
@@ -398,13 +393,13 @@ std::int64_t parse_time(std::string_view given, const TimeForm& form) {
 
 TimeForm guess_time_form(std::span<const std::string> texts) {
   const auto first = std::ranges::find_if(texts, [](const std::string& text) {
-    return !trimmed(text).empty() && trimmed(text) != "-1";
+    return !trimmed(text, kBlank).empty() && trimmed(text, kBlank) != "-1";
   });
   if (first == texts.end()) return {.guessed = true};
-  const std::string_view text = trimmed(*first);
+  const std::string_view text = trimmed(*first, kBlank);
   if (const auto number = parse_number<double>(text)) {
     const bool dates = std::ranges::all_of(texts, [](const std::string& one) {
-      const std::string_view plain = trimmed(one);
+      const std::string_view plain = trimmed(one, kBlank);
       return plain.empty() || plain == "-1" || is_compact_date(plain);
     });
     return {dates ? TimeUnit::iso8601 : scale_of(*number).unit, {}, true};
@@ -415,7 +410,7 @@ TimeForm guess_time_form(std::span<const std::string> texts) {
 }
 
 bool looks_like_time(std::string_view given) {
-  const std::string_view text = trimmed(given);
+  const std::string_view text = trimmed(given, kBlank);
   if (const auto number = parse_number<double>(text)) {
     if (is_compact_date(text)) return true;
     const Scale& scale = scale_of(*number);

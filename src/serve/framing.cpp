@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/texts.h"
 #include "serve/hosts.h"
 
 namespace tessera {
@@ -19,10 +20,6 @@ constexpr std::array<std::string_view, 7> kOnce = {"content-length", "transfer-e
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
-bool equal_words(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// A character of a method or a field's name (RFC 9110, section 5.6.2).
@@ -32,12 +29,6 @@ bool is_token(char c) {
 }
 
 bool is_text(char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); }
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 /// "METHOD target HTTP/1.1"; the version's last digit, or nothing.
 std::optional<char> minor_version(std::string_view line) {
@@ -63,7 +54,7 @@ struct Fields {
 
   std::optional<FramingFault> take(std::string_view name, std::string_view value) {
     const auto* const known =
-        std::ranges::find_if(kOnce, [&](std::string_view once) { return equal_words(once, name); });
+        std::ranges::find_if(kOnce, [&](std::string_view once) { return same_words(once, name); });
     if (known == kOnce.end()) return std::nullopt;
     bool& already = seen[static_cast<std::size_t>(known - kOnce.begin())];
     if (already) return FramingFault{"a header field that may stand once stands there twice"};
@@ -72,7 +63,7 @@ struct Fields {
         (value.empty() || value.size() > 18 || !std::ranges::all_of(value, is_digit))) {
       return FramingFault{"Content-Length must be one whole number"};
     }
-    if (*known == "transfer-encoding" && !equal_words(value, "chunked")) {
+    if (*known == "transfer-encoding" && !same_words(value, "chunked")) {
       return FramingFault{"the only transfer coding known here is chunked"};
     }
     if (*known == "host" && !host_name(value))
@@ -110,7 +101,7 @@ std::optional<FramingFault> check_framing(std::string_view header) {
     }
     const std::string_view value = line.substr(colon + 1);
     if (!is_one_line(value)) return FramingFault{"a header field holds a control character"};
-    if (const auto wrong = fields.take(line.substr(0, colon), trimmed(value))) return wrong;
+    if (const auto wrong = fields.take(line.substr(0, colon), trimmed(value, " \t"))) return wrong;
   }
   const bool chunked = fields.has("transfer-encoding");
   if (chunked && fields.has("content-length")) {

@@ -2,20 +2,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/texts.h"
 #include "serve/routes.h"
 
 namespace tessera {
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -44,7 +35,7 @@ std::string percent_decoded(std::string_view text, bool plus_is_blank) {
 }
 
 bool fits(std::string_view pattern, std::span<const std::string_view> parts) {
-  const std::vector<std::string_view> expected = split(pattern, '/');
+  const std::vector<std::string_view> expected = split(pattern, "/");
   return std::ranges::equal(expected, parts, [](std::string_view want, std::string_view have) {
     return names_a_segment(want) ? !have.empty() : want == have;
   });
@@ -53,7 +44,7 @@ bool fits(std::string_view pattern, std::span<const std::string_view> parts) {
 void read_query(std::string_view query, Match& match) {
   if (query.empty()) return;
   const std::span<const Field> known = match.route->query;
-  for (const std::string_view part : split(query, '&')) {
+  for (const std::string_view part : split(query, "&")) {
     if (part.empty()) continue;
     const std::size_t equals = part.find('=');
     std::string name = percent_decoded(part.substr(0, equals), true);
@@ -76,12 +67,12 @@ void read_query(std::string_view query, Match& match) {
 
 }  // namespace
 
-std::vector<std::string_view> parts_of_path(std::string_view path) { return split(path, '/'); }
+std::vector<std::string_view> parts_of_path(std::string_view path) { return split(path, "/"); }
 
 Match match_route(std::string_view method, std::string_view target, std::string& allowed) {
   const std::size_t question = target.find('?');
   const std::string_view path = target.substr(0, question);
-  const std::vector<std::string_view> parts = split(path, '/');
+  const std::vector<std::string_view> parts = split(path, "/");
   Match match;
   for (const Route& route : routes()) {
     if (!fits(route.path, parts)) continue;
@@ -95,7 +86,7 @@ Match match_route(std::string_view method, std::string_view target, std::string&
     if (allowed.empty()) throw Refusal(404, "unknown_path", "there is nothing at this address");
     throw Refusal(405, "method_not_allowed", fmt::format("this address answers to {}", allowed));
   }
-  const std::vector<std::string_view> pattern = split(match.route->path, '/');
+  const std::vector<std::string_view> pattern = split(match.route->path, "/");
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     if (names_a_segment(pattern[i])) match.segments.push_back(percent_decoded(parts[i], false));
   }
