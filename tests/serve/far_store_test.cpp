@@ -1,6 +1,7 @@
 // Stores that take their time, and who has to wait for them.
 #include <condition_variable>
 
+#include "serve/inner_store.h"
 #include "serve/running_server.h"
 #include "store/fake_redis.h"
 
@@ -10,11 +11,12 @@ namespace {
 using namespace std::chrono_literals;
 using testing::Answer;
 using testing::Connection;
+using testing::InnerStore;
 using testing::kBody;
 using testing::RunningServer;
 
 /// A store whose histories keep who asks for them waiting, until told otherwise.
-class StallingStore final : public Store {
+class StallingStore final : public InnerStore {
  public:
   void go_on() {
     {
@@ -23,41 +25,16 @@ class StallingStore final : public Store {
     }
     wake_.notify_all();
   }
-  Append append_events(std::string_view user, std::span<const std::string> items,
-                       std::string_view key) override {
-    return inner_->append_events(user, items, key);
-  }
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
-                        std::string_view key) const override {
-    return inner_->foresee_append(user, items, key);
-  }
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [&] { return !stalled_; });
-    return inner_->history(user);
+    return InnerStore::history(user);
   }
-  bool erase_history(std::string_view user) override { return inner_->erase_history(user); }
-  void put_item(const StoredItem& item) override { inner_->put_item(item); }
-  void keep_tokens(std::span<const StoredItem> items) override { inner_->keep_tokens(items); }
-  void erase_item(std::string_view id) override { inner_->erase_item(id); }
-  void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
-    inner_->put_attributes(id, values);
-  }
-  void for_each_attribute(
-      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
-    inner_->for_each_attribute(visit);
-  }
-  void for_each_item(const std::function<void(const StoredItem&)>& put,
-                     const std::function<void(std::string_view)>& erased) const override {
-    inner_->for_each_item(put, erased);
-  }
-  void backup(const fs::path& directory) override { inner_->backup(directory); }
 
  private:
   mutable std::mutex mutex_;
   mutable std::condition_variable wake_;
   bool stalled_ = true;
-  std::unique_ptr<Store> inner_ = open_store("");
 };
 
 TEST_F(RunningServer, AStoreThatStallsHoldsUpNobodyElse) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "serve/inner_store.h"
 #include "serve/kept_tokens.h"
 #include "serve/small_service.h"
 #include "testing/errors.h"
@@ -11,6 +12,7 @@ namespace tessera {
 namespace {
 
 using testing::ids_of;
+using testing::InnerStore;
 using testing::Parsed;
 using testing::SmallService;
 
@@ -151,7 +153,7 @@ TEST(ServiceReload, PassesOverAStoredItemTheNewModelCannotRead) {
 }
 
 /// A store that fails when it is told to.
-class FailingStore final : public Store {
+class FailingStore final : public InnerStore {
  public:
   bool failing = false;
   void check() const override {
@@ -160,44 +162,24 @@ class FailingStore final : public Store {
   Append append_events(std::string_view user, std::span<const std::string> items,
                        std::string_view key) override {
     check();
-    return inner->append_events(user, items, key);
-  }
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
-                        std::string_view key) const override {
-    return inner->foresee_append(user, items, key);
-  }
-  std::optional<std::vector<std::string>> history(std::string_view user) const override {
-    return inner->history(user);
+    return InnerStore::append_events(user, items, key);
   }
   bool erase_history(std::string_view user) override {
     check();
-    return inner->erase_history(user);
+    return InnerStore::erase_history(user);
   }
   void put_item(const StoredItem& item) override {
     check();
-    inner->put_item(item);
+    InnerStore::put_item(item);
   }
-  void keep_tokens(std::span<const StoredItem> items) override { inner->keep_tokens(items); }
   void erase_item(std::string_view id) override {
     check();
-    inner->erase_item(id);
+    InnerStore::erase_item(id);
   }
   void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
     check();
-    inner->put_attributes(id, values);
+    InnerStore::put_attributes(id, values);
   }
-  void for_each_attribute(
-      const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
-    inner->for_each_attribute(visit);
-  }
-  void for_each_item(const std::function<void(const StoredItem&)>& put,
-                     const std::function<void(std::string_view)>& erased) const override {
-    inner->for_each_item(put, erased);
-  }
-  void backup(const fs::path& directory) override { inner->backup(directory); }
-
- private:
-  std::unique_ptr<Store> inner = open_store("");
 };
 
 TEST(ServiceStore, FailuresAreAnsweredWith503AndChangeNothing) {
