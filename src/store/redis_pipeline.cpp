@@ -2,18 +2,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
 #include "base/error.h"
+#include "store/sockets.h"
 
 namespace tessera {
 namespace {
@@ -34,18 +32,6 @@ std::string formatted(const std::vector<std::string_view>& command) {
   if (size < 0) throw std::bad_alloc();
   const std::unique_ptr<char, void (*)(char*)> owner(bytes, redisFreeCommand);
   return {bytes, static_cast<std::size_t>(size)};
-}
-
-timeval as_timeval(std::chrono::milliseconds time) {
-  return {.tv_sec = time.count() / 1000, .tv_usec = time.count() % 1000 * 1000};
-}
-
-/// hiredis writes to sockets without MSG_NOSIGNAL: a closed one would end the process.
-void hold_back_sigpipe() {
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
 }
 
 }  // namespace

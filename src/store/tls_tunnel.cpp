@@ -1,22 +1,19 @@
 #include "store/tls_tunnel.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
 #include "base/error.h"
+#include "store/sockets.h"
 
 namespace tessera {
 namespace {
@@ -32,19 +29,13 @@ std::string last_error() {
   return text.data();
 }
 
-bool is_address(const std::string& host) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  return ::inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
-         ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
-}
-
 void set_blocking(int socket, bool blocking) {
   const int flags = ::fcntl(socket, F_GETFL);
   ::fcntl(socket, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
 void set_timeout(int socket, std::chrono::milliseconds timeout) {
-  const timeval time{.tv_sec = timeout.count() / 1000, .tv_usec = timeout.count() % 1000 * 1000};
+  const timeval time = as_timeval(timeout);
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time));
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time));
 }
@@ -94,12 +85,11 @@ TlsTunnel::~TlsTunnel() {
 int TlsTunnel::take_local_end() { return std::exchange(local_, -1); }
 
 void TlsTunnel::shake_hands(const std::string& host) {
-  const bool address = is_address(host);
-  const int named =
-      address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session_.get()), host.c_str())
-              : SSL_set1_host(session_.get(), host.c_str());
-  if (!address) SSL_set_tlsext_host_name(session_.get(), host.c_str());
-  if (named != 1 || SSL_set_fd(session_.get(), server_) != 1) fail("TLS: {}", last_error());
+  X509_VERIFY_PARAM* const wanted = SSL_get0_param(session_.get());
+  const bool address = X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1;
+  const bool named = address || (SSL_set1_host(session_.get(), host.c_str()) == 1 &&
+                                 SSL_set_tlsext_host_name(session_.get(), host.c_str()) == 1);
+  if (!named || SSL_set_fd(session_.get(), server_) != 1) fail("TLS: {}", last_error());
   errno = 0;
   if (SSL_connect(session_.get()) == 1) return;
   if (const long verdict = SSL_get_verify_result(session_.get()); verdict != X509_V_OK) {
@@ -138,10 +128,7 @@ bool TlsTunnel::receive_on() {
 }
 
 void TlsTunnel::carry() {
-  sigset_t pipe;  // a socket that the server has closed must not end the process
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+  hold_back_sigpipe();
   std::array<char, kPart> part{};
   for (bool open = true; open;) {
     pollfd both[2] = {{inner_, 0, 0}, {server_, POLLIN, 0}};
