@@ -1,12 +1,12 @@
 // refresh and rollback: a model that is kept fresh.
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
 
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
+#include "cli/step_bar.h"
 #include "refresh/refresh.h"
 
 namespace tessera {
@@ -32,22 +32,14 @@ void print_line(const RefreshSettings& settings, const nlohmann::json& line, boo
 void refresh_command(const RefreshArguments& arguments) {
   const RefreshSettings settings = read_refresh_settings(arguments.settings);
   const InterruptGuard guard;
-  std::optional<Progress> bar;
+  StepBar bar;
   RefreshListener listener;
   listener.interrupted = InterruptGuard::interrupted;
   listener.reading = shown_progress("reading");
   listener.factorising = shown_progress("factorising");
   listener.embedding = shown_progress("embedding", "texts");
   listener.ranking = shown_progress("ranking");
-  listener.on_step = [&](const StepReport& report) {
-    if (!bar) {
-      bar.emplace(
-          fmt::format("{}epoch {}", part_words(report.first_stage, report.refit), report.epoch),
-          report.steps);
-    }
-    bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
-    if (report.step == report.steps) bar.reset();
-  };
+  listener.on_step = [&](const StepReport& report) { bar.show(report); };
   if (!arguments.json) {
     listener.say = [](const std::string& line) { fmt::print("{}\n", printable(line)); };
   }

@@ -2,7 +2,6 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "base/error.h"
 #include "base/numbers.h"
@@ -10,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/print.h"
+#include "cli/step_bar.h"
 #include "ranks/launched_ranks.h"
 #include "train/state.h"
 #include "train/trainer.h"
@@ -135,16 +135,8 @@ void train_command(const TrainArguments& arguments) {
         "note: --negatives is not read: by selection_protocol=full a run validates among all "
         "items\n");
   }
-  std::optional<Progress> bar;  // of one epoch
-  options.on_step = [&](const StepReport& report) {
-    if (!bar) {
-      bar.emplace(
-          fmt::format("{}epoch {}", part_words(report.first_stage, report.refit), report.epoch),
-          report.steps);
-    }
-    bar->update(report.step, fmt::format("loss {:.4f}", report.loss));
-    if (report.step == report.steps) bar.reset();
-  };
+  StepBar bar;
+  options.on_step = [&](const StepReport& report) { bar.show(report); };
   if (!arguments.json) {
     options.on_start = say_start;
     options.on_epoch = say_epoch;
@@ -157,7 +149,7 @@ void train_command(const TrainArguments& arguments) {
     options.ranks = ranks;
     result = train(options);
   });
-  bar.reset();
+  bar.end();
   if (!options.ranks.first()) return;
   if (!result.finished) {
     fail("interrupted: the state is saved; go on with 'tessera train --data {} --out {} --resume'",
