@@ -89,13 +89,19 @@ Json schema_of(const Field& field) {
   return schema;
 }
 
+/// A schema that null fits as well: it stands for what is left out.
+Json nullable(Json schema) {
+  Json& kind = schema.contains("oneOf") ? schema["oneOf"].back() : schema;
+  kind["nullable"] = true;
+  if (kind.contains("enum")) kind["enum"].push_back(nullptr);
+  return schema;
+}
+
 Json body_schema(const Route& route) {
   Json properties = Json::object(), required = Json::array(), choices = Json::array();
   for (const Field& field : route.body) {
-    Json& schema = properties[std::string(field.name)] = schema_of(field);
-    if (!field.required && schema.contains("type")) schema["nullable"] = true;  // as if left out
-    if (!field.required && schema.contains("oneOf")) schema["oneOf"].back()["nullable"] = true;
-    if (!field.required && schema.contains("enum")) schema["enum"].push_back(nullptr);
+    properties[std::string(field.name)] =
+        field.required ? schema_of(field) : nullable(schema_of(field));
     if (field.required) required.push_back(field.name);
     if (field.choice) choices.push_back({{"required", {field.name}}});
   }

@@ -6,13 +6,13 @@
 namespace tessera {
 namespace {
 
-using Entry = std::pair<double, std::string>;
+using Entry = std::pair<double, const std::string*>;
 
 /// Half lives after which the weights of events are counted from a new beginning.
 constexpr double kLongest = 500.0;
 
 bool before(const Entry& a, const Entry& b) {
-  return a.first != b.first ? a.first > b.first : a.second < b.second;
+  return a.first != b.first ? a.first > b.first : *a.second < *b.second;
 }
 
 }  // namespace
@@ -48,11 +48,11 @@ std::vector<std::string> Trends::top(Clock::time_point now) {
   if (!changed_ || (!top_.empty() && now - listed_ < std::chrono::seconds(1))) return top_;
   std::vector<Entry> all;
   all.reserve(counts_.size());
-  for (const auto& [item, count] : counts_) all.emplace_back(count, item);
+  for (const auto& [item, count] : counts_) all.emplace_back(count, &item);
   const auto end = all.begin() + static_cast<std::ptrdiff_t>(std::min(all.size(), kListed));
   std::ranges::partial_sort(all, end, before);
   top_.clear();
-  for (auto at = all.begin(); at != end; ++at) top_.push_back(std::move(at->second));
+  for (auto at = all.begin(); at != end; ++at) top_.push_back(*at->second);
   listed_ = now;
   changed_ = false;
   return top_;
