@@ -156,16 +156,19 @@ Json to_json(const AttributeValue& value) {
 std::string json_of(const AttributeValue& value) { return dump_json(to_json(value)); }
 
 AttributeValue attribute_value_from_json(std::string_view text) {
-  return value_from_json("", parse_json(text, "attribute"));
+  return value_from_json("", given_json(text, "attribute"));
 }
 
-AttributeValues attribute_values_from_json(std::string_view text) {
-  Json json;
+Json given_json(std::string_view text, const std::string& what) {
   try {
-    json = parse_json(text, "attributes");
+    return parse_json(text, what);
   } catch (const Error& error) {
     fail_usage("{}", error.what());
   }
+}
+
+AttributeValues attribute_values_from_json(std::string_view text) {
+  const Json json = given_json(text, "attributes");
   if (!json.is_object()) {
     fail_usage(R"(attributes: give an object such as {{"price": 4.5, "in_stock": true}})");
   }

@@ -26,6 +26,9 @@ nlohmann::json to_json(const AttributeValue& value);
 /// A value from what json_of made of it. Throws UsageError.
 AttributeValue attribute_value_from_json(std::string_view json);
 
+/// JSON that a caller gives, as parse_json, with a UsageError for what is none.
+nlohmann::json given_json(std::string_view text, const std::string& what);
+
 /// A date, or a number of seconds, as seconds; UsageError that names the attribute otherwise.
 double seconds_of(const Attribute& attribute, std::string_view text);
 

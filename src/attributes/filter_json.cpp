@@ -1,8 +1,8 @@
 // Filters as JSON.
 #include <nlohmann/json.hpp>
 
+#include "attributes/attribute_values.h"
 #include "base/error.h"
-#include "base/files.h"
 #include "tessera/filter.h"
 
 namespace tessera {
@@ -94,13 +94,7 @@ Filter filter_from(const Json& json, const std::string& where, int depth) {
 }  // namespace
 
 Filter filter_from_json(std::string_view text) {
-  Json json;
-  try {
-    json = parse_json(text, "filter");
-  } catch (const Error& error) {
-    fail_usage("{}", error.what());
-  }
-  return filter_from(json, "filter", 0);
+  return filter_from(given_json(text, "filter"), "filter", 0);
 }
 
 Filter filter_from_text(std::string_view text) {

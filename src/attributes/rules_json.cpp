@@ -1,6 +1,7 @@
 // Rules as JSON.
 #include <nlohmann/json.hpp>
 
+#include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "tessera/rules.h"
@@ -15,7 +16,8 @@ constexpr std::size_t kMaxEntries = 100;  // of a list
 class Fields {
  public:
   Fields(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
-    if (!json.is_object()) fail_usage("rules: {} must be an object", where_);
+    if (json.is_object()) return;
+    fail_usage("rules{}{} must be an object", where_.empty() ? "" : ": ", where_);
   }
 
   const Json* find(const char* name) {
@@ -109,12 +111,7 @@ Rules::Cap cap_from(const Json& json, const std::string& where) {
 
 Rules rules_from_json(std::string_view text, double now,
                       const std::function<std::optional<std::int32_t>(std::string_view)>& number) {
-  Json json;
-  try {
-    json = parse_json(text, "rules");
-  } catch (const Error& error) {
-    fail_usage("{}", error.what());
-  }
+  const Json json = given_json(text, "rules");
   Fields fields(json, "");
   Rules rules;
   fields.for_each("boosts", [&](const Json& entry, const std::string& where) {
