@@ -196,6 +196,9 @@ class Model {
   /// what it never holds.
   void check(const Filter& filter) const;
   void check(const Rules& rules) const;
+  /// Rules from JSON (rules_from_json), by the ids of this model's items and from now on. Throws
+  /// UsageError for what is wrong in itself; `check` says whether they fit the attributes.
+  Rules read_rules(std::string_view json) const;
 
   // Its answers.
 

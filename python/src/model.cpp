@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <chrono>
 #include <limits>
 
 #include "base/error.h"
@@ -86,10 +85,7 @@ class Wishes {
          const std::string& rules)
       : options_{.k = checked_k(k), .repeats = repeats} {
     if (!filter.empty()) filter_ = filter_from_text(filter);
-    if (rules.empty()) return;
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    rules_ = rules_from_json(rules, std::chrono::duration<double>(now).count(),
-                             [&](std::string_view id) { return model.number(id); });
+    if (!rules.empty()) rules_ = model.read_rules(rules);
   }
   RecommendOptions options() const {
     RecommendOptions options = options_;

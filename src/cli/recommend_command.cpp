@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -62,14 +61,6 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
   }
 }
 
-// JSON, or the name of a file of it.
-Rules rules_of(const std::string& text, const Model& model) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return rules_from_json(text.starts_with('{') ? text : read_file(text),
-                         std::chrono::duration<double>(now).count(),
-                         [&](std::string_view id) { return model.number(id); });
-}
-
 void recommend(const RecommendArguments& arguments) {
   const Model model(arguments.model);
   const std::vector<RecommendRequest> requests = requests_of(arguments.whom, arguments.data, model);
@@ -89,7 +80,8 @@ void recommend(const RecommendArguments& arguments) {
   }
   Rules rules;
   if (!arguments.rules.empty()) {
-    rules = rules_of(arguments.rules, model);
+    const bool file = !arguments.rules.starts_with('{');
+    rules = model.read_rules(file ? read_file(arguments.rules) : arguments.rules);
     options.rules = &rules;
   }
   const auto lists = model.recommend_many(histories, options);

@@ -41,10 +41,11 @@ std::vector<ScoredItem> Model::recommend(History history, const RecommendOptions
   const std::int32_t offsets[] = {0, static_cast<std::int32_t>(read.size())};
   const MatrixView<float> user = arena->matrix(1, width());
   sequence_states(state.bundle.model, vectors, offsets, *arena, user);
+  const Search search(state, options);
   if (options.rules != nullptr) {
-    return RuledSearch(state, options, *options.rules).one(user.row(0), history);
+    return RuledSearch(state, search, options).one(user.row(0), history);
   }
-  return Search(state, options).one(user.row(0), history);
+  return search.one(user.row(0), history);
 }
 
 std::vector<std::int32_t> Model::popular(const RecommendOptions& options, History first) const {
@@ -70,7 +71,7 @@ std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const Histo
   for (const History history : histories) state.check(history);
   const Search search(state, options);
   std::optional<RuledSearch> ruled;
-  if (options.rules != nullptr) ruled.emplace(state, options, *options.rules);
+  if (options.rules != nullptr) ruled.emplace(state, search, options);
   std::vector<std::vector<ScoredItem>> result;
   result.reserve(histories.size());
   const std::size_t block = std::min(kHistoryBlock, histories.size());

@@ -2,6 +2,7 @@
 #include "tessera/model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <numeric>
 
@@ -261,6 +262,12 @@ void Model::check(const Rules& rules) const { state_->check(rules); }
 
 void Model::check_attributes(const AttributeValues& values) const {
   state_->attributes.check(values);
+}
+
+Rules Model::read_rules(std::string_view json) const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return rules_from_json(json, std::chrono::duration<double>(now).count(),
+                         [this](std::string_view id) { return number(id); });
 }
 
 void Model::check(const Filter& filter) const { state_->attributes.check(filter); }

@@ -142,13 +142,14 @@ class Model::RuledSearch::Selection {
   std::map<Label, std::size_t> used_;
 };
 
-Model::RuledSearch::RuledSearch(const State& state, const RecommendOptions& options,
-                                const Rules& rules)
-    : state_(state), options_(options), rules_(rules) {
-  for (const Rules::Boost& boost : rules.boosts) {
-    boosted_.push_back(state.attributes.select(boost.filter, state.numbers()));
+Model::RuledSearch::RuledSearch(const State& state, const Search& search,
+                                const RecommendOptions& options)
+    : state_(state), search_(search), rules_(*options.rules), k_(options.k) {
+  const std::size_t items = state.numbers();
+  for (const Rules::Boost& boost : rules_.boosts) {
+    boosted_.push_back(state.attributes.select(boost.filter, items));
   }
-  if (rules.buried) buried_ = state.attributes.select(*rules.buried, state.numbers());
+  if (rules_.buried) buried_ = state.attributes.select(*rules_.buried, items);
 }
 
 bool Model::RuledSearch::before(const Ruled& a, const Ruled& b) {
@@ -188,18 +189,14 @@ double Model::RuledSearch::most_below(double score) const {
 std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::best(std::span<const float> user,
                                                                 History history, std::size_t count,
                                                                 const Accepts& accepts) const {
-  RecommendOptions options = options_;
-  options.accepts = [&](std::int32_t item) {
-    return accepts(item) && (!options_.accepts || options_.accepts(item));
-  };
   std::vector<Ruled> ruled;
-  for (options.k = std::max(kFirstDepth, 4 * count);; options.k *= kDeeper) {
-    options.k = std::min(options.k, std::max(kRulesDepth, count));
-    const auto list = Search(state_, options).one(user, history);
+  for (std::size_t depth = std::max(kFirstDepth, 4 * count);; depth *= kDeeper) {
+    depth = std::min(depth, std::max(kRulesDepth, count));
+    const auto list = search_.one(user, history, depth, accepts);
     ruled.clear();
     for (const ScoredItem& scored : list) ruled.push_back({scored.item, value_of(scored)});
     std::ranges::sort(ruled, before);
-    if (list.size() < options.k || options.k >= kRulesDepth) break;
+    if (list.size() < depth || depth >= kRulesDepth) break;
     if (ruled[count - 1].value >= most_below(list.back().score)) break;
   }
   ruled.resize(std::min(ruled.size(), count));
@@ -226,7 +223,7 @@ void Model::RuledSearch::fill(Selection& selection, std::span<const float> user,
 
 std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
                                                 History history) const {
-  Selection selection(*this, options_.k);
+  Selection selection(*this, k_);
   const auto scored = [&](std::int32_t item) {
     const std::shared_lock lock(state_.mutex);
     return ScoredItem{item, dot(user, state_.vector(state_.item(item)))};
@@ -235,17 +232,17 @@ std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
     if (state_.is_known(item)) selection.add({item, value_of(scored(item))});
   }
   const std::size_t pinned = selection.size();
-  const std::size_t free = options_.k - pinned;
+  const std::size_t free = k_ - pinned;
   const auto open = [&](std::int32_t item) { return !buried_ || !buried_->contains(item); };
   const auto fresh = static_cast<std::size_t>(std::ceil(rules_.new_share * double(free)));
   fill(selection, user, history, fresh,
        [&](std::int32_t item) { return open(item) && is_new(item); });
-  fill(selection, user, history, options_.k - selection.size(), open);
+  fill(selection, user, history, k_ - selection.size(), open);
   if (rules_.diversity == 0.0) {
     std::ranges::sort(std::span(selection.list()).subspan(pinned), before);
   }
   if (buried_) {
-    fill(selection, user, history, options_.k - selection.size(),
+    fill(selection, user, history, k_ - selection.size(),
          [&](std::int32_t item) { return buried_->contains(item); });
   }
   std::vector<ScoredItem> list;

@@ -3,10 +3,11 @@
 
 namespace tessera {
 
-/// A search whose order is changed by rules; see tessera/rules.h. Everything must outlive it.
+/// A search whose order is changed by the rules of its options, which must have some; see
+/// tessera/rules.h. Everything must outlive it.
 class Model::RuledSearch {
  public:
-  RuledSearch(const State& state, const RecommendOptions& options, const Rules& rules);
+  RuledSearch(const State& state, const Search& search, const RecommendOptions& options);
 
   /// `user` [width]: the state after the history.
   std::vector<ScoredItem> one(std::span<const float> user, History history) const;
@@ -17,7 +18,7 @@ class Model::RuledSearch {
     std::int32_t item;
     double value;
   };
-  using Accepts = std::function<bool(std::int32_t)>;
+  using Accepts = Search::Accepts;
   class Selection;
 
   /// The larger value first; of equal ones the smaller number.
@@ -33,8 +34,9 @@ class Model::RuledSearch {
   bool is_new(std::int32_t item) const;
 
   const State& state_;
-  const RecommendOptions& options_;
+  const Search& search_;
   const Rules& rules_;
+  const std::size_t k_;
   std::vector<ItemSet> boosted_;  // by each boost
   std::optional<ItemSet> buried_;
 };

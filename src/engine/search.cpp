@@ -45,7 +45,7 @@ SearchFilter Model::Search::filter_for(History history, std::vector<std::int32_t
   return filter;
 }
 
-std::vector<ScoredItem> Model::Search::among_few(std::span<const float> user,
+std::vector<ScoredItem> Model::Search::among_few(std::span<const float> user, std::size_t k,
                                                  const SearchFilter& filter) const {
   const std::size_t id_dims = state_.settings().id_width();
   const std::shared_lock lock(state_.mutex);
@@ -56,14 +56,27 @@ std::vector<ScoredItem> Model::Search::among_few(std::span<const float> user,
     const State::Item& item = state_.item(number);
     return std::pair(state_.codes(item), state_.vector(item).last(id_dims));
   };
-  return state_.index->search_listed(user, options_.k, known, tokens, filter);
+  return state_.index->search_listed(user, k, known, tokens, filter);
+}
+
+std::vector<ScoredItem> Model::Search::found(std::span<const float> user, std::size_t k,
+                                             const SearchFilter& filter) const {
+  return few_ ? among_few(user, k, filter) : state_.index->search(user, k, filter);
 }
 
 std::vector<ScoredItem> Model::Search::one(std::span<const float> user, History history) const {
   std::vector<std::int32_t> excluded;
-  const SearchFilter filter = filter_for(history, excluded);
-  if (few_) return among_few(user, filter);
-  return state_.index->search(user, options_.k, filter);
+  return found(user, options_.k, filter_for(history, excluded));
+}
+
+std::vector<ScoredItem> Model::Search::one(std::span<const float> user, History history,
+                                           std::size_t k, const Accepts& accepts) const {
+  std::vector<std::int32_t> excluded;
+  SearchFilter filter = filter_for(history, excluded);
+  filter.accepts = [&](std::int32_t item) {
+    return accepts(item) && (!options_.accepts || options_.accepts(item));
+  };
+  return found(user, k, filter);
 }
 
 std::vector<std::int32_t> Model::Search::first_of(std::initializer_list<History> lists) const {
@@ -92,7 +105,7 @@ std::vector<std::vector<ScoredItem>> Model::Search::many(MatrixView<const float>
   std::vector<std::vector<ScoredItem>> lists;
   if (few_) {
     for (std::size_t i = 0; i < histories.size(); ++i) {
-      lists.push_back(among_few(users.row(i), filters[i]));
+      lists.push_back(among_few(users.row(i), options_.k, filters[i]));
     }
   } else {
     lists = state_.index->search_batch(users, options_.k, filters);

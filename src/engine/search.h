@@ -12,6 +12,10 @@ class Model::Search {
 
   /// `user` [width]: the state after the history.
   std::vector<ScoredItem> one(std::span<const float> user, History history) const;
+  using Accepts = std::function<bool(std::int32_t)>;
+  /// The same with k items in place of the options', and of those only that `accepts` lets pass.
+  std::vector<ScoredItem> one(std::span<const float> user, History history, std::size_t k,
+                              const Accepts& accepts) const;
   /// The first k items of the lists, one after the other, that the options let pass.
   std::vector<std::int32_t> first_of(std::initializer_list<History> lists) const;
   /// By all threads, `users` [histories, width]; the list of an empty history is empty.
@@ -21,7 +25,10 @@ class Model::Search {
  private:
   /// What the index is to leave out for one history; `excluded` is memory behind it.
   SearchFilter filter_for(History history, std::vector<std::int32_t>& excluded) const;
-  std::vector<ScoredItem> among_few(std::span<const float> user, const SearchFilter& filter) const;
+  std::vector<ScoredItem> found(std::span<const float> user, std::size_t k,
+                                const SearchFilter& filter) const;
+  std::vector<ScoredItem> among_few(std::span<const float> user, std::size_t k,
+                                    const SearchFilter& filter) const;
 
   const State& state_;
   const RecommendOptions& options_;

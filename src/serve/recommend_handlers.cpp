@@ -1,4 +1,3 @@
-#include <chrono>
 #include <numeric>
 
 #include "base/error.h"
@@ -73,18 +72,12 @@ Json parts_json(const char* place, const std::vector<std::int32_t>& codes,
   return json;
 }
 
-}  // namespace
-
-namespace {
-
 /// The rules that a request gives; throws Refusal 400 that says what is wrong with them.
 std::optional<Rules> rules_of(const Call& call, const Body& body) {
   const auto text = body.json("rules");
   if (!text) return std::nullopt;
   try {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    Rules rules = rules_from_json(*text, std::chrono::duration<double>(now).count(),
-                                  [&](std::string_view id) { return call.model->number(id); });
+    Rules rules = call.model->read_rules(*text);
     call.model->check(rules);
     return rules;
   } catch (const UsageError& error) {
