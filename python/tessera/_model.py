@@ -5,59 +5,24 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Mapping, NamedTuple, Sequence, Union
+from typing import TYPE_CHECKING, Any, Literal, Mapping, Sequence
 
 import numpy as np
 
 from . import _engine, _tables
 from ._dataset import Dataset, Path
 from ._errors import UsageError
+from ._lists import (
+    Ids, ManyRecommendations, Recommendations, Wanted, histories_of, json_of, objects, texts_of, warn_of,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._training import EvaluateOptions
 
-Ids = Union[Sequence[Union[str, int]], np.ndarray]
-Wanted = Union[str, Mapping[str, Any], None]
-"""A filter: in words or as JSON, or a dict; None: everything passes."""
 Kind = Literal["semantic", "collaborative"]
-
-
-class Recommendations(NamedTuple):
-    """Items and their scores, the best first.
-
-    Example:
-        >>> items, scores = model.recommend(["S000012"], k=2)
-        >>> items.shape, scores.dtype
-        ((2,), dtype('float32'))
-    """
-
-    items: np.ndarray
-    """Item ids, str in an object array, [k] or [n, k]; None where fewer were left."""
-    scores: np.ndarray
-    """float32 beside them; NaN where fewer were left."""
-
-
-class ManyRecommendations(Recommendations):
-    """`Recommendations` for many histories, and which of these got none.
-
-    Example:
-        >>> many = model.recommend_many([["S000012"], ["S000012", "S000100"]], k=2)
-        >>> many.items.shape, many.unanswered
-        ((2, 2), {})
-    """
-
-    unanswered: dict[int, str]
-    """Why a history got no list, by its row, whose items are None and scores NaN."""
-
-
-def _objects(values: list, shape: tuple[int, ...]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array.reshape(shape)
 
 
 class Model:
@@ -203,9 +168,9 @@ class Model:
             ((5,), False)
         """
         items, scores = self._model.recommend(
-            _tables.ids(history, "history"), k, repeats, skip_unknown, _json(filter), _json(rules)
+            _tables.ids(history, "history"), k, repeats, skip_unknown, json_of(filter), json_of(rules)
         )
-        return Recommendations(_objects(items, scores.shape), scores)
+        return Recommendations(objects(items, scores.shape), scores)
 
     def recommend_many(
         self,
@@ -239,10 +204,10 @@ class Model:
             (4, 5)
         """
         items, scores, unanswered = self._model.recommend_many(
-            _lists(histories), k, repeats, skip_unknown, _json(filter), _json(rules), threads
+            histories_of(histories), k, repeats, skip_unknown, json_of(filter), json_of(rules), threads
         )
-        _warn_of(unanswered, len(scores), "list")
-        many = ManyRecommendations(_objects(items, scores.shape), scores)
+        warn_of(unanswered, len(scores), "list")
+        many = ManyRecommendations(objects(items, scores.shape), scores)
         many.unanswered = unanswered
         return many
 
@@ -259,8 +224,8 @@ class Model:
             >>> bool(np.isfinite(score))
             True
         """
-        states, unanswered = self._model.states(_lists(histories), skip_unknown, threads)
-        _warn_of(unanswered, len(states), "state")
+        states, unanswered = self._model.states(histories_of(histories), skip_unknown, threads)
+        warn_of(unanswered, len(states), "state")
         return states
 
     def tokens(self, items: Ids | None = None, *, kind: Kind = "semantic") -> np.ndarray:
@@ -330,7 +295,7 @@ class Model:
             >>> len(model.popular(k=3))
             3
         """
-        return self._model.popular(k, _json(filter))
+        return self._model.popular(k, json_of(filter))
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -375,8 +340,8 @@ class Model:
             >>> items.shape
             (3,)
         """
-        items, scores = self._model.similar(item, k, _json(filter))
-        return Recommendations(_objects(items, scores.shape), scores)
+        items, scores = self._model.similar(item, k, json_of(filter))
+        return Recommendations(objects(items, scores.shape), scores)
 
     def explain(self, history: Ids, item: str | int) -> dict[str, Any]:
         """Why an item scores as it does: parts of the score by token and by event.
@@ -443,8 +408,8 @@ class Model:
         if (texts is None) == (embeddings is None):
             raise UsageError("give texts or embeddings, one of them")
         rows = None if embeddings is None else _tables.matrix(embeddings, "embeddings")
-        words = [] if texts is None else _texts(texts, "texts")
-        called = _texts(titles, "titles") if titles is not None else words or names
+        words = [] if texts is None else texts_of(texts, "texts")
+        called = texts_of(titles, "titles") if titles is not None else words or names
         for what, count in ("texts or embeddings", len(words) if rows is None else len(rows)), (
             "titles", len(called)
         ):  # fmt: skip
@@ -496,41 +461,3 @@ class Model:
         from ._training import evaluate
 
         return evaluate(self, data, **options)
-
-
-def _json(wanted: Wanted) -> str:
-    """A filter or rules as the engine reads them; words stay words."""
-    if wanted is None:
-        return ""
-    return wanted if isinstance(wanted, str) else json.dumps(wanted)
-
-
-def _lists(histories: Sequence[Ids]) -> list[list]:
-    if isinstance(histories, (str, bytes)) or not hasattr(histories, "__iter__"):
-        raise TypeError("histories: give a list of lists of item ids")
-    for whole in "to_pylist", "to_list":  # columns of Arrow, polars and pandas
-        if hasattr(histories, whole):
-            histories = getattr(histories, whole)()
-            break
-    return [
-        [] if history is None else _tables.ids(history, f"histories[{i}]")
-        for i, history in enumerate(histories)
-    ]
-
-
-def _warn_of(unanswered: dict[int, str], count: int, what: str) -> None:
-    if not unanswered:
-        return
-    row, why = next(iter(unanswered.items()))
-    text = f"{len(unanswered)} of {count} histories get no {what}; the first: histories[{row}]: {why}"
-    warnings.warn(text, UserWarning, stacklevel=3)
-
-
-def _texts(texts: Sequence[str], name: str) -> list[str]:
-    if isinstance(texts, (str, bytes)):
-        raise TypeError(f"{name} is a string: give a list of them")
-    words = list(texts)
-    for i, word in enumerate(words):
-        if not isinstance(word, str):
-            raise TypeError(f"{name}[{i}] is of type {type(word).__name__}: give str")
-    return words
