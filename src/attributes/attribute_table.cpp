@@ -8,6 +8,7 @@
 #include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/safetensors.h"
+#include "base/texts.h"
 
 namespace tessera {
 namespace {
@@ -63,14 +64,10 @@ std::size_t AttributeTable::number_of(std::string_view name) const {
                name);
   }
   std::vector<std::string> names;
-  std::string list;
-  for (const Attribute& attribute : schema_) {
-    names.push_back(attribute.name);
-    list += (list.empty() ? "" : ", ") + attribute.name;
-  }
+  for (const Attribute& attribute : schema_) names.push_back(attribute.name);
   const std::string near = nearest_word(name, names);
   fail_usage("no attribute '{}'{}: they are {}", name,
-             near.empty() ? "" : fmt::format(", did you mean '{}'?", near), list);
+             near.empty() ? "" : fmt::format(", did you mean '{}'?", near), joined(names, ", "));
 }
 
 double AttributeTable::number(const Column& column, AttributeType type, std::size_t item) const {

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/safetensors.h"
+#include "base/texts.h"
 
 namespace tessera {
 namespace {
@@ -139,11 +140,8 @@ std::string found_in(const fs::path& directory, const std::vector<std::string>& 
   for (const FolderKind& kind : kKinds) {
     if (kind.is(directory)) return kind.name;
   }
-  std::string list;
-  for (std::size_t i = 0; i < std::min<std::size_t>(names.size(), 3); ++i) {
-    list += (list.empty() ? "" : ", ") + names[i];
-  }
-  return list + (names.size() > 3 ? " and more" : "");
+  const auto few = std::span(names).first(std::min<std::size_t>(names.size(), 3));
+  return joined(few, ", ") + (names.size() > 3 ? " and more" : "");
 }
 
 void check(const fs::path& directory, Folder kind, bool replace) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,5 +14,18 @@ bool same_words(std::string_view a, std::string_view b);
 /// The parts of `text` between separators (not empty), in order and as they stand; of a text
 /// without one, such as "", the text itself.
 std::vector<std::string_view> split(std::string_view text, std::string_view separator);
+
+/// The other way round: texts, of any kind, with `between` between them.
+template <class Texts>
+std::string joined(const Texts& texts, std::string_view between) {
+  std::string line;
+  bool first = true;
+  for (const std::string_view text : texts) {
+    if (!first) line += between;
+    line += text;
+    first = false;
+  }
+  return line;
+}
 
 }  // namespace tessera

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/numbers.h"
+#include "base/texts.h"
 #include "formats/times.h"
 
 namespace tessera {
@@ -156,10 +157,7 @@ std::string FieldChooser::guess(std::string_view role) const {
 
 std::string FieldChooser::listed() const {
   const std::span names(records_.names());
-  std::string list;
-  for (const std::string& name : names.first(std::min<std::size_t>(names.size(), 30))) {
-    list += (list.empty() ? "" : ", ") + name;
-  }
+  std::string list = joined(names.first(std::min<std::size_t>(names.size(), 30)), ", ");
   if (records_.nameless()) list += " (if the first line names them, give --header)";
   return names.size() > 30 ? list + ", …" : list;
 }

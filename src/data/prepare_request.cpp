@@ -23,9 +23,7 @@ std::size_t choice(PrepareRequest request, std::string_view name) {
   if (found != row->choices.end()) {
     return static_cast<std::size_t>(found - row->choices.begin()) + 1;
   }
-  std::string list;
-  for (const std::string& one : row->choices) list += (list.empty() ? "" : ", ") + one;
-  fail_usage("--{} '{}': it must be one of {}", name, word, list);
+  fail_usage("--{} '{}': it must be one of {}", name, word, joined(row->choices, ", "));
 }
 
 // An option that would do nothing.

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/texts.h"
 #include "model/metrics.h"
 
 namespace tessera {
@@ -15,12 +16,6 @@ namespace {
 using Json = nlohmann::json;
 constexpr std::size_t kMany = 1'000'000;
 constexpr const char* kAuto = "auto";
-
-std::string joined(std::span<const std::string> words, std::string_view between) {
-  std::string line;
-  for (const std::string& word : words) line.append(line.empty() ? "" : between).append(word);
-  return line;
-}
 
 [[noreturn]] void refuse_kind(const std::string& key, const Json& value, const char* kind) {
   fail_usage("setting {} = {}: it must be a {}", key, dump_json(value), kind);

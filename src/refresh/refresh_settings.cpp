@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/numbers.h"
+#include "base/texts.h"
 #include "data/prepare_options.h"
 #include "model/metrics.h"
 #include "model/settings.h"
@@ -66,9 +67,7 @@ std::string metric_of(const Json& value) {
   const std::vector<std::string> known = metric_names(Shown::interval);
   const auto name = value.get<std::string>();
   if (std::ranges::find(known, name) == known.end()) {
-    std::string list;
-    for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
-    fail("it must be one of {}", list);
+    fail("it must be one of {}", joined(known, ", "));
   }
   return name;
 }

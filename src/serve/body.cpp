@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/texts.h"
 #include "serve/exchange.h"
 
 namespace tessera {
@@ -157,10 +158,8 @@ std::string_view Body::word(std::string_view field) const {
   std::string_view text;
   const bool fits = value->get(text) == simdjson::SUCCESS;
   const auto found = fits ? std::ranges::find(words, text) : words.end();
-  if (found != words.end()) return *found;
-  std::string list;
-  for (const std::string_view one : words) list += (list.empty() ? "" : ", ") + std::string(one);
-  refuse("'{}' must be one of {}", field, list);
+  if (found == words.end()) refuse("'{}' must be one of {}", field, joined(words, ", "));
+  return *found;
 }
 
 std::optional<std::string> Body::json(std::string_view field) const {

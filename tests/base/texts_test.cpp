@@ -25,6 +25,9 @@ TEST(Texts, SplitKeepsEveryPart) {
   EXPECT_EQ(split(",a,,", ","), (Parts{"", "a", "", ""}));
   EXPECT_EQ(split("a, b,c", ", "), (Parts{"a", "b,c"}));
   EXPECT_EQ(split("", ","), Parts{""});
+  for (const std::string_view text : {"a,b", ",a,,", "a", ""}) {
+    EXPECT_EQ(joined(split(text, ","), ","), text);
+  }
 }
 
 }  // namespace
