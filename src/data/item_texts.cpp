@@ -165,7 +165,7 @@ std::vector<Attribute> attributes_of(const std::string& text, const FieldChooser
       fail_usage("--attributes '{}': give fields, with types or without, as 'price:number,brand'",
                  text);
     }
-    const std::string field = chooser.known(name, "--attributes");
+    const std::string& field = chooser.known(name, "--attributes");
     const bool guessed = colon == std::string_view::npos;
     const std::vector<std::string> sample = guessed ? records.sample(field) : std::vector{name};
     if (sample.empty()) {
