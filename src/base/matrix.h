@@ -9,6 +9,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/pages.h"
+
 namespace tessera {
 
 /// Alignment of every numeric buffer, in bytes: a cache line, and the widest vector.
@@ -26,6 +28,7 @@ class AlignedBuffer {
     const std::size_t bytes = (size * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, bytes)));
     if (!data_) throw std::bad_alloc();
+    prefer_huge_pages(data_.get(), bytes);
     std::fill_n(data_.get(), size, T{});
   }
   T* data() { return data_.get(); }

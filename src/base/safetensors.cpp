@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/pages.h"
 #include "base/stored_rows.h"
 
 namespace tessera {
@@ -68,6 +69,7 @@ MappedFile read_into_memory(const fs::path& path) {
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) fail("{}: {} bytes of memory: {}", path.string(), size, why());
   const std::shared_ptr<const void> owner(memory, [size](void* p) { ::munmap(p, size); });
+  prefer_huge_pages(memory, size);
   auto* bytes = static_cast<char*>(memory);
   std::size_t done = 0;
   while (done < size) {
