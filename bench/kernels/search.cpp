@@ -10,7 +10,7 @@ namespace {
 /// items.
 void add_scan(Operands& operands) {
   constexpr std::size_t kBlocks = 1000;
-  constexpr ScanShape kShape{.quads = 5, .octets = 4};
+  constexpr ScanShape kShape{.quads = 5, .octets = 5};
   const std::vector<std::int32_t>& numbers = operands.numbers(kBlocks * kShape.block_bytes(), 256);
   const std::vector<std::uint8_t> blocks(numbers.begin(), numbers.end());
   std::vector<std::int8_t> weights;
@@ -18,12 +18,13 @@ void add_scan(Operands& operands) {
     weights.push_back(static_cast<std::int8_t>((f % 2 == 0 ? 1 : -1) * (80 - static_cast<int>(f))));
   }
   const Work work{.bytes = static_cast<double>(blocks.size())};
+  ScanQuery query = scan_query(kShape, weights);
+  query.threshold = 6000;
   const auto scan_all = [=](auto scan) {
     std::array<ScanHit, kScanBlock> found{};
     std::size_t count = 0;
     for (std::size_t b = 0; b < kBlocks; ++b) {
-      count += scan(blocks.data() + b * kShape.block_bytes(),
-                    ScanQuery{kShape, weights.data(), 6000}, found.data());
+      count += scan(blocks.data() + b * kShape.block_bytes(), query, found.data());
     }
     benchmark::DoNotOptimize(count);
   };

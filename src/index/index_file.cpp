@@ -12,7 +12,7 @@
 namespace tessera {
 namespace {
 
-constexpr const char* kFormat = "tessera index 2";
+constexpr const char* kFormat = "tessera index 3";
 constexpr const char* kBallAxes = "ball_axes";
 
 ScoreSpace space_of(const Recommender& model, const Catalogue& catalogue) {
@@ -106,8 +106,9 @@ std::unique_ptr<ItemIndex> read_index(const fs::path& path, const Recommender& m
   if (fact("format") != kFormat || fact("fingerprint") != fingerprint(model, catalogue)) {
     return nullptr;
   }
-  std::size_t ball_axes = 0;
-  while (ball_axes <= kMostBallAxes && fact(kBallAxes) != std::to_string(ball_axes)) ball_axes += 8;
+  std::size_t ball_axes = kLeastBallAxes;
+  while (ball_axes <= kMostBallAxes && fact(kBallAxes) != std::to_string(ball_axes))
+    ball_axes += 16;
   if (ball_axes > kMostBallAxes || fact("checksum") != index_checksum(file->tensors())) {
     fail("{}: the file is damaged: its checksum differs; run tessera index again", path.string());
   }

@@ -58,12 +58,12 @@ void derive(ScoreAxes& axes) {
 
 std::size_t worthwhile_ball_axes(const Eigen::VectorXd& variances) {
   const double all = variances.sum();
-  std::size_t axes = 0;
+  std::size_t axes = kLeastBallAxes;
   const auto left = [&] {
     const auto used = static_cast<Eigen::Index>(kBoxAxes + axes);
     return used < variances.size() ? variances.tail(variances.size() - used).sum() : 0.0;
   };
-  while (axes < kMostBallAxes && left() > kNegligible * all) axes += 8;
+  while (axes < kMostBallAxes && left() > kNegligible * all) axes += 16;
   return axes;
 }
 

@@ -8,7 +8,8 @@ namespace tessera {
 /// Axes along which blocks have boxes and items fields of 4 bits, and how many axes at most have
 /// fields of 2 bits behind them.
 inline constexpr std::size_t kBoxAxes = 16;
-inline constexpr std::size_t kMostBallAxes = 48;
+inline constexpr std::size_t kLeastBallAxes = 8;
+inline constexpr std::size_t kMostBallAxes = 56;
 
 /// The directions in which a model's scores differ most, whatever its items are made of.
 ///
@@ -19,7 +20,7 @@ inline constexpr std::size_t kMostBallAxes = 48;
 struct ScoreAxes {
   Matrix to_axes;             ///< [width, width]
   std::vector<float> centre;  ///< [width]
-  std::size_t ball_axes = 0;  ///< a multiple of 8, at most kMostBallAxes
+  std::size_t ball_axes = 0;  ///< 8, 24 or kMostBallAxes: fields fill their groups of bytes
   // Derived from the above:
   std::vector<double> to_weights;  ///< [width, width], the inverse of to_axes: row j is what 1 of
                                    ///< state component j adds

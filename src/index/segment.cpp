@@ -22,6 +22,9 @@ constexpr int kHighestSum = 32767;
 // miss.
 constexpr std::size_t kManyHits = 32;
 
+// Blocks whose rows are under way.
+constexpr std::size_t kAhead = 4;
+
 constexpr std::size_t kMostFields = kBoxAxes + kRestGroups + kMostBallAxes;
 
 double length(std::span<const double> weights) {
@@ -75,9 +78,9 @@ IndexQuery index_query(const ScoreSpace& space, std::span<const float> state) {
 }
 
 // What scans of a branch's blocks share:
-//   score ≤ base of the block + offset + unit · Σ_f weights[f] · field_f.
+//   score ≤ base of the block + offset + unit · the query's sum.
 struct Segment::BranchScan {
-  std::array<std::int8_t, kMostFields> weights;
+  ScanQuery query;
   double unit = 0.0;
   double offset = 0.0;  // with all that rounding may take
 
@@ -108,11 +111,13 @@ Segment::BranchScan Segment::branch_scan(const IndexQuery& query, std::size_t br
     scan.offset += rest ? weight * double{shortest[f - kBoxAxes]} : -slopes[f] * most / 2.0;
   }
   scan.unit = std::max({steepest / 127.0, range / kLargestSum, 1e-30});
+  std::array<std::int8_t, kMostFields> weights;
   for (std::size_t f = 0; f < shape_.fields(); ++f) {
     const double weight = std::clamp(std::round(slopes[f] / scan.unit), -127.0, 127.0);
-    scan.weights[f] = static_cast<std::int8_t>(weight);
+    weights[f] = static_cast<std::int8_t>(weight);
     scan.offset += std::max(0.0, slopes[f] - weight * scan.unit) * shape_.largest(f);
   }
+  scan.query = scan_query(shape_, std::span(weights).first(shape_.fields()));
   return scan;
 }
 
@@ -122,9 +127,10 @@ struct Segment::BlockHits {
   double base = 0.0;      // of its scores
   std::size_t count = 0;
   ScanHit hits[kScanBlock];
+  std::vector<std::uint8_t> room;  // for codes that are unpacked
 };
 
-void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, const BlockHits& block,
+void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, BlockHits& block,
                          const Admission& admission, TopK& best,
                          SearchStatistics& statistics) const {
   int least = branch.least_sum(block.base, best.threshold());
@@ -135,7 +141,7 @@ void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, cons
     if (item == kNoItem) continue;
     if (admission.allowed != nullptr && !admission.allowed->contains(item)) continue;
     ++statistics.rescored;
-    const double exact = row_.with_codes(row, [&](auto codes) {
+    const double exact = row_.with_codes(row, block.room, [&](auto codes) {
       return token_score(query.scores, row_.codebook_size, codes, row_.id(row));
     });
     if (!best.admits(exact, item) || !admission.admits(item)) continue;
@@ -160,20 +166,20 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
   const std::span<std::uint32_t> order = std::span(all).first(count);
   std::iota(order.begin(), order.end(), 0U);
   if (best_first) sort_by_bounds(order, bounds);
-  // Rows come from far memory: they are asked for when a block has been scanned, and read when the
-  // next one has.
-  BlockHits found[2];
-  bool turn = false;
+  // Rows come from far memory: they are asked for when a block has been scanned, and read some
+  // blocks later.
+  BlockHits found[kAhead];
+  std::size_t turn = 0;
   for (const std::uint32_t b : order) {
     if (!(query.base + double{bounds[b]} + slack >= best.threshold())) continue;
     BlockHits& hits = found[turn];
     hits.first = (first + b) * kScanBlock;
     hits.base = query.base + double{centres[b]};
-    const int least = shared.least_sum(hits.base, best.threshold());
-    hits.count = least > kHighestSum
+    shared.query.threshold = shared.least_sum(hits.base, best.threshold());
+    hits.count = shared.query.threshold > kHighestSum
                      ? 0
                      : scan(arrays_.fields.data() + (first + b) * shape_.block_bytes(),
-                            {shape_, shared.weights.data(), least}, hits.hits);
+                            shared.query, hits.hits);
     ++statistics.blocks;
     if (best_first && hits.count > kManyHits) {
       std::ranges::sort(hits.hits, hits.hits + hits.count, std::ranges::greater(), &ScanHit::sum);
@@ -182,11 +188,11 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
       __builtin_prefetch(row(hits.first + hit.place));
       __builtin_prefetch(row(hits.first + hit.place) + row_.bytes() - 1);
     }
-    turn = !turn;
+    turn = (turn + 1) % kAhead;
     score_hits(query, shared, found[turn], admission, best, statistics);
     found[turn].count = 0;
   }
-  score_hits(query, shared, found[!turn], admission, best, statistics);
+  for (BlockHits& hits : found) score_hits(query, shared, hits, admission, best, statistics);
 }
 
 void Segment::search(const IndexQuery& query, const Admission& admission, ScanFunction scan,
@@ -226,22 +232,12 @@ std::size_t Segment::bytes() const {
 void Segment::for_each(const std::function<void(std::int32_t, std::span<const std::int32_t>,
                                                 std::span<const float>)>& visit) const {
   std::vector<std::int32_t> plain(row_.places);
+  std::vector<std::uint8_t> room;
   for (std::size_t place = 0; place < blocks_ * kScanBlock; ++place) {
     const std::uint8_t* row = this->row(place);
     if (TokenRow::item(row) == kNoItem) continue;
-    row_.with_codes(row, [&](auto codes) { std::ranges::copy(codes, plain.begin()); });
+    row_.with_codes(row, room, [&](auto codes) { std::ranges::copy(codes, plain.begin()); });
     visit(TokenRow::item(row), plain, row_.id(row));
-  }
-}
-
-void TokenRow::write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
-                     std::span<const float> id) const {
-  std::memcpy(row, &item, sizeof(item));
-  std::memcpy(row + sizeof(item), id.data(), id.size_bytes());
-  std::uint8_t* to = row + sizeof(item) + id.size_bytes();
-  for (const std::int32_t code : codes) {
-    *to++ = static_cast<std::uint8_t>(code);
-    if (wide()) *to++ = static_cast<std::uint8_t>(code >> 8);
   }
 }
 

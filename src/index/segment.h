@@ -4,6 +4,7 @@
 
 #include "base/safetensors.h"
 #include "index/score_axes.h"
+#include "index/token_row.h"
 #include "index/top_k.h"
 #include "kernels/node_bounds.h"
 
@@ -50,31 +51,6 @@ struct Admission {
 struct SearchStatistics {
   std::size_t blocks = 0;    ///< of kScanBlock items, scanned
   std::size_t rescored = 0;  ///< items scored in full precision
-};
-
-/// All that is exact of an item, in one row of bytes: reading it costs one wait for memory.
-struct TokenRow {
-  std::size_t places = 0, codebook_size = 0, id_dims = 0;
-
-  bool wide() const { return codebook_size > 256; }
-  std::size_t bytes() const {
-    return (sizeof(std::int32_t) + id_dims * sizeof(float) + places * (wide() ? 2 : 1) + 3) / 4 * 4;
-  }
-  void write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
-             std::span<const float> id) const;
-  static std::int32_t item(const std::uint8_t* row) {
-    return *reinterpret_cast<const std::int32_t*>(row);
-  }
-  std::span<const float> id(const std::uint8_t* row) const {
-    return {reinterpret_cast<const float*>(row + sizeof(std::int32_t)), id_dims};
-  }
-  /// Calls visit(codes), a span of bytes or of 16-bit numbers.
-  template <class Visit>
-  auto with_codes(const std::uint8_t* row, const Visit& visit) const {
-    const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
-    if (!wide()) return visit(std::span(codes, places));
-    return visit(std::span(reinterpret_cast<const std::uint16_t*>(codes), places));
-  }
 };
 
 /// A part of the catalogue, immutable, in blocks of kScanBlock items that lie together in score
@@ -135,7 +111,7 @@ class Segment {
   void search_branch(const IndexQuery& query, std::size_t branch, bool best_first,
                      const Admission& admission, ScanFunction scan, TopK& best,
                      SearchStatistics& statistics) const;
-  void score_hits(const IndexQuery& query, const BranchScan& branch, const BlockHits& hits,
+  void score_hits(const IndexQuery& query, const BranchScan& branch, BlockHits& hits,
                   const Admission& admission, TopK& best, SearchStatistics& statistics) const;
 
   std::size_t size_ = 0;

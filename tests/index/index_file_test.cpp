@@ -144,7 +144,7 @@ TEST_P(IndexFile, AnItemThatTheCatalogueLacksIsRefusedWhateverTheChecksum) {
 TEST_P(IndexFile, AnIndexOfAnEarlierVersionIsNotUsed) {
   write_index(directory.path(), model, catalogue);
   std::string content = read_file(file());
-  content[content.find("tessera index 2") + 14] = '1';
+  content[content.find("tessera index 3") + 14] = '1';
   write_file(file(), content);
   expect_same_lists(*build_index(model, catalogue),
                     *open_index(directory.path(), model, catalogue));

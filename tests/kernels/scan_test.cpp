@@ -36,7 +36,9 @@ struct ScanCase {
   /// "place: sum" of what a scan finds.
   std::vector<std::pair<int, int>> found(ScanFunction scan, int threshold) const {
     std::vector<ScanHit> hits(kScanBlock);
-    hits.resize(scan(block.data(), {shape, weights.data(), threshold}, hits.data()));
+    ScanQuery query = scan_query(shape, weights);
+    query.threshold = threshold;
+    hits.resize(scan(block.data(), query, hits.data()));
     std::vector<std::pair<int, int>> result;
     for (const ScanHit& hit : hits) result.emplace_back(hit.place, hit.sum);
     return result;
@@ -69,8 +71,9 @@ TEST_P(Scan, EveryTargetFindsTheItemsOfThePlainSum) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Scan,
-                         ::testing::Values(ScanShape{5, 4}, ScanShape{5, 0}, ScanShape{1, 1},
-                                           ScanShape{0, 4}, ScanShape{2, 3}, ScanShape{0, 0}));
+                         ::testing::Values(ScanShape{5, 5}, ScanShape{5, 4}, ScanShape{5, 0},
+                                           ScanShape{1, 1}, ScanShape{0, 4}, ScanShape{2, 3},
+                                           ScanShape{8, 8}, ScanShape{0, 0}));
 
 TEST(Scan, SumsAtTheEndsOfSixteenBitsAreRight) {
   // 17 · 127 · 15 = 32,385.
@@ -82,10 +85,11 @@ TEST(Scan, SumsAtTheEndsOfSixteenBitsAreRight) {
     for (std::size_t f = 0; f < shape.fields(); ++f) {
       set_scan_field(shape, block.data(), 77, f, 15);
     }
+    ScanQuery query = scan_query(shape, weights);
+    query.threshold = -32768;
     for (const ScanTarget& target : scan_targets()) {
       std::vector<ScanHit> hits(kScanBlock);
-      const std::size_t count =
-          target.scan(block.data(), {shape, weights.data(), -32768}, hits.data());
+      const std::size_t count = target.scan(block.data(), query, hits.data());
       ASSERT_EQ(count, kScanBlock) << target.name;
       EXPECT_EQ(hits[77].sum, sign * 32385) << target.name;
       EXPECT_EQ(hits[76].sum, 0) << target.name;

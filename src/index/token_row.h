@@ -1,0 +1,75 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace tessera {
+
+/// All that is exact of an item, in one row of bytes: reading it costs one wait for memory. Codes
+/// take as many bits as their codebook asks for: 7, 8 or 16.
+struct TokenRow {
+  std::size_t places = 0, codebook_size = 0, id_dims = 0;
+
+  std::size_t code_bits() const { return codebook_size <= 128 ? 7 : codebook_size <= 256 ? 8 : 16; }
+  std::size_t bytes() const {
+    return (sizeof(std::int32_t) + id_dims * sizeof(float) + (places * code_bits() + 7) / 8 + 3) /
+           4 * 4;
+  }
+  void write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
+             std::span<const float> id) const;
+  static std::int32_t item(const std::uint8_t* row) {
+    return *reinterpret_cast<const std::int32_t*>(row);
+  }
+  std::span<const float> id(const std::uint8_t* row) const {
+    return {reinterpret_cast<const float*>(row + sizeof(std::int32_t)), id_dims};
+  }
+  /// Calls visit(codes), a span of bytes or of 16-bit numbers; `room` is for codes that are
+  /// unpacked, and kept between calls.
+  template <class Visit>
+  auto with_codes(const std::uint8_t* row, std::vector<std::uint8_t>& room,
+                  const Visit& visit) const {
+    const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
+    switch (code_bits()) {
+      case 7:
+        return visit(unpacked(codes, room));
+      case 8:
+        return visit(std::span(codes, places));
+      default:
+        return visit(std::span(reinterpret_cast<const std::uint16_t*>(codes), places));
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPacked = 8;  // codes of 7 bits, in 7 bytes
+
+  // Codes of 7 bits, a byte each.
+  std::span<const std::uint8_t> unpacked(const std::uint8_t* packed,
+                                         std::vector<std::uint8_t>& room) const {
+    room.resize((places + kPacked - 1) / kPacked * kPacked);
+    std::size_t i = 0;
+    for (; i + kPacked <= places; i += kPacked, packed += 7) spread(packed, 7, &room[i]);
+    if (i < places) spread(packed, ((places - i) * 7 + 7) / 8, &room[i]);
+    return std::span(room).first(places);
+  }
+  // Eight codes, of which the first `bytes` bytes of 7 are there; little-endian.
+  static void spread(const std::uint8_t* packed, std::size_t bytes, std::uint8_t* codes) {
+    std::uint64_t x = 0;
+    if (bytes == 7) {
+      std::uint32_t high = 0;
+      std::uint32_t low = 0;
+      std::memcpy(&low, packed, 4);
+      std::memcpy(&high, packed + 3, 4);
+      x = low | std::uint64_t{high} << 24;
+    } else {
+      for (std::size_t b = 0; b < bytes; ++b) x |= std::uint64_t{packed[b]} << 8 * b;
+    }
+    x = (x & 0x00FFFFFFF0000000) << 4 | (x & 0x000000000FFFFFFF);
+    x = (x & 0x0FFFC0000FFFC000) << 2 | (x & 0x00003FFF00003FFF);
+    x = (x & 0x3F803F803F803F80) << 1 | (x & 0x007F007F007F007F);
+    std::memcpy(codes, &x, kPacked);
+  }
+};
+
+}  // namespace tessera

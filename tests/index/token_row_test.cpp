@@ -1,0 +1,52 @@
+#include "index/token_row.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/random.h"
+
+namespace tessera {
+namespace {
+
+struct Layout {
+  std::size_t places, codebook_size, id_dims, bytes;
+};
+
+class TokenRows : public ::testing::TestWithParam<Layout> {};
+
+TEST_P(TokenRows, GiveBackWhatWasWritten) {
+  const auto& [places, codebook_size, id_dims, bytes] = GetParam();
+  const TokenRow layout{places, codebook_size, id_dims};
+  ASSERT_EQ(layout.bytes(), bytes);
+  Random random(places + codebook_size);
+  std::vector<std::uint8_t> room;
+  for (std::int32_t item = 0; item < 200; ++item) {
+    std::vector<std::int32_t> codes(places);
+    for (std::int32_t& code : codes) {
+      code = static_cast<std::int32_t>(random.below(codebook_size));
+    }
+    if (item == 0) std::ranges::fill(codes, static_cast<std::int32_t>(codebook_size) - 1);
+    std::vector<float> id(id_dims);
+    for (float& x : id) x = static_cast<float>(random.below(1000));
+    // Beyond its end nothing is touched; what was in it before does not matter.
+    std::vector<std::uint32_t> memory(bytes / 4 + 1, 0xA5A5A5A5U);
+    auto* row = reinterpret_cast<std::uint8_t*>(memory.data());
+    layout.write(row, item, codes, id);
+    EXPECT_EQ(memory.back(), 0xA5A5A5A5U);
+    EXPECT_EQ(TokenRow::item(row), item);
+    EXPECT_TRUE(std::ranges::equal(layout.id(row), id));
+    std::vector<std::int32_t> read;
+    layout.with_codes(row, room, [&](auto stored) { read.assign(stored.begin(), stored.end()); });
+    EXPECT_EQ(read, codes);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, TokenRows,
+                         ::testing::Values(Layout{35, 128, 4, 52}, Layout{8, 128, 0, 12},
+                                           Layout{1, 2, 0, 8}, Layout{9, 100, 1, 16},
+                                           Layout{35, 256, 4, 56}, Layout{3, 257, 8, 44},
+                                           Layout{2, 65536, 0, 8}, Layout{0, 0, 64, 260}));
+
+}  // namespace
+}  // namespace tessera
