@@ -11,8 +11,8 @@
 #include "base/parallel.h"
 #include "serve/exchange.h"
 #include "serve/kept_tokens.h"
-#include "serve/work.h"
 #include "serve/notify.h"
+#include "serve/work.h"
 #include "text/text_encoder_file.h"
 
 namespace tessera {
