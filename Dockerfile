@@ -13,13 +13,14 @@ COPY --from=build /source/build-deb/tessera_*.deb /tmp/
 RUN apt-get update && \
     apt-get install -y -q --no-install-recommends curl /tmp/tessera_*.deb && \
     rm -rf /var/lib/apt/lists/* /tmp/*.deb && \
-    useradd --system --uid 10001 --home-dir /state tessera && \
+    groupadd --system --gid 10001 tessera && \
+    useradd --system --uid 10001 --gid tessera --home-dir /state tessera && \
     install -d -o tessera -g tessera /state
 COPY packaging/container-entry /usr/bin/container-entry
-USER tessera
+USER 10001:10001
 VOLUME /state
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD curl -fsS http://127.0.0.1:8080/readyz || exit 1
+HEALTHCHECK --start-period=60s --interval=10s --timeout=3s CMD ["curl", "-fsS", "-o", "/dev/null", "http://127.0.0.1:8080/readyz"]
 ENTRYPOINT ["container-entry"]
 CMD ["serve", "--model", "/model", "--state", "/state", "--listen", "0.0.0.0:8080"]

@@ -1,10 +1,11 @@
 # The module `tessera_rec._engine` of the Python package (python/), as pyproject.toml asks for it.
-find_package(Python 3.9 REQUIRED COMPONENTS Interpreter Development.Module
+find_package(Python 3.10 REQUIRED COMPONENTS Interpreter Development.Module
              OPTIONAL_COMPONENTS ${SKBUILD_SABI_COMPONENT})
 find_package(nanobind CONFIG REQUIRED)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/src/*.cpp)
-nanobind_add_module(engine STABLE_ABI NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
+# One module serves every version of Python: what differs between them is in nanobind's own package.
+nanobind_add_module(engine BACKEND_MODULE nanobind_backend STABLE_ABI_VERSION 3.10 NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
 set_target_properties(engine PROPERTIES OUTPUT_NAME _engine)
 target_link_libraries(engine PRIVATE room_train room_engine)
 install(TARGETS engine LIBRARY DESTINATION tessera_rec)
