@@ -58,8 +58,12 @@ double read_bandwidth() {
 }  // namespace
 
 Machine measure_machine() {
-  return {cpu_name(), std::thread::hardware_concurrency(), static_cast<std::size_t>(thread_count()),
-          measure_gemm_peak(), read_bandwidth()};
+  return {cpu_name(),
+          std::thread::hardware_concurrency(),
+          static_cast<std::size_t>(thread_count()),
+          measure_gemm_peak(),
+          read_bandwidth(),
+          kernel_paths()};
 }
 
 }  // namespace tessera

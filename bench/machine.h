@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <string>
 
+#include "kernels/paths.h"
+
 namespace tessera {
 
 /// What figures depend on, and what they are to be held against.
@@ -11,6 +13,7 @@ struct Machine {
   std::size_t threads = 0;        ///< that it does use
   double gemm_peak_gflops = 0;    ///< single precision, 1024³, all threads
   double read_bandwidth_gbs = 0;  ///< one thread summing memory far larger than the caches, GB/s
+  KernelPaths paths;
 };
 
 /// As the system calls it, or "unknown CPU".

@@ -50,15 +50,6 @@ void print_machine(const Machine& machine) {
              machine.read_bandwidth_gbs);
 }
 
-// Prints each figure as it is known, unless standard output is for JSON.
-std::function<void(const std::string&)> line_printer(bool quiet) {
-  if (quiet) return {};
-  return [](const std::string& line) {
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
-  };
-}
-
 // To the file `json`, "-" being standard output and empty nowhere.
 void write_results(const std::string& json, const Machine& machine,
                    const std::vector<Measurement>& results) {
@@ -70,6 +61,27 @@ void write_results(const std::string& json, const Machine& machine,
 // Before the work: whether its results may go there.
 void check_results(const std::string& json) {
   check_json_output(json, "a file of figures of bench", {"machine", "results"});
+}
+
+void bench_machine(const std::string& json) {
+  check_results(json);
+  const Machine machine = measure_machine();
+  if (json != "-") {
+    print_machine(machine);
+    const KernelPaths& paths = machine.paths;
+    fmt::print("vectors   {}\nscans     {}\nproducts  {} (oneDNN)\nbf16      {}\n", paths.vectors,
+               paths.scans, paths.products, paths.bf16 ? "in hardware" : "widened to float");
+  }
+  write_results(json, machine, {});
+}
+
+// Prints each figure as it is known, unless standard output is for JSON.
+std::function<void(const std::string&)> line_printer(bool quiet) {
+  if (quiet) return {};
+  return [](const std::string& line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  };
 }
 
 void bench_index(BenchIndexArguments arguments) {
@@ -112,6 +124,15 @@ void bench_train(BenchTrainArguments arguments) {
 }
 
 }  // namespace
+
+void add_bench_machine(CLI::App& bench) {
+  auto json = std::make_shared<std::string>();
+  CLI::App* command = bench.add_subcommand(
+      "machine", "This machine's peaks, and which implementations the kernels choose on it");
+  command->add_option("--json", *json, "Write the figures to this file; - prints them");
+  command->footer("Example:\n  tessera-bench machine");
+  command->callback([json] { bench_machine(*json); });
+}
 
 void add_bench_index(CLI::App& bench) {
   auto arguments = std::make_shared<BenchIndexArguments>();
@@ -194,6 +215,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", threads, "Threads to use (default: every CPU allowed)")
       ->check(CLI::Range(0, 1024));
   app.parse_complete_callback([&] { tessera::set_threads(threads); });
+  tessera::add_bench_machine(app);
   tessera::add_bench_index(app);
   tessera::add_bench_train(app);
   return tessera::run_program(app, argc, argv);

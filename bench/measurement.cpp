@@ -18,7 +18,11 @@ nlohmann::json to_json(const Machine& machine, const std::vector<Measurement>& r
            {{"cpu", machine.cpu},
             {"cpus", machine.cpus},
             {"threads", machine.threads},
-            {"read_bandwidth_gbs", machine.read_bandwidth_gbs}}},
+            {"read_bandwidth_gbs", machine.read_bandwidth_gbs},
+            {"vectors", machine.paths.vectors},
+            {"scans", machine.paths.scans},
+            {"products", machine.paths.products},
+            {"bf16", machine.paths.bf16}}},
           {"gemm_peak_gflops", machine.gemm_peak_gflops},
           {"results", list}};
 }

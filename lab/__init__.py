@@ -1,1 +1,1 @@
-"""The laboratory: grids of models trained on the package `tessera`, measured, and shown on a page."""
+"""The laboratory: grids of models trained on the package `tessera_rec`, measured, and shown on a page."""

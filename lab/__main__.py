@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import tessera
+import tessera_rec as tessera
 
 from . import words
 from .data import WAYS, data_name, open_data, open_withheld

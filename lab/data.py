@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tessera
+import tessera_rec as tessera
 
 from . import published
 from .errors import LabError

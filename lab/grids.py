@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Sequence
 
-import tessera
+import tessera_rec as tessera
 
 from .errors import WrongUsage
 from .peers import peer_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import tessera
+import tessera_rec as tessera
 
 from . import charts
 

@@ -6,7 +6,7 @@ import csv
 import functools
 from pathlib import Path
 
-import tessera
+import tessera_rec as tessera
 
 PAPER = "Lin et al. 2025 (arXiv 2502.16474) and its authors' logs"
 

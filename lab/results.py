@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 
-import tessera
+import tessera_rec as tessera
 
 from . import published
 from .data import StudyData

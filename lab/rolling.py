@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import tessera
+import tessera_rec as tessera
 
 from .runner import write_json
 

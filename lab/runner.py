@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
 
-import tessera
+import tessera_rec as tessera
 
 from .errors import LabError
 from .forecast import Forecast, Timing, forecast, most_epochs

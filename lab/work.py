@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-import tessera
+import tessera_rec as tessera
 
 
 def tell(**what) -> None:

@@ -14,7 +14,7 @@ import pathlib
 
 import pyarrow.parquet as pq
 
-import tessera
+import tessera_rec as tessera
 
 
 def main():

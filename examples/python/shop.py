@@ -12,7 +12,7 @@ import sys
 import matplotlib
 import pandas as pd
 
-import tessera
+import tessera_rec as tessera
 
 notebook = "ipykernel" in sys.modules
 if not notebook:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import tessera
+import tessera_rec as tessera
 
 from lab.data import StudyData
 

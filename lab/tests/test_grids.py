@@ -1,5 +1,5 @@
 import pytest
-import tessera
+import tessera_rec as tessera
 
 from lab.errors import WrongUsage
 from lab.grids import named_grid, paper_grid, parse_assignments, tokens_grid

@@ -1,5 +1,5 @@
 import pytest
-import tessera
+import tessera_rec as tessera
 
 from lab.published import dataset_of, paper_figure, peers
 

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-import tessera
+import tessera_rec as tessera
 
 from .conftest import TINY, TINY_WORDS, begin_lab, run_lab
 

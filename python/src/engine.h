@@ -1,4 +1,4 @@
-// The Python module `tessera._engine`: what the package's Python code calls. Each part binds one
+// The Python module `tessera_rec._engine`: what the package's Python code calls. Each part binds one
 // room's functions; nothing is computed here.
 #pragma once
 #include <nanobind/nanobind.h>

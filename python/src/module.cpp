@@ -29,7 +29,7 @@ std::string with_keywords(std::string_view message) {
 }
 
 void raise(const char* name, const char* message) {
-  const nb::object type = nb::module_::import_("tessera._errors").attr(name);
+  const nb::object type = nb::module_::import_("tessera_rec._errors").attr(name);
   PyErr_SetObject(type.ptr(), text_of(with_keywords(message)).ptr());
 }
 
@@ -131,7 +131,7 @@ void Listener::rethrow() {
 
 NB_MODULE(_engine, module) {
   using namespace tessera::python;  // NOLINT: one scope
-  module.doc() = "The engine behind the package tessera; use the package.";
+  module.doc() = "The engine behind the package tessera_rec; use the package.";
   in_forked_child();  // notes which process loaded it
   translate_errors();
   module.def("work_alone", tessera::work_alone,

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-import tessera
+import tessera_rec as tessera
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

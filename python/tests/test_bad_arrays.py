@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-import tessera
+import tessera_rec as tessera
 
 GOOD = {"user": ["a", "a", "b"], "item": [1, 2, 1], "time": [1, 2, 3]}
 

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-import tessera
+import tessera_rec as tessera
 
 IDS = {
     "strings": ["5", "6", "7"],

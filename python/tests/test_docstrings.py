@@ -6,14 +6,14 @@ import inspect
 import numpy as np
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import TINY
 
 
 def public():
     for holder in tessera, tessera.interchange:
         for name, thing in vars(holder).items():
-            own = getattr(thing, "__module__", "").startswith("tessera.") or holder is tessera
+            own = getattr(thing, "__module__", "").startswith("tessera_rec.") or holder is tessera
             if name.startswith("_") or not own or not callable(thing):
                 continue
             yield name, thing

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import ROOT
 
 EXAMPLES = ROOT / "examples" / "python"

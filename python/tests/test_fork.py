@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import TINY
 
 

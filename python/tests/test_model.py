@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import TINY
 
 

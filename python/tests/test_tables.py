@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import files_of
 
 START = 1_400_000_000

@@ -14,7 +14,7 @@ import types
 
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import TINY, files_of
 
 
@@ -169,7 +169,7 @@ def test_wrong_settings(shop):
 SLOW = dict(TINY, epochs=400, patience=400)
 
 INTERRUPTED = """
-import sys, tessera
+import sys, tessera_rec as tessera
 settings = {settings}
 try:
     tessera.fit("shop", "resumed", progress=False, callbacks=lambda e: print(e.epoch, flush=True),

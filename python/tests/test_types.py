@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-import tessera
+import tessera_rec as tessera
 
 pytest.importorskip("mypy")
 
@@ -45,7 +45,7 @@ CALLS = {
 
 
 def test_a_type_checker_finds_misspelt_words(tmp_path):
-    lines = ["import tessera", 'data = tessera.Dataset("d")', 'model = tessera.Model("m")', *CALLS]
+    lines = ["import tessera_rec as tessera", 'data = tessera.Dataset("d")', 'model = tessera.Model("m")', *CALLS]
     file = tmp_path / "calls.py"
     file.write_text("\n".join(lines) + "\n")
     done = subprocess.run(

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/pages.h"
 #include "base/stored_rows.h"
 
@@ -161,7 +162,7 @@ Matrix SafeTensors::matrix(const std::string& name, std::size_t rows, std::size_
   if (tensor.dtype == "F32") {
     read_rows<float>(tensor.bytes, selection, matrix.view());
   } else if (tensor.dtype == "F16") {
-    read_rows<_Float16>(tensor.bytes, selection, matrix.view());
+    read_rows<Half>(tensor.bytes, selection, matrix.view());
   } else if (tensor.dtype == "BF16") {
     read_rows<BFloat16>(tensor.bytes, selection, matrix.view());
   } else {

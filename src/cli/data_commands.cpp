@@ -36,7 +36,7 @@ void print_summary(const Json& summary) {
 }
 
 struct SimulateArguments {
-  std::string out;
+  std::string out, log;
   SimulationOptions options;
   bool json = false;
 };
@@ -44,6 +44,7 @@ struct SimulateArguments {
 void simulate(const SimulateArguments& arguments) {
   const Dataset data = simulate_shop(arguments.options);
   write_dataset(arguments.out, data);
+  if (!arguments.log.empty()) write_shop_log(arguments.log, data, arguments.options.seed);
   const Json summary = summary_of(data, arguments.out);
   if (arguments.json) return print_json(summary);
   print_summary(summary);
@@ -135,11 +136,22 @@ void add_simulate(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--mean-events", options.mean_events, "Mean events a user")
       ->capture_default_str();
+  command->add_option("--days", options.days, "Days that the log spans")->capture_default_str();
+  command->add_option("--log", arguments->log,
+                      "Folder to write events.csv (views and purchases) and items.csv (attributes) "
+                      "into as well, as a shop exports them");
   command->add_option("--seed", options.seed, "Seed of the simulation")
       ->check(kSeed)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print a summary for programs");
-  command->footer("Example:\n  tessera simulate --out shop --users 2000 --items 500 --seed 7");
+  command->footer(
+      "Examples:\n  tessera simulate --out shop --users 2000 --items 500 --seed 7\n"
+      "  tessera simulate --out shop --log exported\n"
+      "  tessera prepare --format csv --interactions exported/events.csv --items "
+      "exported/items.csv \\\n"
+      "      --text '{title};{brand};{category}' --event-types purchase=1 --attributes "
+      "price,brand,in_stock "
+      "--out dataset");
   command->callback([arguments] { simulate(*arguments); });
 }
 

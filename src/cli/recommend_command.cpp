@@ -22,15 +22,28 @@ struct RecommendArguments {
   std::string model, data, where, rules;
   Whom whom;
   RecommendOptions options;
-  bool json = false;
+  bool json = false, why = false;
 };
 
+// The event of the history that speaks most for an item, and how much of the score it makes; -1 if
+// none does.
+std::pair<std::int32_t, float> reason_of(History history, std::int32_t item, const Model& model) {
+  const std::vector<float> parts = model.explain(history, item).history;
+  const auto most = std::ranges::max_element(parts);
+  if (most == parts.end() || *most <= 0.0F) return {-1, 0.0F};
+  const auto from_end = static_cast<std::size_t>(parts.end() - most);
+  return {history[history.size() - from_end], *most};
+}
+
 void print_json_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                     const Model& model) {
+                     const Model& model, bool why) {
   Json list = Json::array();
   for (const ScoredItem& scored : best) {
     const ItemCard item = model.card(scored.item);
     list.push_back({{"id", item.id}, {"title", item.title}, {"score", scored.score}});
+    if (!why) continue;
+    const auto [event, part] = reason_of(request.history, scored.item, model);
+    if (event >= 0) list.back()["because"] = {{"id", model.card(event).id}, {"part", part}};
   }
   const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
   Json answer = {{"user", user}, {"items", list}};
@@ -39,7 +52,7 @@ void print_json_list(const RecommendRequest& request, const std::vector<ScoredIt
 }
 
 void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                const Model& model) {
+                const Model& model, bool why) {
   if (!request.why.empty()) return;  // it was told
   constexpr std::size_t kShown = 5;
   constexpr std::size_t kTitle = 70;
@@ -58,6 +71,10 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
     const ItemCard found = model.card(best[i].item);
     fmt::print("  {:2}. {:12} {}  ({:.3f})\n", i + 1, printable(found.id, 12),
                printable(found.title, kTitle), best[i].score);
+    const std::int32_t event = why ? reason_of(request.history, best[i].item, model).first : -1;
+    if (event >= 0) {
+      fmt::print("      {:12} since {}\n", "", printable(model.card(event).title, kTitle - 6));
+    }
   }
 }
 
@@ -86,7 +103,8 @@ void recommend(const RecommendArguments& arguments) {
   }
   const auto lists = model.recommend_many(histories, options);
   const auto print = arguments.json ? print_json_list : print_list;
-  for (std::size_t i = 0; i < requests.size(); ++i) print(requests[i], lists[i], model);
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    print(requests[i], lists[i], model, arguments.why);
 }
 
 }  // namespace
@@ -121,6 +139,8 @@ void add_recommend(CLI::App& app) {
                    "diversity and others (docs/filters.md)")
       ->check(kNotEmpty);
   command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
+  command->add_flag("--why", arguments->why,
+                    "Also the event of the history that speaks most for each item");
   command->add_flag("--json", arguments->json, "One JSON object a user and line");
   command->footer(
       "Examples:\n  tessera recommend --model shop-model --user U000001\n"

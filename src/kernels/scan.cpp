@@ -1,5 +1,10 @@
 #include "kernels/scan.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 namespace tessera {
 namespace {
 
@@ -72,6 +77,9 @@ const std::vector<ScanTarget>& scan_targets() {
       list.push_back({"AVX-512 VNNI", scan_avx512});
     }
     if (__builtin_cpu_supports("avx2")) list.push_back({"AVX2", scan_avx2});
+#elif defined(__aarch64__)
+    if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) list.push_back({"dotprod", scan_dotprod});
+    list.push_back({"NEON", scan_neon});
 #endif
     list.push_back({"portable", scan_portable});
     return list;

@@ -59,7 +59,7 @@ using ScanFunction = std::size_t (*)(const std::uint8_t* block, const ScanQuery&
                                      ScanHit* found);
 
 struct ScanTarget {
-  const char* name;  ///< "AVX-512 VNNI", "AVX2", "portable"
+  const char* name;  ///< "AVX-512 VNNI", "AVX2", "dotprod", "NEON", "portable"
   ScanFunction scan;
 };
 /// Those that this CPU can run, the fastest first; the portable one is always there.
@@ -69,5 +69,7 @@ const std::vector<ScanTarget>& scan_targets();
 std::size_t scan_portable(const std::uint8_t* block, const ScanQuery& query, ScanHit* found);
 std::size_t scan_avx2(const std::uint8_t* block, const ScanQuery& query, ScanHit* found);
 std::size_t scan_avx512(const std::uint8_t* block, const ScanQuery& query, ScanHit* found);
+std::size_t scan_neon(const std::uint8_t* block, const ScanQuery& query, ScanHit* found);
+std::size_t scan_dotprod(const std::uint8_t* block, const ScanQuery& query, ScanHit* found);
 
 }  // namespace tessera

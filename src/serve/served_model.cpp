@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "serve/exchange.h"
 #include "serve/kept_tokens.h"
+#include "serve/notify.h"
 #include "serve/work.h"
 #include "text/text_encoder_file.h"
 
@@ -144,6 +145,7 @@ void ServedModel::note(const std::string& failure) {
   // Of the first one whoever started it says why it cannot.
   if (!failure.empty() && loaded_.model) log_.event("reload_failed", failure);
   if (failure.empty() && generation_ > 1) log_.event("reloaded", bundle_.string());
+  if (failure.empty()) notify_starter("READY=1");
 }
 
 /// Marks the end of a load.

@@ -50,10 +50,10 @@ void for_matrices(Encoder& encoder, const Visit& visit) {
 /// What is large is kept in half precision.
 bool is_half(const std::string& name) { return name.ends_with(".weight"); }
 
-std::vector<_Float16> halves(std::span<const float> values) {
-  std::vector<_Float16> result;
+std::vector<Half> halves(std::span<const float> values) {
+  std::vector<Half> result;
   result.reserve(values.size());
-  for (const float value : values) result.push_back(static_cast<_Float16>(value));
+  for (const float value : values) result.push_back(static_cast<Half>(value));
   return result;
 }
 
@@ -125,7 +125,7 @@ void SentenceEncoder::check(const std::string& source) const {
 void SentenceEncoder::round_weights() {
   for_matrices(*this, [](const std::string& name, Matrix& weights, std::size_t, std::size_t) {
     if (!is_half(name)) return;
-    for (float& x : weights.span()) x = static_cast<float>(static_cast<_Float16>(x));
+    for (float& x : weights.span()) x = static_cast<float>(static_cast<Half>(x));
   });
 }
 
@@ -146,7 +146,7 @@ MatrixView<float> SentenceEncoder::states(std::span<const std::int32_t> ids,
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s) {
     const auto first = static_cast<std::size_t>(offsets[s]);
     for (std::size_t row = first; row < static_cast<std::size_t>(offsets[s + 1]); ++row) {
-      const _Float16* word = words.data() + static_cast<std::size_t>(ids[row]) * width;
+      const Half* word = words.data() + static_cast<std::size_t>(ids[row]) * width;
       const float* position = positions[row - first];
       for (std::size_t c = 0; c < width; ++c) {
         state[row][c] = static_cast<float>(word[c]) + position[c];
@@ -238,7 +238,7 @@ void SentenceEncoder::save(const fs::path& file) const {
   std::string vocabulary;
   for (const std::string& piece : tokenizer.vocabulary()) vocabulary += piece + '\n';
   std::map<std::string, Tensor> tensors;
-  std::vector<std::vector<_Float16>> memory;
+  std::vector<std::vector<Half>> memory;
   tensors["vocabulary"] = {"U8", {vocabulary.size()}, std::as_bytes(std::span(vocabulary))};
   tensors["words"] = {
       "F16", {words.size() / settings.width, settings.width}, std::as_bytes(std::span(words))};
@@ -273,7 +273,7 @@ SentenceEncoder SentenceEncoder::load(const SafeTensors& file) {
                 [&](std::string_view piece, std::size_t) { vocabulary.emplace_back(piece); });
   const std::size_t count = vocabulary.size() * encoder.dims();
   encoder.tokenizer = WordPiece(std::move(vocabulary), std::move(options), source);
-  const std::span<const _Float16> words = file.values<_Float16>("words", "F16", count);
+  const std::span<const Half> words = file.values<Half>("words", "F16", count);
   encoder.words.assign(words.begin(), words.end());
   encoder.layers.resize(encoder.settings.layers);
   for_matrices(encoder, [&](const std::string& name, Matrix& weights, std::size_t rows,

@@ -1,5 +1,6 @@
 #pragma once
 #include "base/arena.h"
+#include "base/half.h"
 #include "base/progress.h"
 #include "base/safetensors.h"
 #include "kernels/attention.h"
@@ -41,8 +42,8 @@ struct SentenceEncoder {
 
   SentenceSettings settings;
   WordPiece tokenizer;
-  std::vector<_Float16> words;  ///< [vocabulary, width]
-  Matrix positions;             ///< [positions, width], the segment's embedding added
+  std::vector<Half> words;  ///< [vocabulary, width]
+  Matrix positions;         ///< [positions, width], the segment's embedding added
   Norm input_norm;
   std::vector<Layer> layers;
 

@@ -285,7 +285,7 @@ SentenceEncoder read_sentence_folder(const fs::path& folder) {
   encoder.tokenizer = read_tokenizer(
       place, tokenizer, sentence.find<bool>("do_lower_case").value_or(false), words.rows());
   encoder.words.reserve(words.size());
-  for (const float x : words.span()) encoder.words.push_back(static_cast<_Float16>(x));
+  for (const float x : words.span()) encoder.words.push_back(static_cast<Half>(x));
   encoder.positions =
       weights.matrix("embeddings.position_embeddings.weight", settings.positions, settings.width);
   const std::string segments = "embeddings.token_type_embeddings.weight";

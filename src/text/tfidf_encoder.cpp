@@ -10,8 +10,6 @@
 namespace tessera {
 namespace {
 
-using Half = _Float16;
-
 /// The rows of the projection that the texts use, in single precision; `weights` is changed to
 /// number these.
 Matrix used_rows(const std::vector<Half>& projection, std::size_t dims, SparseMatrix& weights) {

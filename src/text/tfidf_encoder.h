@@ -1,4 +1,5 @@
 #pragma once
+#include "base/half.h"
 #include "base/matrix.h"
 #include "base/progress.h"
 #include "base/safetensors.h"
@@ -21,7 +22,7 @@ struct TfidfEncoder {
   Vocabulary vocabulary;
   /// [terms, dims], in half precision as in the file: embeddings made after loading equal those
   /// made after fitting, and a service that encodes a text now and then holds half the memory.
-  std::vector<_Float16> projection;
+  std::vector<Half> projection;
   std::size_t dims = 0;
 
   static TfidfEncoder fit(std::span<const std::string_view> texts, const TfidfOptions& options);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/half.h"
 #include "testing/errors.h"
 #include "testing/matrices.h"
 #include "testing/temp_directory.h"
@@ -85,7 +86,7 @@ TEST_F(SafeTensorsFile, WhatIsAskedForMustFit) {
 }
 
 TEST_F(SafeTensorsFile, OtherFloatTypesBecomeSinglePrecision) {
-  const _Float16 half[] = {static_cast<_Float16>(1.5F), static_cast<_Float16>(-0.125F)};
+  const Half half[] = {static_cast<Half>(1.5F), static_cast<Half>(-0.125F)};
   const std::uint16_t upper[] = {0x3fc0, 0xbe00};  // of 1.5F and -0.125F
   const double wide[] = {1.5, -0.125};
   const auto bytes = [](const auto& values) { return std::as_bytes(std::span(values)); };

@@ -1,5 +1,9 @@
 // `tessera serve` as a process: it starts, serves, reloads and ends on signals, and keeps its
 // state.
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <random>
 #include <thread>
 
@@ -46,6 +50,25 @@ TEST_F(Serve, ReloadsOnSighup) {
   process_->signal(SIGHUP);
   EXPECT_TRUE(
       eventually([&] { return Json::parse(ask("GET", "/readyz").body).at("generation") == 2; }));
+  EXPECT_EQ(end(SIGTERM).exit_code, 0);
+}
+
+TEST_F(Serve, TellsWhoeverStartedItThatItIsReady) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path("notify").copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM, 0);
+  ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ::setenv("NOTIFY_SOCKET", address.sun_path, 1);
+  start();
+  ::unsetenv("NOTIFY_SOCKET");
+  std::string told(64, '\0');
+  const timeval patience{.tv_sec = 30, .tv_usec = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  const auto got = ::recv(fd, told.data(), told.size(), 0);
+  ::close(fd);
+  ASSERT_GT(got, 0);
+  EXPECT_EQ(told.substr(0, static_cast<std::size_t>(got)), "READY=1");
+  EXPECT_EQ(ask("GET", "/readyz").status, 200);
   EXPECT_EQ(end(SIGTERM).exit_code, 0);
 }
 

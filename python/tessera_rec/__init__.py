@@ -1,6 +1,6 @@
 """Tessera: recommendations from interaction logs and item text, by semantic and ID tokens.
 
-    import tessera
+    import tessera_rec as tessera
     data = tessera.prepare(events, "dataset", items=items).embed()
     model = tessera.fit(data, "model", epochs=20)
     model.evaluate(data)["metrics"]

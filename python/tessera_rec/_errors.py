@@ -9,4 +9,4 @@ class UsageError(Error, ValueError):
     """A function or a setting was used wrongly."""
 
 
-Error.__module__ = UsageError.__module__ = "tessera"
+Error.__module__ = UsageError.__module__ = "tessera_rec"
