@@ -5,7 +5,7 @@ find_package(nanobind CONFIG REQUIRED)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/src/*.cpp)
 nanobind_add_module(engine NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
 set_target_properties(engine PROPERTIES OUTPUT_NAME _engine)
-target_link_libraries(engine PRIVATE room_train room_engine)
+target_link_libraries(engine PRIVATE room_tokenize room_train room_engine)
 install(TARGETS engine LIBRARY DESTINATION tessera)
 
 nanobind_add_stub(engine_stub MODULE _engine OUTPUT ${PROJECT_BINARY_DIR}/_engine.pyi
