@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/whom.h"
+#include "eval/report.h"
 #include "tessera/model.h"
 
 namespace tessera {
@@ -19,27 +20,32 @@ namespace {
 using Json = nlohmann::json;
 
 struct RecommendArguments {
-  std::string model, data, where, rules;
+  std::string model, data, where, rules, score;
   Whom whom;
   RecommendOptions options;
-  bool json = false;
+  bool json = false, vectors = false;
 };
 
 void print_json_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                     const Model& model) {
+                     const Model& model, bool vectors) {
   Json list = Json::array();
   for (const ScoredItem& scored : best) {
     const ItemCard item = model.card(scored.item);
     list.push_back({{"id", item.id}, {"title", item.title}, {"score", scored.score}});
+    if (vectors) list.back()["vector"] = model.vectors(std::span(&scored.item, 1));
   }
   const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
   Json answer = {{"user", user}, {"items", list}};
+  if (vectors && !best.empty()) {
+    const History histories[] = {request.history};
+    answer["state"] = model.states(histories);
+  }
   if (!request.why.empty()) answer["error"] = request.why;
   print_json(answer);
 }
 
 void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                const Model& model) {
+                const Model& model, std::string_view heading) {
   if (!request.why.empty()) return;  // it was told
   constexpr std::size_t kShown = 5;
   constexpr std::size_t kTitle = 70;
@@ -50,15 +56,30 @@ void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& 
   for (const ItemCard& seen : model.cards(History(request.history).subspan(first))) {
     fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
   }
-  fmt::print("Recommended:{}\n", best.empty()
-                                     ? " nothing, as no item that may be named is left (items "
-                                       "of the history come again with --repeats)"
-                                     : "");
+  fmt::print("{}:{}\n", heading,
+             best.empty() ? " nothing, as no item that may be named is left (items "
+                            "of the history come again with --repeats)"
+                          : "");
   for (std::size_t i = 0; i < best.size(); ++i) {
     const ItemCard found = model.card(best[i].item);
     fmt::print("  {:2}. {:12} {}  ({:.3f})\n", i + 1, printable(found.id, 12),
                printable(found.title, kTitle), best[i].score);
   }
+}
+
+// Of given items, in the order given; none for an empty history.
+std::vector<std::vector<ScoredItem>> scores_of(const std::string& ids,
+                                               std::span<const History> histories,
+                                               const Model& model) {
+  const std::vector<std::int32_t> items = items_of_words("--score", ids, model);
+  std::vector<std::vector<ScoredItem>> lists;
+  for (const History history : histories) {
+    lists.emplace_back();
+    if (history.empty()) continue;
+    const std::vector<float> scores = model.score(history, items);
+    for (std::size_t i = 0; i < items.size(); ++i) lists.back().push_back({items[i], scores[i]});
+  }
+  return lists;
 }
 
 void recommend(const RecommendArguments& arguments) {
@@ -84,9 +105,16 @@ void recommend(const RecommendArguments& arguments) {
     rules = model.read_rules(file ? read_file(arguments.rules) : arguments.rules);
     options.rules = &rules;
   }
-  const auto lists = model.recommend_many(histories, options);
-  const auto print = arguments.json ? print_json_list : print_list;
-  for (std::size_t i = 0; i < requests.size(); ++i) print(requests[i], lists[i], model);
+  const auto lists = arguments.score.empty() ? model.recommend_many(histories, options)
+                                             : scores_of(arguments.score, histories, model);
+  const char* heading = arguments.score.empty() ? "Recommended" : "Scores";
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (arguments.json) {
+      print_json_list(requests[i], lists[i], model, arguments.vectors);
+    } else {
+      print_list(requests[i], lists[i], model, heading);
+    }
+  }
 }
 
 }  // namespace
@@ -104,7 +132,12 @@ void add_recommend(CLI::App& app) {
                   "A file with one user id a line; lines without a known user are told, and get an "
                   "\"error\" with --json")
       ->check(kNotEmpty);
-  who->require_option(1);
+  who->require_option(0, 1);
+  command
+      ->add_option("--split", arguments->whom.split,
+                   "Histories end before what the split holds out; without --user or --users, for "
+                   "everyone it evaluates: lists that evaluate --predictions can measure")
+      ->check(CLI::IsMember(words_of<Split>(kSplits)));
   command->add_option("--data", arguments->data,
                       "Dataset with the users' histories (default: the one trained on)");
   command->add_option("-k", arguments->options.k, "How many items")
@@ -120,6 +153,14 @@ void add_recommend(CLI::App& app) {
                    "What changes the order, as JSON or a file of it: boosts, caps, pinned items, "
                    "diversity and others (docs/filters.md)")
       ->check(kNotEmpty);
+  command
+      ->add_option("--score", arguments->score,
+                   "In place of the best items the scores of these, in this order: ids with commas "
+                   "between, or a JSON list")
+      ->check(kNotEmpty);
+  CLI::Option* vectors = command->add_flag(
+      "--vectors", arguments->vectors,
+      "With --json: each item's vector and the user's state, for a ranking of your own");
   command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
   command->add_flag("--json", arguments->json, "One JSON object a user and line");
   command->footer(
@@ -127,8 +168,16 @@ void add_recommend(CLI::App& app) {
       "  tessera recommend --model shop-model --history S000012,S000700 -k 5 --json\n"
       "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
-      "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
-  command->callback([arguments] { recommend(*arguments); });
+      "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl\n"
+      "  tessera recommend --model shop-model --split test -k 50 --json > lists.jsonl");
+  command->callback([arguments, vectors] {
+    check_belongs(vectors, arguments->json, "--json");
+    const Whom& whom = arguments->whom;
+    if (whom.user.empty() && whom.history.empty() && whom.users.empty() && whom.split.empty()) {
+      fail_usage("one of --user, --history, --users or --split is needed");
+    }
+    recommend(*arguments);
+  });
 }
 
 }  // namespace tessera
