@@ -220,6 +220,9 @@ class Model {
   /// The user state after each history, [histories, width], row by row: an item's score is the
   /// inner product of state and item vector. That of an empty history is 0.
   std::vector<float> states(std::span<const History> histories) const;
+  /// What each of these items scores after a history, as `recommend` orders them: for whoever picks
+  /// candidates elsewhere. Throws UsageError for an empty history.
+  std::vector<float> score(History history, std::span<const std::int32_t> items) const;
   /// Why the item scores as it does. Throws UsageError for an empty history.
   Explanation explain(History history, std::int32_t item) const;
   /// The k items whose vectors have the largest cosine with this one's, best first, without itself;

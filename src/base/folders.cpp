@@ -111,6 +111,10 @@ bool is_models(const fs::path& at) {
   });
 }
 
+bool is_tokens(const fs::path& at) {
+  return has_fields(at / "tokens.json", {"format_version", "unique"});
+}
+
 struct FolderKind {
   Folder kind;
   const char* name;
@@ -124,6 +128,7 @@ constexpr std::array kKinds = {
     FolderKind{Folder::state, "the state of a service", "state", is_state},
     FolderKind{Folder::backups, "backups of a service", "backups", is_backups},
     FolderKind{Folder::models, "models of refreshes", "models", is_models},
+    FolderKind{Folder::tokens, "tokens of items", "tokens", is_tokens},
 };
 
 const FolderKind& of(Folder kind) { return *std::ranges::find(kKinds, kind, &FolderKind::kind); }

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/stored_rows.h"
@@ -88,6 +89,15 @@ void write(const fs::path& path, const char* type, const std::string& shape,
   write_file(path, parts);
 }
 
+// One or two dimensions of floats.
+void check_matrix(const Header& header, const fs::path& path) {
+  if (header.shape.empty() || header.shape.size() > 2)
+    fail("{}: has {} dimensions, 2 are needed", path.string(), header.shape.size());
+  if (header.type != "<f8" && header.type != "<f4")
+    fail("{}: holds {}, float32 is needed; save array.astype('float32')", path.string(),
+         header.type);
+}
+
 template <class T>
 std::vector<T> read_integers(const fs::path& path) {
   const std::string content = read_file(path);
@@ -103,15 +113,44 @@ std::vector<T> read_integers(const fs::path& path) {
 
 }  // namespace
 
+NpyShape read_npy_shape(const fs::path& path) {
+  const MappedFile file = open_npy(path);
+  const Header header = parse(file.content, path);
+  check_matrix(header, path);
+  return {header.shape[0], header.shape.size() == 2 ? header.shape[1] : 1};
+}
+
+IntMatrix read_npy_codes(const fs::path& path) {
+  const MappedFile file = open_npy(path);
+  const Header header = parse(file.content, path);
+  if (header.shape.size() != 2 || (header.type != "<i4" && header.type != "<i8")) {
+    fail("{}: must hold two dimensions of int32 or int64", path.string());
+  }
+  IntMatrix matrix{header.shape[0], header.shape[1], {}};
+  std::vector<std::int64_t> wide(matrix.rows * matrix.cols);
+  const MatrixView<std::int64_t> all(wide.data(), 1, wide.size());
+  const auto body = std::as_bytes(std::span(header.body));
+  header.type == "<i4" ? read_rows<std::int32_t>(body, {}, all)
+                       : read_rows<std::int64_t>(body, {}, all);
+  for (const std::int64_t value : wide) {
+    if (!std::in_range<std::int32_t>(value)) {
+      fail("{}: holds {}, which is beyond 32 bits", path.string(), value);
+    }
+    matrix.values.push_back(static_cast<std::int32_t>(value));
+  }
+  return matrix;
+}
+
+void write_npy(const fs::path& path, const IntMatrix& matrix) {
+  write(path, "<i4", fmt::format("{}, {}", matrix.rows, matrix.cols),
+        std::as_bytes(std::span(matrix.values)));
+}
+
 Matrix read_npy(const fs::path& path, const RowSelection& rows) {
   const MappedFile file = open_npy(path);
   const Header header = parse(file.content, path);
-  if (header.shape.empty() || header.shape.size() > 2)
-    fail("{}: has {} dimensions, 2 are needed", path.string(), header.shape.size());
+  check_matrix(header, path);
   const bool wide = header.type == "<f8";
-  if (!wide && header.type != "<f4")
-    fail("{}: holds {}, float32 is needed; save array.astype('float32')", path.string(),
-         header.type);
   const std::size_t cols = header.shape.size() == 2 ? header.shape[1] : 1;
   Matrix matrix(rows.size(header.shape[0]), cols);
   const auto body = std::as_bytes(std::span(header.body));

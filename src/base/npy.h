@@ -13,6 +13,26 @@ namespace tessera {
 Matrix read_npy(const fs::path& path, const RowSelection& rows = {});
 void write_npy(const fs::path& path, MatrixView<const float> matrix);
 
+/// The extents of a .npy file of floats, whose values are not read.
+struct NpyShape {
+  std::size_t rows = 0, cols = 0;
+};
+NpyShape read_npy_shape(const fs::path& path);
+
+/// Codes [rows, cols]: a two-dimensional .npy file of whole numbers of 32 or 64 bits.
+struct IntMatrix {
+  std::size_t rows = 0, cols = 0;
+  std::vector<std::int32_t> values;  ///< row by row
+
+  std::span<const std::int32_t> row(std::size_t i) const {
+    return std::span(values).subspan(i * cols, cols);
+  }
+  std::span<std::int32_t> row(std::size_t i) { return std::span(values).subspan(i * cols, cols); }
+};
+/// Throws Error that names the file, also for a number beyond 32 bits.
+IntMatrix read_npy_codes(const fs::path& path);
+void write_npy(const fs::path& path, const IntMatrix& matrix);
+
 /// A float32 .npy file [rows, cols] that is written some rows at a time; see FileWriter.
 class NpyWriter {
  public:

@@ -20,9 +20,20 @@ using Json = nlohmann::json;
 struct EvaluateArguments {
   EvaluateOptions options;
   std::string split = "test", protocol = "full", repeats = "excluded", baselines = "none";
-  std::string json;
+  std::string json, model;
+  std::vector<std::string> predictions;
   bool all = false;
 };
+
+// Before any figure: what would make it wrong.
+void print_traps(const EvaluationReport& report) {
+  for (const SystemTraps& of : report.traps) {
+    for (const Trap& trap : of.traps) {
+      fmt::print("{}{}{}: {}; {}\n", of.system.empty() ? "" : printable(of.system),
+                 of.system.empty() ? "" : ": ", trap.name, printable(trap.says), trap.remedy);
+    }
+  }
+}
 
 void print_repeats(const EvaluationReport& report, Repeats rule) {
   if (report.repeated_targets == 0) return;
@@ -46,6 +57,8 @@ void evaluate(const EvaluateArguments& arguments) {
   options.protocol = protocol_of(arguments.protocol);
   options.repeats = repeats_of(arguments.repeats);
   options.baselines = baselines_of(arguments.baselines);
+  options.model = arguments.model;
+  options.predictions.assign(arguments.predictions.begin(), arguments.predictions.end());
   options.progress = shown_progress("ranking");
   const EvaluationReport report = evaluate(options);
   if (arguments.json == "-") return print_json(report.json);
@@ -65,10 +78,11 @@ void evaluate(const EvaluateArguments& arguments) {
                grouped(report.left_out));
   }
   print_repeats(report, options.repeats);
+  print_traps(report);
   print_tables(report, arguments.all);
   fmt::print("\n");
-  print_account(report.tokens.account);
-  if (arguments.all) return print_codes(report.tokens, true);
+  if (!arguments.model.empty()) print_account(report.tokens.account);
+  if (arguments.all && !arguments.model.empty()) return print_codes(report.tokens, true);
   fmt::print("--all shows slices, measures of the lists and codebooks; --json FILE keeps it all\n");
 }
 
@@ -77,8 +91,16 @@ void evaluate(const EvaluateArguments& arguments) {
 void add_evaluate(CLI::App& app) {
   auto arguments = std::make_shared<EvaluateArguments>();
   EvaluateOptions& options = arguments->options;
-  CLI::App* command = app.add_subcommand("evaluate", "Measure a model on held-out events");
-  command->add_option("--model", options.model, "Model bundle")->required();
+  CLI::App* command =
+      app.add_subcommand("evaluate", "Measure a model, or anyone's lists, on held-out events");
+  command->add_option("--model", arguments->model, "Model bundle");
+  command
+      ->add_option(
+          "--predictions", arguments->predictions,
+          "Anyone's lists or scores, one file a system: .jsonl {\"user\", \"items\"} lines, "
+          ".csv or .tsv of user, item and score or rank, or .npy: lists of item numbers or "
+          "scores [users, items]; with several, or beside --model, the paired differences")
+      ->expected(1, 64);
   command->add_option("--data", options.data, "The dataset it was trained on")->required();
   command->add_option("--split", arguments->split, "Which held-out event to predict")
       ->check(CLI::IsMember(words_of<Split>(kSplits)))
@@ -120,6 +142,13 @@ void add_evaluate(CLI::App& app) {
       "--compare", options.compare,
       "Another bundle: both models and the paired bootstrap of their difference, by "
       "slice");
+  command
+      ->add_option("--at", options.at,
+                   "Also HR, NDCG and MRR at these cut-offs, with commas between: 5,10,20,50")
+      ->delimiter(',')
+      ->check(count_from(1));
+  command->add_option("--per-user", options.per_user,
+                      "Write each user's target and its place by every system, as JSON lines");
   command->add_flag("--newer", options.newer,
                     "The dataset is newer than what a model was trained on: items are matched by "
                     "id, and users left out whose target it has seen");
@@ -135,6 +164,7 @@ void add_evaluate(CLI::App& app) {
       "  tessera evaluate --model model --data listening --repeats\n"
       "  tessera evaluate --model model --data dataset --compare ids --json report.json\n"
       "  tessera evaluate --model next --data newer --newer --compare model\n"
+      "  tessera evaluate --predictions ours.jsonl theirs.csv --data dataset --at 5,10,20,50\n"
       "Metrics, slices, intervals and measures: docs/evaluation.md.");
   command->callback([arguments, budget] {
     check_belongs(budget, arguments->baselines == "tuned", "--baselines tuned");

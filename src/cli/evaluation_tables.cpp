@@ -74,13 +74,12 @@ const char* mark(const Interval& interval) {
   return interval.low > 0.0 ? "+" : interval.high < 0.0 ? "-" : " ";
 }
 
-void print_differences(const std::vector<SystemFigures>& systems,
-                       const std::vector<SliceDifference>& differences) {
-  if (differences.empty()) return;
+void print_differences(const SystemFigures& first, const SystemDifferences& of) {
+  const std::vector<SliceDifference>& differences = of.slices;
   fmt::print(
       "\n{} minus {}, paired; + and - where 95 % of bootstrap samples are on one side of 0\n"
       "{:22}{:>9}",
-      printable(systems[0].whole.name), printable(systems[1].whole.name), "", "users");
+      printable(first.whole.name), printable(of.other), "", "users");
   for (std::size_t h = 0; h < kHeadlines.size(); ++h) fmt::print("{:>31}", headline_name(h));
   fmt::print("\n");
   for (const auto& [name, users, difference] : differences) {
@@ -119,6 +118,21 @@ void print_beyond_accuracy(const EvaluationReport& report) {
   print_measures("  (targets)", *report.targets);
 }
 
+// The cut-offs that were asked for, if there were any.
+void print_cuts(const std::vector<SystemFigures>& systems) {
+  if (!systems[0].choice.contains("at")) return;
+  fmt::print("\n{:22}", "");
+  for (const auto& [name, value] : systems[0].choice.at("at").items()) fmt::print("{:>10}", name);
+  fmt::print("\n");
+  for (const SystemFigures& system : systems) {
+    fmt::print("{:22}", printable(system.whole.name));
+    for (const auto& [name, value] : system.choice.at("at").items()) {
+      fmt::print("{:10.4f}", value.get<double>());
+    }
+    fmt::print("\n");
+  }
+}
+
 void print_choices(const std::vector<SystemFigures>& systems) {
   for (const SystemFigures& system : systems) {
     if (!system.choice.contains("tuning")) continue;
@@ -135,12 +149,15 @@ void print_choices(const std::vector<SystemFigures>& systems) {
 void print_tables(const EvaluationReport& report, bool all) {
   print_accuracy(report.systems);
   print_choices(report.systems);
+  print_cuts(report.systems);
   if (all) {
     print_slices(report.systems);
   } else {
     print_interval_line(report.systems[0].whole);
   }
-  print_differences(report.systems, report.differences);
+  for (const SystemDifferences& of : report.differences) {
+    print_differences(report.systems[0], of);
+  }
   if (all) print_beyond_accuracy(report);
 }
 

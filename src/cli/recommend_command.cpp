@@ -1,81 +1,39 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/numbers.h"
 #include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
-#include "cli/print.h"
+#include "cli/list_format.h"
 #include "cli/whom.h"
+#include "eval/report.h"
 #include "tessera/model.h"
 
 namespace tessera {
 namespace {
 
-using Json = nlohmann::json;
-
 struct RecommendArguments {
-  std::string model, data, where, rules;
+  std::string model, data, where, rules, score;
   Whom whom;
   RecommendOptions options;
-  bool json = false, why = false;
+  ListFormat format;
 };
 
-// The event of the history that speaks most for an item, and how much of the score it makes; -1 if
-// none does.
-std::pair<std::int32_t, float> reason_of(History history, std::int32_t item, const Model& model) {
-  const std::vector<float> parts = model.explain(history, item).history;
-  const auto most = std::ranges::max_element(parts);
-  if (most == parts.end() || *most <= 0.0F) return {-1, 0.0F};
-  const auto from_end = static_cast<std::size_t>(parts.end() - most);
-  return {history[history.size() - from_end], *most};
-}
-
-void print_json_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                     const Model& model, bool why) {
-  Json list = Json::array();
-  for (const ScoredItem& scored : best) {
-    const ItemCard item = model.card(scored.item);
-    list.push_back({{"id", item.id}, {"title", item.title}, {"score", scored.score}});
-    if (!why) continue;
-    const auto [event, part] = reason_of(request.history, scored.item, model);
-    if (event >= 0) list.back()["because"] = {{"id", model.card(event).id}, {"part", part}};
+// Of given items, in the order given; none for an empty history.
+std::vector<std::vector<ScoredItem>> scores_of(const std::string& ids,
+                                               std::span<const History> histories,
+                                               const Model& model) {
+  const std::vector<std::int32_t> items = items_of_words("--score", ids, model);
+  std::vector<std::vector<ScoredItem>> lists;
+  for (const History history : histories) {
+    lists.emplace_back();
+    if (history.empty()) continue;
+    const std::vector<float> scores = model.score(history, items);
+    for (std::size_t i = 0; i < items.size(); ++i) lists.back().push_back({items[i], scores[i]});
   }
-  const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
-  Json answer = {{"user", user}, {"items", list}};
-  if (!request.why.empty()) answer["error"] = request.why;
-  print_json(answer);
-}
-
-void print_list(const RecommendRequest& request, const std::vector<ScoredItem>& best,
-                const Model& model, bool why) {
-  if (!request.why.empty()) return;  // it was told
-  constexpr std::size_t kShown = 5;
-  constexpr std::size_t kTitle = 70;
-  fmt::print("{}, latest of {} events:\n",
-             request.user.empty() ? "Given history" : "User " + printable(request.user),
-             grouped(request.history.size()));
-  const std::size_t first = request.history.size() - std::min(kShown, request.history.size());
-  for (const ItemCard& seen : model.cards(History(request.history).subspan(first))) {
-    fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
-  }
-  fmt::print("Recommended:{}\n", best.empty()
-                                     ? " nothing, as no item that may be named is left (items "
-                                       "of the history come again with --repeats)"
-                                     : "");
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    const ItemCard found = model.card(best[i].item);
-    fmt::print("  {:2}. {:12} {}  ({:.3f})\n", i + 1, printable(found.id, 12),
-               printable(found.title, kTitle), best[i].score);
-    const std::int32_t event = why ? reason_of(request.history, best[i].item, model).first : -1;
-    if (event >= 0) {
-      fmt::print("      {:12} since {}\n", "", printable(model.card(event).title, kTitle - 6));
-    }
-  }
+  return lists;
 }
 
 void recommend(const RecommendArguments& arguments) {
@@ -101,10 +59,14 @@ void recommend(const RecommendArguments& arguments) {
     rules = model.read_rules(file ? read_file(arguments.rules) : arguments.rules);
     options.rules = &rules;
   }
-  const auto lists = model.recommend_many(histories, options);
-  const auto print = arguments.json ? print_json_list : print_list;
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    print(requests[i], lists[i], model, arguments.why);
+  const bool scores = !arguments.score.empty();
+  const auto lists = scores ? scores_of(arguments.score, histories, model)
+                            : model.recommend_many(histories, options);
+  ListFormat format = arguments.format;
+  if (scores) format.heading = "Scores";
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    print_list(requests[i], lists[i], model, format);
+  }
 }
 
 }  // namespace
@@ -122,7 +84,12 @@ void add_recommend(CLI::App& app) {
                   "A file with one user id a line; lines without a known user are told, and get an "
                   "\"error\" with --json")
       ->check(kNotEmpty);
-  who->require_option(1);
+  who->require_option(0, 1);
+  command
+      ->add_option("--split", arguments->whom.split,
+                   "Histories end before what the split holds out; without --user or --users, for "
+                   "everyone it evaluates: lists that evaluate --predictions can measure")
+      ->check(CLI::IsMember(words_of<Split>(kSplits)));
   command->add_option("--data", arguments->data,
                       "Dataset with the users' histories (default: the one trained on)");
   command->add_option("-k", arguments->options.k, "How many items")
@@ -138,17 +105,33 @@ void add_recommend(CLI::App& app) {
                    "What changes the order, as JSON or a file of it: boosts, caps, pinned items, "
                    "diversity and others (docs/filters.md)")
       ->check(kNotEmpty);
+  command
+      ->add_option("--score", arguments->score,
+                   "In place of the best items the scores of these, in this order: ids with commas "
+                   "between, or a JSON list")
+      ->check(kNotEmpty);
+  CLI::Option* vectors = command->add_flag(
+      "--vectors", arguments->format.vectors,
+      "With --json: each item's vector and the user's state, for a ranking of your own");
   command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
-  command->add_flag("--why", arguments->why,
+  command->add_flag("--why", arguments->format.why,
                     "Also the event of the history that speaks most for each item");
-  command->add_flag("--json", arguments->json, "One JSON object a user and line");
+  command->add_flag("--json", arguments->format.json, "One JSON object a user and line");
   command->footer(
       "Examples:\n  tessera recommend --model shop-model --user U000001\n"
       "  tessera recommend --model shop-model --history S000012,S000700 -k 5 --json\n"
       "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
-      "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl");
-  command->callback([arguments] { recommend(*arguments); });
+      "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl\n"
+      "  tessera recommend --model shop-model --split test -k 50 --json > lists.jsonl");
+  command->callback([arguments, vectors] {
+    check_belongs(vectors, arguments->format.json, "--json");
+    const Whom& whom = arguments->whom;
+    if (whom.user.empty() && whom.history.empty() && whom.users.empty() && whom.split.empty()) {
+      fail_usage("one of --user, --history, --users or --split is needed");
+    }
+    recommend(*arguments);
+  });
 }
 
 }  // namespace tessera

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/texts.h"
+#include "eval/report.h"
 #include "model/bundle.h"
 
 namespace tessera {
@@ -16,11 +17,14 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kWithCommas =
-    "an id with a comma in it goes into a JSON list: --history '[\"a,b\", \"c\"]'";
+// What to do about an id with a comma in it.
+std::string with_commas(const char* option) {
+  return fmt::format("an id with a comma in it goes into a JSON list: {} '[\"a,b\", \"c\"]'",
+                     option);
+}
 
 // Ids with commas between them, or a JSON list.
-std::vector<std::string> split_history(const std::string& text) {
+std::vector<std::string> split_ids(const char* option, const std::string& text) {
   std::vector<std::string> ids;
   if (const Json list = Json::parse(text, nullptr, false); list.is_array()) {
     for (const Json& id : list) ids.push_back(id.is_string() ? id.get<std::string>() : id.dump());
@@ -28,27 +32,33 @@ std::vector<std::string> split_history(const std::string& text) {
     for (const std::string_view id : split(text, ",")) ids.emplace_back(id);
   }
   if (ids.empty() || std::ranges::count(ids, "") > 0) {
-    fail_usage("--history '{}': give item ids with commas between them; {}", text, kWithCommas);
+    fail_usage("{} '{}': give item ids with commas between them; {}", option, text,
+               with_commas(option));
   }
   return ids;
-}
-
-std::vector<std::int32_t> parse_history(const std::string& text, const Model& model) {
-  const std::vector<std::string> ids = split_history(text);
-  try {
-    return model.known(ids);
-  } catch (const Error& error) {
-    if (ids.size() == 1 || text.starts_with('[')) throw;
-    fail("{}; {}", error.what(), kWithCommas);
-  }
 }
 
 // The dataset's users by their ids.
 class Users {
  public:
-  Users(const std::string& data, const Model& model)
+  Users(const std::string& data, const Model& model, const std::string& split)
       : data_(read_dataset_of(Json::parse(model.config()), data)) {
     for (std::size_t u = 0; u < data_.users(); ++u) numbers_.emplace(data_.user_ids[u], u);
+    if (split.empty()) return;
+    split_ = split_of(split);
+    evaluated_.resize(data_.users());
+    for (const std::int32_t user : evaluated_users(data_, *split_)) {
+      evaluated_[static_cast<std::size_t>(user)] = true;
+    }
+  }
+  // Whoever the split evaluates.
+  std::vector<RecommendRequest> all() const {
+    std::vector<RecommendRequest> requests;
+    for (std::size_t u = 0; u < data_.users(); ++u) {
+      if (evaluated_[u]) requests.push_back(find(data_.user_ids[u]));
+    }
+    if (requests.empty()) fail("the split evaluates no user of the dataset");
+    return requests;
   }
   RecommendRequest find(std::string_view user) const {
     if (user.empty()) return {"", {}, "the line is empty"};
@@ -56,7 +66,11 @@ class Users {
     if (found == numbers_.end()) {
       return {std::string(user), {}, fmt::format("user '{}' is not in the dataset", user)};
     }
-    const auto history = data_.history(found->second);
+    if (split_ && !evaluated_[found->second]) {
+      return {std::string(user), {}, fmt::format("user '{}' is not evaluated by the split", user)};
+    }
+    const auto history =
+        split_ ? history_before(data_, found->second, *split_) : data_.history(found->second);
     return {std::string(user),
             {history.begin(), history.end()},
             history.empty() ? fmt::format("user '{}' has no events", user) : ""};
@@ -65,6 +79,8 @@ class Users {
  private:
   Dataset data_;
   std::unordered_map<std::string_view, std::size_t> numbers_;
+  std::optional<Split> split_;
+  std::vector<bool> evaluated_;  // by user, of a split
 };
 
 // One for each line of --users. A line without a user is told and leaves the others their lists.
@@ -88,14 +104,27 @@ std::vector<RecommendRequest> requests_of_file(const std::string& file, const Us
 
 }  // namespace
 
+std::vector<std::int32_t> items_of_words(const char* option, const std::string& text,
+                                         const Model& model) {
+  const std::vector<std::string> ids = split_ids(option, text);
+  try {
+    return model.known(ids);
+  } catch (const Error& error) {
+    if (ids.size() == 1 || text.starts_with('[')) throw;
+    fail("{}; {}", error.what(), with_commas(option));
+  }
+}
+
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
                                           const Model& model) {
   if (!whom.history.empty()) {
+    if (!whom.split.empty()) fail_usage("--split does not go with --history, which is as given");
     // A history needs no dataset; one that is named must be the model's all the same.
     if (!data.empty()) read_dataset_of(Json::parse(model.config()), data);
-    return {{"", parse_history(whom.history, model), ""}};
+    return {{"", items_of_words("--history", whom.history, model), ""}};
   }
-  const Users users(data, model);
+  const Users users(data, model, whom.split);
+  if (whom.users.empty() && whom.user.empty()) return users.all();
   if (!whom.users.empty()) return requests_of_file(whom.users, users);
   RecommendRequest request = users.find(whom.user);
   if (!request.why.empty()) fail("--user: {}; give --history instead", request.why);

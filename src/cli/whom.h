@@ -11,6 +11,9 @@ struct Whom {
   std::string user;     ///< of the dataset
   std::string history;  ///< item ids with commas between, or a JSON list of them
   std::string users;    ///< a file with one user id a line
+  /// "test" or "validation": histories end before what the split holds out, and without a user all
+  /// that it evaluates are asked for. Empty: whole histories.
+  std::string split;
 };
 
 /// A user of the dataset, or "" for a given history; or `why` there is no list.
@@ -26,5 +29,10 @@ struct RecommendRequest {
 /// is not written as it should be.
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
                                           const Model& model);
+
+/// The numbers of ids with commas between them, or of a JSON list, that an option was given. Throws
+/// UsageError where there are none, Error that names an unknown one.
+std::vector<std::int32_t> items_of_words(const char* option, const std::string& text,
+                                         const Model& model);
 
 }  // namespace tessera

@@ -138,12 +138,14 @@ ItemVectors read_safetensors_vectors(const fs::path& file, const fs::path& ids,
   return collector.take(file.string());
 }
 
-ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<CatalogueItem>& items) {
+void for_each_vector_line(
+    const fs::path& file,
+    const std::function<void(std::string_view id, std::span<const float> vector,
+                             const std::string& where)>& body) {
   const MappedFile mapped = map_file(file);
   if (mapped.content.starts_with("\x1f\x8b")) {
     fail("{}: is compressed: unpack it first", file.string());
   }
-  VectorCollector collector(items);
   simdjson::dom::parser parser;
   std::vector<float> vector;
   for_each_line(mapped.content, [&](std::string_view line, std::size_t number) {
@@ -179,8 +181,16 @@ ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<Catalogue
       }
       vector.push_back(static_cast<float>(value));
     }
-    collector.add(collector.number(name, where), vector, where);
+    body(name, vector, where);
   });
+}
+
+ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<CatalogueItem>& items) {
+  VectorCollector collector(items);
+  for_each_vector_line(
+      file, [&](std::string_view id, std::span<const float> vector, const std::string& where) {
+        collector.add(collector.number(id, where), vector, where);
+      });
   return collector.take(file.string());
 }
 

@@ -29,6 +29,12 @@ ItemVectors read_npy_vectors(const fs::path& file, const fs::path& ids,
 /// item, the tensor's name being the item's id.
 ItemVectors read_safetensors_vectors(const fs::path& file, const fs::path& ids,
                                      const std::vector<CatalogueItem>& items);
+/// Calls body(id, vector, where) for each line of such a file as the next function reads; `where`
+/// is the file and line. Throws Error for a line that is none.
+void for_each_vector_line(
+    const fs::path& file,
+    const std::function<void(std::string_view id, std::span<const float> vector,
+                             const std::string& where)>& body);
 /// A JSON object a line: {"id": "…" or a whole number, "vector": [numbers]}; "embedding" serves as
 /// well for "vector", and other fields are passed over.
 ItemVectors read_jsonl_vectors(const fs::path& file, const std::vector<CatalogueItem>& items);

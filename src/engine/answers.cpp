@@ -103,6 +103,17 @@ std::vector<float> Model::states(std::span<const History> histories) const {
   return rows;
 }
 
+std::vector<float> Model::score(History history, std::span<const std::int32_t> items) const {
+  check_history(history);
+  const History histories[] = {history};
+  const std::vector<float> user = states(histories), rows = vectors(items);
+  std::vector<float> scores;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    scores.push_back(dot(user, std::span(rows).subspan(i * width(), width())));
+  }
+  return scores;
+}
+
 std::vector<Neighbour> Model::similar(std::int32_t item, std::size_t k,
                                       const Filter* filter) const {
   const State& state = *state_;

@@ -57,24 +57,6 @@ std::vector<std::int32_t> greedy_assignment(
   return to;
 }
 
-// The later name of each earlier code of a level.
-std::vector<std::int32_t> match_names(const Bundle& earlier, const Bundle& later,
-                                      const Pairs& pairs, std::size_t level) {
-  const std::size_t codes = later.model.settings.codebook_size;
-  std::map<std::pair<std::int32_t, std::int32_t>, std::size_t> counts;
-  for (const auto& [before, after] : pairs) {
-    ++counts[{codes_of(earlier, before)[level], codes_of(later, after)[level]}];
-  }
-  if (codes > kAssignedCodes) return greedy_assignment(codes, counts);
-  Matrix weights(codes, codes);
-  // Where it makes no difference a code keeps its number.
-  for (std::size_t c = 0; c < codes; ++c) weights[c][c] = 0.5F / static_cast<float>(codes);
-  for (const auto& [names, count] : counts) {
-    weights[static_cast<std::size_t>(names.first)][names.second] += static_cast<float>(count);
-  }
-  return best_assignment(weights);
-}
-
 // The shared part of an item vector behind codes.
 std::vector<double> shared_part(const Bundle& bundle, std::span<const std::int32_t> codes) {
   std::vector<double> vector(bundle.model.settings.shared_width());
@@ -189,6 +171,21 @@ std::vector<std::int32_t> best_assignment(MatrixView<const float> weights) {
   return column_of;
 }
 
+std::vector<std::int32_t> match_codes(
+    std::size_t items, std::size_t codes,
+    const std::function<std::pair<std::int32_t, std::int32_t>(std::size_t item)>& pair) {
+  std::map<std::pair<std::int32_t, std::int32_t>, std::size_t> counts;
+  for (std::size_t i = 0; i < items; ++i) ++counts[pair(i)];
+  if (codes > kAssignedCodes) return greedy_assignment(codes, counts);
+  Matrix weights(codes, codes);
+  // Where it makes no difference a code keeps its number.
+  for (std::size_t c = 0; c < codes; ++c) weights[c][c] = 0.5F / static_cast<float>(codes);
+  for (const auto& [names, count] : counts) {
+    weights[static_cast<std::size_t>(names.first)][names.second] += static_cast<float>(count);
+  }
+  return best_assignment(weights);
+}
+
 CodeComparison compare_codes(const Bundle& earlier, const Bundle& later) {
   const Settings& settings = later.model.settings;
   const Settings& before = earlier.model.settings;
@@ -206,7 +203,9 @@ CodeComparison compare_codes(const Bundle& earlier, const Bundle& later) {
   result.semantic_levels = settings.levels;
   std::vector<std::vector<std::int32_t>> names;
   for (std::size_t l = 0; l < settings.codes(); ++l) {
-    names.push_back(match_names(earlier, later, pairs, l));
+    names.push_back(match_codes(pairs.size(), settings.codebook_size, [&](std::size_t i) {
+      return std::pair(codes_of(earlier, pairs[i].first)[l], codes_of(later, pairs[i].second)[l]);
+    }));
     LevelChange change;
     for (std::size_t c = 0; c < names[l].size(); ++c) {
       change.renamed += names[l][c] == static_cast<std::int32_t>(c) ? 0 : 1;

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 
 #include "model/bundle.h"
@@ -46,6 +47,12 @@ CodeComparison compare_codes(const Bundle& earlier, const Bundle& later);
 
 /// The first `most` items of each list.
 nlohmann::json to_json(const CodeComparison& comparison, std::size_t most);
+
+/// The later name of each of `codes` earlier codes, by which as many of the `items` as possible
+/// keep theirs; pair(i) is an item's earlier and later code. Of more than 2,048 codes greedily.
+std::vector<std::int32_t> match_codes(
+    std::size_t items, std::size_t codes,
+    const std::function<std::pair<std::int32_t, std::int32_t>(std::size_t item)>& pair);
 
 /// The assignment of rows to columns, each once, of the largest sum; weights [n, n].
 std::vector<std::int32_t> best_assignment(MatrixView<const float> weights);

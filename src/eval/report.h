@@ -5,7 +5,9 @@
 #include "base/progress.h"
 #include "eval/code_statistics.h"
 #include "eval/figures.h"
+#include "eval/predictions.h"
 #include "eval/protocol.h"
+#include "eval/traps.h"
 #include "model/bundle.h"
 
 namespace tessera {
@@ -48,8 +50,14 @@ Repeats repeats_of(std::string_view word);
 Baselines baselines_of(std::string_view word);
 
 struct EvaluateOptions {
-  fs::path model, data;
-  Split split = Split::test;  ///< or validation
+  fs::path model, data;  ///< without a model predictions are needed
+  /// Lists or scores of somebody's systems (read_predictions), each a system beside the model; and
+  /// those that are in memory already, read from the data once it is opened.
+  std::vector<fs::path> predictions;
+  std::vector<std::function<Predictions(const Dataset& data, Split split)>> given;
+  std::vector<std::size_t> at;  ///< cut-offs of HR, NDCG and MRR beside the usual ones
+  fs::path per_user;            ///< where to write every user's places; empty: nowhere
+  Split split = Split::test;    ///< or validation
   Protocol protocol = Protocol::full;
   fs::path negatives;  ///< of the sampled protocol; empty: drawn by seed
   Repeats repeats = Repeats::excluded;
@@ -69,12 +77,25 @@ struct SliceDifference {
   PairedDifference difference;
 };
 
+/// What was wrong with one system's predictions, or ("") with the data.
+struct SystemTraps {
+  std::string system;
+  std::vector<Trap> traps;
+};
+
+/// Differences of the first system and another one.
+struct SystemDifferences {
+  std::string other;
+  std::vector<SliceDifference> slices;  ///< of all users first
+};
+
 struct EvaluationReport {
   nlohmann::json json;  ///< the object of `evaluate --json`
   /// The model, the one it is compared with, the baselines: those there are.
   std::vector<SystemFigures> systems;
-  std::vector<SliceDifference> differences;  ///< of all users first; empty without comparison
-  std::optional<BeyondAccuracy> targets;     ///< of the targets as lists; full protocol
+  std::vector<SystemDifferences> differences;  ///< of the first from each it is compared with
+  std::vector<SystemTraps> traps;              ///< where there are predictions
+  std::optional<BeyondAccuracy> targets;       ///< of the targets as lists; full protocol
   TokenStatistics tokens;
   std::string data_name;
   bool simulated = false;
@@ -84,7 +105,8 @@ struct EvaluationReport {
   std::size_t repeated_targets = 0;
 };
 
-/// Measures a bundle on the dataset it was trained on. A look at the test split is noted in the
+/// Measures a bundle on the dataset it was trained on, and predictions, by one protocol, which the
+/// report states. A look at the test split is noted in the
 /// evaluations.jsonl of every bundle that is measured: figures chosen by peeking would show. Throws
 /// UsageError for options that do not go together, Error if there is nothing to evaluate or a model
 /// is of other data, or was refit on what it is to predict while options.seen is not set.

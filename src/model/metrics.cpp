@@ -43,8 +43,11 @@ double ndcg(TargetPlace place, std::size_t cut) {
                          [](double at, double share) { return share / std::log2(at + 1.0); });
 }
 
-double reciprocal_rank(TargetPlace place, std::size_t /*cut*/) {
+double reciprocal_rank(TargetPlace place, std::size_t cut) {
   if (place.better == kMissed.better) return 0.0;
+  if (cut > 0) {
+    return sum_over_places(place, cut, [](double at, double share) { return share / at; });
+  }
   return mean_reciprocal(place.better + 1.0, place.better + 1.0 + place.tied);
 }
 

@@ -36,7 +36,7 @@ struct Metric {
 double hit_rate(TargetPlace place, std::size_t cut);
 /// 1 / log2(place + 1) within the cut (Järvelin and Kekäläinen 2002, with one target).
 double ndcg(TargetPlace place, std::size_t cut);
-/// 1 / place.
+/// 1 / place within the cut; with cut 0 at any place.
 double reciprocal_rank(TargetPlace place, std::size_t cut);
 
 /// Every metric: what tables, JSON, the setting `select` and Python know.

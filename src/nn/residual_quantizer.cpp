@@ -4,8 +4,6 @@
 #include <cmath>
 
 #include "base/parallel.h"
-#include "kernels/codes.h"
-#include "kernels/gemm.h"
 #include "kernels/rows.h"
 
 namespace tessera {
@@ -95,23 +93,6 @@ ResidualQuantizer::ResidualQuantizer(std::span<const Distance> distances, std::s
   }
 }
 
-void ResidualQuantizer::assign(const Level& level, MatrixView<const float> residual,
-                               std::int32_t* codes, std::size_t code_stride,
-                               StepArena& arena) const {
-  const MatrixView<float> scores = arena.matrix(residual.rows, level.codebook.rows());
-  gemm(Transpose::no, Transpose::yes, 1.0F, residual, level.codebook, 0.0F, scores);
-  // argmin ‖r − c‖² = argmax <r, c> − ‖c‖²/2; at a cosine level rows of c have unit norm.
-  std::span<float> offsets;
-  if (level.distance == Distance::euclidean) {
-    offsets = arena.take<float>(level.codebook.rows());
-    for (std::size_t c = 0; c < offsets.size(); ++c) {
-      const float length = norm({level.codebook[c], level.codebook.cols()});
-      offsets[c] = -0.5F * length * length;
-    }
-  }
-  assign_codes(scores, offsets, codes, code_stride);
-}
-
 ResidualQuantizer::Cache ResidualQuantizer::forward(MatrixView<float> z, StepArena& arena) const {
   Cache cache{arena.take<std::int32_t>(z.rows * levels.size()),
               arena.take<MatrixView<float>>(levels.size() + 1), arena.matrix(z.rows, z.cols)};
@@ -119,7 +100,8 @@ ResidualQuantizer::Cache ResidualQuantizer::forward(MatrixView<float> z, StepAre
   for (std::size_t l = 0; l < levels.size(); ++l) {
     const Level& level = levels[l];
     const MatrixView<float> residual = cache.residuals[l];
-    assign(level, residual, cache.codes.data() + l, levels.size(), arena);
+    nearest_centres(residual, level.codebook, level.distance, cache.codes.data() + l, levels.size(),
+                    arena);
     const MatrixView<float> next = arena.matrix(z.rows, z.cols);
     parallel_for(z.rows, 128, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
@@ -170,24 +152,10 @@ void ResidualQuantizer::initialise(MatrixView<const float> z, std::span<const fl
           order.size() >= k ? static_cast<std::size_t>(order[c]) : draw_row(weights, total, random);
       std::copy_n(rows[row], rows.cols, level.codebook[c]);
     }
-    StepArena round_arena;
-    for (std::size_t round = 0; round < rounds; ++round) {
-      round_arena.reset();
-      assign(level, rows, codes.data(), 1, round_arena);
-      std::fill(level.sums.span().begin(), level.sums.span().end(), 0.0F);
-      std::fill(level.counts.span().begin(), level.counts.span().end(), 0.0F);
-      accumulate(rows, weights, codes, level.sums, level.counts.span());
-      for (std::size_t c = 0; c < k; ++c) {
-        const float count = level.counts[0][c];
-        if (count == 0.0F) continue;  // an empty cluster keeps its centre
-        for (std::size_t j = 0; j < rows.cols; ++j) {
-          level.codebook[c][j] = level.sums[c][j] / count;
-        }
-        if (level.distance == Distance::cosine) normalise({level.codebook[c], rows.cols});
-      }
-    }
-    round_arena.reset();
-    assign(level, residual, codes.data(), 1, round_arena);
+    move_to_means(rows, weights, level.distance, rounds, EmptyCentre::stays,
+                  {level.codebook, level.sums, level.counts.span()});
+    StepArena assigning;
+    nearest_centres(residual, level.codebook, level.distance, codes.data(), 1, assigning);
     for (std::size_t i = 0; i < residual.rows; ++i) {
       const float* chosen = level.codebook[static_cast<std::size_t>(codes[i])];
       for (std::size_t c = 0; c < residual.cols; ++c) residual[i][c] -= chosen[c];

@@ -2,13 +2,11 @@
 #include <cstdint>
 
 #include "base/arena.h"
+#include "nn/kmeans.h"
 #include "nn/parameter.h"
 #include "ranks/ranks.h"
 
 namespace tessera {
-
-/// How a level compares a residual with its codebook rows.
-enum class Distance { cosine, euclidean };
 
 /// The rows of a batch of which each rank holds a part, and which codebooks follow together.
 struct SharedRows {
@@ -60,10 +58,6 @@ struct ResidualQuantizer {
   /// residual, and cosine rows are normalised again.
   void update(const Cache& cache, std::span<const float> weights, Random& random, StepArena& arena,
               const SharedRows& shared = {});
-
- private:
-  void assign(const Level& level, MatrixView<const float> residual, std::int32_t* codes,
-              std::size_t code_stride, StepArena& arena) const;
 };
 
 }  // namespace tessera

@@ -9,6 +9,7 @@ struct Call;
 // What the routes do, by name; src/serve/routes.cpp says which is which. Each throws Refusal.
 Task<Response> recommend(Call& call);
 Task<Response> explain(Call& call);
+Task<Response> score_items(Call& call);
 Response similar_items(Call& call);
 
 Response find_items(Call& call);

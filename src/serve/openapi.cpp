@@ -25,12 +25,14 @@ constexpr const char* kSchemas = R"({
     "place": {"type": "array", "items": {"type": "number"},
       "description": "in the map, where one item is asked for"}}},
   "Recommendations": {"type": "object", "required": ["items"], "properties": {
+    "state": {"type": "array", "items": {"type": "number"}, "description": "with 'vectors': of the user"},
     "items": {"type": "array", "items": {"$ref": "#/components/schemas/ScoredItem"}},
     "from": {"type": "string", "enum": ["trending", "popular"],
       "description": "what they are, where the model was not asked"}}},
   "ScoredItem": {"type": "object", "required": ["id"], "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
     "score": {"type": "number"}, "cosine": {"type": "number"},
+    "vector": {"type": "array", "items": {"type": "number"}},
     "attributes": {"type": "object", "description": "those of 'fields'"},
     "codes": {"type": "array", "items": {"type": "integer"}}}},
   "Filter": {"type": "object", "description": "a condition, which has a key, or a group: all of must, one of should, none of must_not",

@@ -125,6 +125,20 @@ Response fall_back(Call& call, const Body& body, const Wishes& wishes,
                                     nullptr, &ScoredItem::score)}});
 }
 
+/// Adds the vectors of the items to the answer, and the user's state.
+void add_vectors(const Call& call, History history, std::span<const std::int32_t> items,
+                 Json& answer) {
+  const std::size_t width = call.model->width();
+  const History histories[] = {history};
+  answer["state"] = call.model->states(histories);
+  const std::vector<float> rows = call.model->vectors(items);
+  std::size_t next = 0;
+  for (Json& item : answer["items"]) {
+    if (item.contains("score") && item["score"].is_null()) continue;  // unknown to the model
+    item["vector"] = std::span(rows).subspan(next++ * width, width);
+  }
+}
+
 }  // namespace
 
 Task<Response> recommend(Call& call) {
@@ -137,9 +151,33 @@ Task<Response> recommend(Call& call) {
   const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
   if (history.empty()) co_return fall_back(call, body, wishes, fields);
-  co_return reply(
-      {{"items", list_json(call, call.model->recommend(history, wishes.options), &ScoredItem::item,
-                           body.flag("titles"), fields, score, &ScoredItem::score)}});
+  const std::vector<ScoredItem> list = call.model->recommend(history, wishes.options);
+  Json answer = {{"items", list_json(call, list, &ScoredItem::item, body.flag("titles"), fields,
+                                     score, &ScoredItem::score)}};
+  if (body.flag("vectors")) {
+    std::vector<std::int32_t> items;
+    for (const ScoredItem& one : list) items.push_back(one.item);
+    add_vectors(call, history, items, answer);
+  }
+  co_return reply(answer);
+}
+
+Task<Response> score_items(Call& call) {
+  const Body body = call.body();
+  const std::vector<std::string> ids = body.ids("items").value();
+  Task<std::vector<std::int32_t>> asked = history_of(call, body);
+  const std::vector<std::int32_t> history = co_await std::move(asked);
+  const std::vector<std::int32_t> known = known_of(call, ids);
+  const std::vector<float> scores = call.model->score(history, known);
+  const auto numbers = call.model->numbers(ids);
+  Json answer = {{"items", Json::array()}};
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    answer["items"].push_back(
+        {{"id", ids[i]}, {"score", numbers[i] ? Json(scores[next++]) : Json()}});
+  }
+  if (body.flag("vectors")) add_vectors(call, history, known, answer);
+  co_return reply(answer);
 }
 
 Response similar_items(Call& call) {

@@ -33,6 +33,13 @@ constexpr const char* kExplanation =
         "history": {"type": "array", "description": "by how much the score would fall without this event",
           "items": {"type": "object", "properties": {"id": {"type": "string"},
             "title": {"type": "string"}, "contribution": {"type": "number"}}}}}})";
+constexpr const char* kScores =
+    R"({"type": "object", "required": ["items"], "properties": {
+        "state": {"type": "array", "items": {"type": "number"}},
+        "items": {"type": "array", "description": "in the order of the request",
+          "items": {"type": "object", "required": ["id", "score"], "properties": {
+            "id": {"type": "string"}, "score": {"type": ["number", "null"]},
+            "vector": {"type": "array", "items": {"type": "number"}}}}}}})";
 constexpr const char* kAppended =
     R"({"type": "object", "properties": {"appended": {"type": "integer"},
         "repeated": {"type": "boolean", "description": "the key was used before"},
@@ -120,6 +127,22 @@ constexpr Field kRecommendBody[] = {
      .most = kMaxNames,
      .description = "attributes to answer with each item"},
     {.name = "scores", .kind = Kind::flag},
+    {.name = "vectors",
+     .kind = Kind::flag,
+     .description = "each item's vector, and the user's state: their inner product is the score"},
+};
+constexpr Field kScoreBody[] = {
+    kUserField,
+    kHistoryField,
+    kSkipUnknownField,
+    {.name = "items",
+     .kind = Kind::ids,
+     .most = kMaxList,
+     .description = "candidates, in any order; those that the model does not know score null",
+     .required = true},
+    {.name = "vectors",
+     .kind = Kind::flag,
+     .description = "each item's vector, and the user's state: their inner product is the score"},
 };
 constexpr Field kExplainBody[] = {
     kUserField,
@@ -190,6 +213,16 @@ const Route kRoutes[] = {
      {},
      kRecommendBody,
      R"({"$ref": "#/components/schemas/Recommendations"})"},
+    {"POST",
+     "/v1/score",
+     Access::read,
+     Work::compute,
+     score_items,
+     "What given items score after a history, for whoever picks candidates or ranks again "
+     "elsewhere",
+     {},
+     kScoreBody,
+     kScores},
     {"POST",
      "/v1/explain",
      Access::read,

@@ -83,6 +83,19 @@ TEST_P(Served, RecommendsFromWhatTheOptionsLeave) {
             Numbers{7});
 }
 
+TEST_P(Served, ScoresGivenItemsAsItRanksThem) {
+  const Numbers history = {3, 5};
+  for (const ScoredItem& best : model->recommend(history, {.k = 16, .repeats = true})) {
+    const Numbers asked = {best.item, 3};
+    const std::vector<float> scores = model->score(history, asked);
+    ASSERT_EQ(scores.size(), 2U);
+    EXPECT_NEAR(scores[0], best.score, 1e-4F);
+    EXPECT_NEAR(scores[0], model->explain(history, best.item).score, 1e-4F);
+  }
+  EXPECT_TRUE(model->score(history, {}).empty());
+  testing::expect_error<UsageError>([&] { model->score(History(), history); }, {"empty history"});
+}
+
 TEST_P(Served, SaysNothingOfAnEmptyHistory) {
   testing::expect_error<UsageError>([&] { model->recommend(History()); }, {"empty history"});
   testing::expect_error<UsageError>([&] { model->explain(History(), 1); }, {"empty history"});

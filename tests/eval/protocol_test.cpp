@@ -9,17 +9,11 @@
 
 #include "base/random.h"
 #include "data/prepare.h"
+#include "eval/places.h"
 #include "testing/datasets.h"
 #include "testing/errors.h"
 
 namespace tessera {
-
-bool operator==(const TargetPlace& a, const TargetPlace& b) {
-  return a.better == b.better && a.tied == b.tied;
-}
-void PrintTo(const TargetPlace& place, std::ostream* out) {
-  *out << place.better << "+" << place.tied;
-}
 
 namespace {
 

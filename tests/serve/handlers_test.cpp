@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "serve/small_service.h"
 
 namespace tessera {
@@ -156,6 +158,27 @@ TEST_F(Api, RefusesARecommendationThatMakesNoSense) {
   bad(400, "invalid_request", (many + "]}").c_str());
   EXPECT_EQ(json("POST", "/v1/recommend", R"({"history":["1","999"],"skip_unknown":true})"),
             json("POST", "/v1/recommend", R"({"history":["1"]})"));
+}
+
+TEST_F(Api, ScoresGivenItemsAsItRanksThem) {
+  const Parsed list =
+      json("POST", "/v1/recommend", R"({"history":["1","6"],"k":3,"scores":true,"vectors":true})");
+  const auto state = list.at("state").get<std::vector<double>>();
+  for (const Parsed& item : list.at("items")) {
+    const auto vector = item.at("vector").get<std::vector<double>>();
+    EXPECT_NEAR(std::inner_product(state.begin(), state.end(), vector.begin(), 0.0),
+                item.at("score").get<double>(), 1e-4);
+    const std::string id = item.at("id");
+    const Parsed own =
+        json("POST", "/v1/score",
+             R"({"history":["1","6"],"items":["nobody",")" + id + R"("],"vectors":true})");
+    EXPECT_TRUE(own.at("items")[0].at("score").is_null());
+    EXPECT_FALSE(own.at("items")[0].contains("vector"));
+    EXPECT_NEAR(own.at("items")[1].at("score").get<double>(), item.at("score").get<double>(), 1e-5);
+    EXPECT_EQ(own.at("items")[1].at("vector"), item.at("vector"));
+  }
+  refused(400, "invalid_request", "POST", "/v1/score", R"({"history":["1"]})");
+  refused(400, "invalid_request", "POST", "/v1/score", R"({"items":["1"]})");
 }
 
 TEST_F(Api, ExplainsARecommendation) {

@@ -16,6 +16,7 @@ const std::string kBoss = "admin-0123456789abcdef";
 /// purpose.
 const std::map<std::string, Access> kNeeded = {
     {"POST /v1/recommend", Access::read},
+    {"POST /v1/score", Access::read},
     {"POST /v1/explain", Access::read},
     {"GET /v1/items", Access::read},
     {"GET /v1/items/{id}", Access::read},
