@@ -36,8 +36,8 @@ int main(int arguments, char** argument) {
         for (int writer = 0; writer < threads; ++writer) {
           writers.emplace_back([&, writer](const std::stop_token& stop) {
             for (std::size_t n = 0; !stop.stop_requested(); ++n, ++commits) {
-              store->append_events(fmt::format("user {} {}", writer, n % 1000), events,
-                                   fmt::format("{}", n));
+              store->append_events(fmt::format("user {} {}", writer, n % 1000),
+                                   plain_events(events), fmt::format("{}", n));
             }
           });
         }

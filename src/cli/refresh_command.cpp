@@ -35,6 +35,7 @@ void refresh_command(const RefreshArguments& arguments) {
   StepBar bar;
   RefreshListener listener;
   listener.interrupted = InterruptGuard::interrupted;
+  listener.exporting = shown_progress("exporting", "users");
   listener.reading = shown_progress("reading");
   listener.factorising = shown_progress("factorising");
   listener.embedding = shown_progress("embedding", "texts");

@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "base/folders.h"
 #include "base/parallel.h"
+#include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "serve/clients.h"
@@ -145,6 +146,12 @@ void serve(ServeArguments arguments) {
   check_bundle(arguments.model);  // what is certainly none is refused before the port opens
   if (!arguments.backups.empty()) check_folder(arguments.backups, Folder::backups);
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
+  if (store->clock_behind() > std::chrono::minutes(1)) {
+    fmt::print(stderr,
+               "note: the clock stands {} before events that were received earlier: it went back, "
+               "or was ahead. They are received as of then until it is over\n",
+               format_duration(std::chrono::duration<double>(store->clock_behind()).count()));
+  }
   Service service({.bundle = arguments.model,
                    .token_file = arguments.token_file,
                    .backups = arguments.backups,

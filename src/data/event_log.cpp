@@ -16,7 +16,7 @@
 namespace tessera {
 namespace {
 
-enum Role : std::size_t { kUser, kItem, kTime, kRating, kType, kId, kRoles };
+enum Role : std::size_t { kUser, kItem, kTime, kRating, kType, kId, kWeight, kRoles };
 
 constexpr std::size_t kAtOnce = 1024;
 
@@ -79,14 +79,17 @@ class EventCollector {
     }
     float weight = 1.0F;
     if (!fields_.weights.empty()) {
-      const auto found = fields_.weights.find(trimmed(row[kType].text, " "));
-      count_type(trimmed(row[kType].text, " "));
-      if (found == fields_.weights.end()) {
+      const std::string_view type = trimmed(row[kType].text, " ");
+      const auto found = fields_.weights.find(type);
+      const bool plain = fields_.exported && type.empty();
+      if (!plain) count_type(type);
+      if (!plain && found == fields_.weights.end()) {
         ++log_.read;
         ++log_.other_type;
         return;
       }
-      weight = static_cast<float>(found->second);
+      if (!plain) weight = static_cast<float>(found->second);
+      if (fields_.exported && !row[kWeight].empty()) weight = weight_of(row[kWeight]);
     }
     check_id(row[kUser], IdOf::user);
     for_each_item(row[kItem], [](const Value& item) { check_id(item, IdOf::item); });
@@ -181,6 +184,12 @@ class EventCollector {
     return parse_time(value.text, form_.value_or(TimeForm{}));
   }
 
+  static float weight_of(const Value& value) {
+    const auto weight = parse_number<double>(value.text);
+    if (!weight) fail("weight '{}' is no number; export the events again", value.text);
+    return static_cast<float>(*weight);
+  }
+
   static double rating_of(const Value& value) {
     if (value.empty()) return -std::numeric_limits<double>::infinity();
     const auto rating = parse_number<double>(value.text);
@@ -230,6 +239,18 @@ void refuse_other_formats(LineReader& lines) {
 
 }  // namespace
 
+EventFields exported_fields(const EventFields& others) {
+  EventFields fields;
+  fields.user = "user";
+  fields.item = "item";
+  fields.distinct = others.distinct;
+  fields.time_form = TimeForm{TimeUnit::milliseconds};
+  fields.weights = others.weights;
+  fields.exported = true;
+  fields.missing.clear();
+  return fields;
+}
+
 void read_events(Records& records, const EventFields& fields, BadRecords& bad, EventLog& log) {
   FieldChooser chooser(records);
   for (const std::string* given : {&fields.user, &fields.item, &fields.time, &fields.rating}) {
@@ -247,10 +268,16 @@ void read_events(Records& records, const EventFields& fields, BadRecords& bad, E
   };
   choose(kUser, "user", fields.user, "--user", true);
   choose(kItem, "item", fields.item, "--item", true);
-  choose(kTime, "time", fields.time, "--time", false);
+  if (!fields.exported) choose(kTime, "time", fields.time, "--time", false);
   if (fields.min_rating) choose(kRating, "rating", fields.rating, "--rating", true);
-  if (!fields.weights.empty()) choose(kType, "event type", fields.type, "--event-type", true);
-  if (fields.weights.empty() && fields.distinct) {
+  if (fields.exported) {
+    wanted[kType] = "kind";
+    wanted[kWeight] = "weight";
+    wanted[kTime] = "time";
+  } else if (!fields.weights.empty()) {
+    choose(kType, "event type", fields.type, "--event-type", true);
+  }
+  if (fields.weights.empty() && fields.distinct && !fields.exported) {
     choose(kType, "event type", fields.type, "--event-type", false);
   }
   // Not every file of a log that lies in several has ids.

@@ -28,10 +28,16 @@ struct EventFields {
   std::optional<double> min_rating;  ///< events with a lower rating, or none, are dropped
   /// Weight by type of event; other types are dropped. Empty: types do not matter.
   std::map<std::string, double, std::less<>> weights;
+  /// Whether the file is an export of a service's state: an event without a kind is taken whatever
+  /// `weights` says, and may hold a weight of its own.
+  bool exported = false;
   /// Texts that stand for a missing user, item, time, rating or type, as an empty one does.
   std::vector<std::string> missing = {"NA",  "N/A", "NULL", "null", "\\N",
                                       "NaN", "nan", "None", "-"};
 };
+
+/// How an export of a service's state holds events, and which of them are taken as of others.
+EventFields exported_fields(const EventFields& others);
 
 /// Events in the order of the file, column by column.
 struct EventLog {

@@ -105,7 +105,10 @@ std::size_t ItemTexts::replace_by(ItemTexts later) {
     set(i, std::move(later.titles[i]), std::move(later.texts[i]));
     const auto item = static_cast<std::int32_t>(i);
     for (std::size_t a = 0; a < attributes.schema().size(); ++a) {
-      attributes.set(a, item, later.attributes.value(a, item));
+      const AttributeValue value = later.attributes.value(a, item);
+      if (!later.partial || !std::holds_alternative<std::monostate>(value)) {
+        attributes.set(a, item, value);
+      }
     }
   }
   repeated_rows += later.repeated_rows;
@@ -184,6 +187,12 @@ std::vector<Attribute> attributes_of(const std::string& text, const FieldChooser
 
 }  // namespace
 
+ItemFields exported_item_fields(const ItemFields& others, const AttributeTable* before) {
+  ItemFields fields{"id", "title", "{text}", others.attributes};
+  if (before != nullptr) fields.known_attributes = before->schema();
+  return fields;
+}
+
 ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, BadRecords& bad,
                      std::vector<FieldChoice>& choices) {
   FieldChooser chooser(records);
@@ -202,7 +211,10 @@ ItemTexts read_items(Records& records, const ItemFields& fields, IdTable& ids, B
     wanted.push_back(chooser.known(part.field, "--text"));
   }
   ItemTexts items;
-  items.attributes = AttributeTable(attributes_of(fields.attributes, chooser, records, choices));
+  items.partial = fields.known_attributes.has_value();
+  items.attributes = AttributeTable(
+      fields.known_attributes ? *fields.known_attributes
+                              : attributes_of(fields.attributes, chooser, records, choices));
   for (const Attribute& attribute : items.attributes.schema()) wanted.push_back(attribute.name);
   const std::size_t first_attribute = 2 + text.parts.size();
   records.read(wanted, bad, [&](std::span<const Value> row) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ struct ItemTexts {
   std::size_t broken_texts = 0;   ///< with bytes that are not UTF-8
   AttributeTable attributes;
   std::vector<std::string> remarks;  ///< see Records
+  /// Whether attributes that are missing are unknown, and not gone: of an export.
+  bool partial = false;
 
   /// False, and nothing is changed, if the item was set before.
   bool set(std::size_t item, std::string title, std::string text);
@@ -53,7 +56,13 @@ struct ItemFields {
   std::string id, title;
   std::string text;        ///< a TextTemplate
   std::string attributes;  ///< fields with types: "category:labels,price:number,brand"
+  /// In their place those of a file before; the file may lack any of them.
+  std::optional<std::vector<Attribute>> known_attributes{};
 };
+
+/// How an export of a service's state holds items, behind a file with these attributes if there is
+/// one.
+ItemFields exported_item_fields(const ItemFields& others, const AttributeTable* before);
 
 /// Reads items, adding their ids to `ids`. Without a template the text is the field "text", or
 /// title; maker; category as far as the file has them. Of an attribute without a type it is guessed

@@ -51,12 +51,19 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
         read_items(*options.item_table, options.item_fields, log.items, bad, log.choices);
   }
   for (std::size_t i = 0; i < options.items.size(); ++i) {
+    const RecordShape& shape =
+        options.items_shapes.empty() ? options.items_shape : options.items_shapes[i];
+    const bool exported = shape.format == kExportFormat;
+    if (exported && fs::file_size(options.items[i]) == 0) continue;  // nobody put an item yet
     ByteStream stream(options.items[i], watcher_from(before));
     before += size_of(options.items[i]);
-    RecordReader records(
-        stream, options.items_shapes.empty() ? options.items_shape : options.items_shapes[i]);
+    RecordReader records(stream, shape);
     std::vector<FieldChoice> choices;
-    ItemTexts read = read_items(records, options.item_fields, log.items, bad, choices);
+    const ItemFields fields =
+        exported
+            ? exported_item_fields(options.item_fields, i > 0 ? &sources.items.attributes : nullptr)
+            : options.item_fields;
+    ItemTexts read = read_items(records, fields, log.items, bad, choices);
     if (i > 0) {
       report.replaced_items += sources.items.replace_by(std::move(read));
       continue;
@@ -71,11 +78,14 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
     const fs::path& file = options.interactions[i];
     const std::optional<RecordShape>& shape =
         options.shapes.empty() ? options.shape : options.shapes[i];
+    const bool exported = shape && shape->format == kExportFormat;
+    if (exported && fs::file_size(file) == 0) continue;  // nothing happened yet
     ByteStream stream(file, watcher_from(before));
     before += size_of(file);
     if (shape) {
       RecordReader records(stream, *shape);
-      read_events(records, options.fields, bad, log);
+      const EventFields fields = exported ? exported_fields(options.fields) : options.fields;
+      read_events(records, fields, bad, log);
     } else {
       std::optional<ByteStream> times;
       if (!options.timestamps.empty()) times.emplace(options.timestamps);

@@ -193,6 +193,7 @@ void check_together(const PrepareRequest& request, bool sequences, bool items) {
 
 // The items' file is written like the log where nothing else is said.
 RecordShape items_shape_of(const PrepareRequest& request, const std::string& format) {
+  if (format == kExportFormat) return shape_named(format);
   const bool same = format == request.format;
   PrepareRequest::Csv csv = request.items_csv;
   if (same && csv.delimiter.empty()) csv.delimiter = request.csv.delimiter;

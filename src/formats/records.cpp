@@ -17,7 +17,8 @@ struct Format {
 };
 constexpr Format kFormats[] = {{"csv", open_csv},         {"tsv", open_tsv},
                                {"jsonl", open_json},      {"amazon", open_json},
-                               {"recbole", open_recbole}, {"netflix", open_netflix}};
+                               {"recbole", open_recbole}, {"netflix", open_netflix},
+                               {kExportFormat, open_json}};
 
 const Format& format_named(std::string_view name) {
   const auto* const found = std::ranges::find(kFormats, name, &Format::name);

@@ -74,6 +74,10 @@ struct RecordShape {
   std::string encoding{};            ///< as iconv names it
 };
 
+/// JSON lines as `tessera export` writes events and items of a service's state: fields and units
+/// are known.
+constexpr std::string_view kExportFormat = "export";
+
 /// What formats are called. A format is a function of the kind OpenFormat and a row in records.cpp.
 std::vector<std::string> format_names();
 /// UsageError for a name that is none of these.

@@ -38,22 +38,6 @@ std::vector<std::int32_t> read_codes(const SafeTensors& file, const char* name, 
 
 std::string codebook_name(std::size_t level) { return fmt::format("codebook.{}", level); }
 
-std::vector<CatalogueItem> read_items(const fs::path& file) {
-  std::vector<CatalogueItem> items;
-  for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
-    const std::string where = fmt::format("{}:{}", file.string(), number);
-    const Json json = parse_json(line, where);
-    const auto is_text = [&](const char* name) {
-      return json.is_object() && json.contains(name) && json.at(name).is_string();
-    };
-    if (!is_text("id") || !is_text("title")) {
-      fail("{}: expected an object with an 'id' and a 'title': the bundle is damaged", where);
-    }
-    items.push_back({json.at("id").get<std::string>(), json.at("title").get<std::string>(), ""});
-  });
-  return items;
-}
-
 // What config.json says about the data; "" if nothing.
 std::string fact(const Json& config, const char* name) {
   const auto data = config.find("data");
@@ -222,13 +206,30 @@ Json read_config(const fs::path& directory) {
   return config;
 }
 
+std::vector<CatalogueItem> read_bundle_items(const fs::path& directory) {
+  const fs::path file = directory / "items.jsonl";
+  std::vector<CatalogueItem> items;
+  for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
+    const std::string where = fmt::format("{}:{}", file.string(), number);
+    const Json json = parse_json(line, where);
+    const auto is_text = [&](const char* name) {
+      return json.is_object() && json.contains(name) && json.at(name).is_string();
+    };
+    if (!is_text("id") || !is_text("title")) {
+      fail("{}: expected an object with an 'id' and a 'title': the bundle is damaged", where);
+    }
+    items.push_back({json.at("id").get<std::string>(), json.at("title").get<std::string>(), ""});
+  });
+  return items;
+}
+
 Bundle read_bundle(const fs::path& directory) {
   const fs::path file = directory / "config.json";
   Bundle bundle;
   bundle.config = read_config(directory);
   const Settings settings = settings_from_json(bundle.config.at("settings"));
   const std::size_t items = count_in(bundle.config, "items", file);
-  bundle.items = read_items(directory / "items.jsonl");
+  bundle.items = read_bundle_items(directory);
   if (bundle.items.size() != items) {
     fail("{}: {} items where config.json has {}: the bundle is damaged",
          (directory / "items.jsonl").string(), bundle.items.size(), items);

@@ -32,6 +32,9 @@ void describe_bundle(const fs::path& directory, const Recommender& model,
 /// none, it is damaged, or from a newer format version.
 nlohmann::json read_config(const fs::path& directory);
 
+/// The ids and titles of its items, in the order of their numbers. Throws Error naming the file.
+std::vector<CatalogueItem> read_bundle_items(const fs::path& directory);
+
 /// A bundle to infer with: its parameters hold no gradients and no moments. Throws Error naming the
 /// file, if one is missing or damaged, from a newer format version, or lacks a tensor.
 Bundle read_bundle(const fs::path& directory);

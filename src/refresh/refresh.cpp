@@ -6,10 +6,13 @@
 #include <cstdlib>
 #include <ctime>
 #include <optional>
+#include <unordered_set>
 
 #include "base/folders.h"
 #include "data/embed.h"
 #include "eval/report.h"
+#include "formats/records.h"
+#include "store/export.h"
 #include "text/text_encoder_file.h"
 #include "train/warm_start.h"
 
@@ -103,15 +106,78 @@ struct Refresh {
   fs::path next;
 
   fs::path data() const { return data_of(next); }
+  /// What the service's state gave, until it is in the dataset.
+  fs::path events() const { return beside(".events.jsonl"); }
+  fs::path items() const { return beside(".items.jsonl"); }
+
+ private:
+  fs::path beside(const char* ending) const {
+    fs::path path = next;
+    return path += ending;
+  }
 };
+
+// A state of another shop would spoil the model without a word.
+void doubt_events(const Refresh& work, std::size_t events, std::size_t known) {
+  constexpr std::size_t kFew = 100;
+  if (work.current.empty() || events < kFew || 100 * known >= events) return;
+  work.listener.say(fmt::format(
+      "warning: of {} events of {} only {} are with items that the current model knows: is it the "
+      "state of another shop?",
+      events, work.settings.state, known));
+}
+
+void export_state(const Refresh& work) {
+  const RefreshSettings& settings = work.settings;
+  if (settings.state.empty() || fs::exists(work.items())) return;
+  const std::unique_ptr<StoredState> state = open_state(settings.state);
+  std::unordered_set<std::string> known_items;
+  if (!work.current.empty()) {
+    for (const CatalogueItem& item : read_bundle_items(work.current)) known_items.insert(item.id);
+  }
+  std::size_t known = 0;
+  ExportOptions options{.source = settings.state, .out = work.events()};
+  options.progress = work.listener.exporting;
+  options.interrupted = work.listener.interrupted;
+  options.seen = [&](const StoredEvent& event) { known += known_items.count(event.item); };
+  const ExportReport events = export_events(*state, options);
+  if (!events.finished) fail("interrupted; the current model stays");
+  if (events.events == 0 && settings.prepare.options.interactions.empty()) {
+    fail("{}: holds no event, and no 'interactions' are named: nothing to train on",
+         settings.state);
+  }
+  options.out = work.items();
+  const ExportReport items = export_items(*state, options);
+  work.listener.say(fmt::format("exported {} events of {} users and {} items of the service",
+                                events.events, events.users, items.events));
+  doubt_events(work, events.events, known);
+  if (events.ahead > 0) {
+    work.listener.say(fmt::format(
+        "warning: {} events are dated more than a day ahead of this machine's clock, which may "
+        "have gone back: they count as the latest",
+        events.ahead));
+  }
+}
+
+// The request with what the state gave: what is in the log as well counts once.
+PrepareRequest request_of(const Refresh& work) {
+  PrepareRequest request = work.settings.prepare;
+  if (work.settings.state.empty()) return request;
+  const std::string format(kExportFormat);
+  request.options.interactions.emplace_back(format + ":" + work.events().string());
+  request.options.items.emplace_back(format + ":" + work.items().string());
+  if (request.duplicates == "keep") request.duplicates = "event";
+  return request;
+}
 
 void prepare_data(const Refresh& work) {
   if (holds(work.data(), Folder::dataset)) {
     return work.listener.say("goes on with the dataset of an interrupted refresh");
   }
+  export_state(work);
   PrepareOptions options;
   try {
-    options = options_of(work.settings.prepare);
+    options = options_of(request_of(work));
   } catch (const UsageError& error) {
     throw Error(error.what());
   }
@@ -123,6 +189,9 @@ void prepare_data(const Refresh& work) {
   PrepareReport report;
   const Dataset data = prepare(options, report);
   write_dataset(work.data(), data, dump_json(summarise(data, report), 2) + "\n");
+  std::error_code ignored;
+  fs::remove(work.events(), ignored);
+  fs::remove(work.items(), ignored);
   for (const std::string& warning : report.warnings) work.listener.say("warning: " + warning);
   work.listener.say(fmt::format("prepared {} users, {} items, {} events", data.users(),
                                 data.items.size(), data.events.size()));
@@ -224,9 +293,14 @@ Json refresh(const RefreshSettings& settings, const RefreshListener& listener) {
   // rolled back.
   const std::vector<std::size_t> numbers = numbers_in(settings.models);
   const std::size_t last = numbers.empty() ? 0 : numbers.back();
-  const bool begun = last > 0 && fs::exists(bundle_of(settings.models, last) / ".refreshing");
+  const fs::path latest = bundle_of(settings.models, last);
+  const bool begun =
+      last > 0 && (fs::exists(latest / ".refreshing") || !fs::exists(latest / "config.json"));
   work.next = bundle_of(settings.models, begun ? last : last + 1);
-  if (!begun) run(settings.before, "before");
+  if (!begun) {
+    for (const fs::path& left : {work.data(), work.events(), work.items()}) fs::remove_all(left);
+    run(settings.before, "before");
+  }
   make_directory(work.next);
   write_file(work.next / ".refreshing", "");
   prepare_data(work);

@@ -9,6 +9,7 @@
 #include "data/prepare_options.h"
 #include "model/metrics.h"
 #include "model/settings.h"
+#include "store/redis_store.h"
 
 namespace tessera {
 namespace {
@@ -59,7 +60,7 @@ void take_prepare(RefreshSettings& settings, const Json& value) {
 
 double share_of(const Json& value) {
   const auto share = value.get<double>();
-  if (!(share >= 0 && share <= 1)) fail("it must be a share from 0 to 1");
+  if (!(share >= -1 && share <= 1)) fail("it must be a share from -1 to 1");
   return share;
 }
 
@@ -97,7 +98,10 @@ const std::vector<RefreshSetting>& refresh_settings_table() {
        [](S& s, const Json& v) { s.models = v.get<std::string>(); }},
       {"interactions", "Files, folders and patterns of events, as of prepare.",
        [](S& s, const Json& v) { take_paths(s.prepare.options.interactions, v); }},
-      {"items", "The same of items (none).",
+      {"state",
+       "The state of the service, also while it runs: its events and items come in as well (none).",
+       [](S& s, const Json& v) { s.state = v.get<std::string>(); }},
+      {"items", "Files, folders and patterns of items, as of prepare (none).",
        [](S& s, const Json& v) { take_paths(s.prepare.options.items, v); }},
       {"prepare",
        "Further options of prepare, without dashes: {\"format\": \"csv\", \"k-core\": 5}.",
@@ -117,7 +121,9 @@ const std::vector<RefreshSetting>& refresh_settings_table() {
       {"metric", "What the gate compares on the newest held-out events (NDCG@10).",
        [](S& s, const Json& v) { s.metric = metric_of(v); }},
       {"worse_by",
-       "A model that is worse by more, as a share of the current value, is refused (0.02).",
+       "A model that is worse by more, as a share of the current value, is refused (0.02); below 0 "
+       "it "
+       "must be better by so much.",
        [](S& s, const Json& v) { s.worse_by = share_of(v); }},
       {"keep", "Bundles to keep for a rollback, the current one included (7).",
        [](S& s, const Json& v) { s.keep = std::max<std::size_t>(1, v.get<std::size_t>()); }},
@@ -147,10 +153,14 @@ RefreshSettings read_refresh_settings(const fs::path& file) {
     }
   }
   if (settings.models.empty()) fail("{}: 'models' is missing", file.string());
-  if (settings.prepare.options.interactions.empty()) {
-    fail("{}: 'interactions' is missing", file.string());
+  if (settings.prepare.options.interactions.empty() && settings.state.empty()) {
+    fail("{}: 'interactions' is missing, and 'state' as well: nothing says what happened",
+         file.string());
   }
   const fs::path folder = fs::absolute(file).parent_path();
+  if (!settings.state.empty() && !is_redis(settings.state)) {
+    settings.state = (folder / settings.state).string();
+  }
   settings.models = folder / settings.models;
   anchor(settings.prepare.options.interactions, folder);
   anchor(settings.prepare.options.items, folder);
@@ -175,7 +185,7 @@ std::string refresh_settings_help() {
   return help +
          "Example:\n"
          "  {\"models\": \"models\",\n"
-         "   \"interactions\": [\"logs/\"], \"items\": [\"items.csv\"],\n"
+         "   \"state\": \"state\", \"interactions\": [\"logs/\"], \"items\": [\"items.csv\"],\n"
          "   \"prepare\": {\"format\": \"csv\", \"k-core\": 5, \"duplicates\": \"event\"},\n"
          "   \"after\": \"systemctl reload tessera\"}\n";
 }

@@ -12,6 +12,7 @@ namespace tessera {
 struct RefreshSettings {
   fs::path models;         ///< the folder of bundles
   PrepareRequest prepare;  ///< interactions, items and every other option of `prepare`
+  std::string state;       ///< of the service: a directory or redis://…; empty: not read
   std::string before;      ///< a command that brings the events: run first
   std::string after;       ///< a command that tells the service: run when another model is in place
   std::string recipe;

@@ -72,6 +72,8 @@ Task<std::vector<std::int32_t>> read_history(const Call& call, const Body& body,
   std::vector<std::int32_t> history;
   history.reserve(ids.size());
   const auto numbers = call.model->numbers(ids);
+  const bool all_known = std::ranges::all_of(numbers, &std::optional<std::int32_t>::has_value);
+  if (!ids.empty()) call.service.metrics().count_items_asked(all_known);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     if (numbers[i]) {
       history.push_back(*numbers[i]);

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/error.h"
 #include "base/texts.h"
+#include "formats/times.h"
 #include "serve/exchange.h"
 
 namespace tessera {
@@ -59,6 +61,47 @@ std::optional<std::string> id_of(const simdjson::dom::element& value, std::strin
   std::uint64_t large = 0;
   if (value.get(large) == simdjson::SUCCESS) return std::to_string(large);
   return std::nullopt;
+}
+
+/// One event of a list. Throws Refusal.
+StoredEvent event_of(const simdjson::dom::element& value, std::string_view list) {
+  constexpr std::size_t kLongestKind = 64;
+  simdjson::dom::object object;
+  if (value.get(object) != simdjson::SUCCESS) {
+    refuse("'{}' must hold objects such as {{\"item\": \"7\", \"kind\": \"view\"}}", list);
+  }
+  StoredEvent event;
+  for (const auto& [key, of] : object) {
+    if (of.is_null()) continue;
+    std::string_view text;
+    double number = 0;
+    if (key == "item") {
+      std::optional<std::string> id = id_of(of, "item");
+      if (!id) refuse("'item' must be an id: a string or a whole number");
+      event.item = std::move(*id);
+    } else if (key == "kind") {
+      if (of.get(text) != simdjson::SUCCESS || text.empty() || text.size() > kLongestKind ||
+          std::ranges::any_of(text, is_control)) {
+        refuse("'kind' must be a word such as \"purchase\", of {} bytes at most", kLongestKind);
+      }
+      event.kind = text;
+    } else if (key == "weight") {
+      if (of.get(number) != simdjson::SUCCESS || !(number >= 0) || number > 1e6) {
+        refuse("'weight' must be a number from 0 to a million");
+      }
+      event.weight = static_cast<float>(number);
+    } else if (key == "time") {
+      if (of.get(text) != simdjson::SUCCESS && of.get(number) != simdjson::SUCCESS) {
+        refuse("'time' must be a number or a date");
+      }
+      event.time =
+          time_of(text.empty() ? std::string(simdjson::minify(of)) : std::string(text), "time");
+    } else {
+      refuse("unknown field '{}' of an event; known are: item, kind, weight, time", key);
+    }
+  }
+  if (event.item.empty()) refuse("an event of '{}' has no 'item'", list);
+  return event;
 }
 
 }  // namespace
@@ -196,6 +239,40 @@ std::optional<std::vector<std::string>> Body::ids(std::string_view field) const 
     ids.push_back(std::move(*id));
   }
   return ids;
+}
+
+std::optional<std::vector<StoredEvent>> Body::events(std::string_view field) const {
+  constexpr std::int64_t kDay = 24 * 60 * 60 * 1000;
+  const auto value = find(field);
+  if (!value) return std::nullopt;
+  simdjson::dom::array array;
+  if (value->get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of objects", field);
+  const std::int64_t most = known(field).most;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::int64_t latest =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now).count() + kDay;
+  std::vector<StoredEvent> events;
+  for (const simdjson::dom::element element : array) {
+    if (std::cmp_equal(events.size(), most)) refuse("'{}' may hold {} events at most", field, most);
+    events.push_back(event_of(element, field));
+    if (events.back().time.value_or(0) > latest) {
+      refuse("'time' of the event of item '{}' is more than a day ahead of the service's clock",
+             events.back().item);
+    }
+  }
+  return events;
+}
+
+std::int64_t time_of(const std::string& text, std::string_view what) {
+  std::int64_t time = kUnknownTime;
+  try {
+    const std::string first[] = {text};
+    time = parse_time(text, guess_time_form(first));
+  } catch (const Error& error) {
+    refuse("'{}': {}", what, error.what());
+  }
+  if (time == kUnknownTime) refuse("'{}': '{}' is no time", what, text);
+  return time;
 }
 
 void check_id(std::string_view id, std::string_view what) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "serve/fields.h"
+#include "store/store.h"
 
 namespace tessera {
 
@@ -41,6 +42,8 @@ class Body {
   std::optional<std::string> json(std::string_view field) const;
   /// Each as `id` takes it.
   std::optional<std::vector<std::string>> ids(std::string_view field) const;
+  /// Times may lie a day ahead of the clock at most.
+  std::optional<std::vector<StoredEvent>> events(std::string_view field) const;
 
  private:
   const Field& known(std::string_view field) const;
@@ -49,6 +52,10 @@ class Body {
   std::span<const Field> fields_;
   Work work_ = Work::quick;
 };
+
+/// A time as clients may write it, a number of seconds or milliseconds since 1970 by its size, or a
+/// date: as milliseconds. Throws Refusal 400 that names `what`.
+std::int64_t time_of(const std::string& text, std::string_view what);
 
 /// An id of a user or an item as clients may choose it: 1 to 256 bytes of UTF-8 without control
 /// characters. Throws Refusal 400 that names `what`.

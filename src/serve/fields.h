@@ -22,11 +22,12 @@ struct Field {
     filter,  ///< of items, as JSON or in words
     object,  ///< a JSON object
     word,    ///< one of some words
+    events,  ///< a list of objects {"item", "kind", "weight", "time"}
   };
   std::string_view name;
   Kind kind = Kind::text;
   std::int64_t most =
-      0;  ///< the largest number, ids in a list, bytes of a line, text, filter or object
+      0;  ///< the largest number, ids or events in a list, bytes of a line, text, filter or object
   std::string_view description = {};
   std::int64_t standard = 0;  ///< of a flag or number that is left out
   Access access = Access::open;

@@ -21,6 +21,7 @@ Response get_token(Call& call);
 Response get_map(Call& call);
 
 Task<Response> append_events(Call& call);
+Response list_events(Call& call);
 Task<Response> get_user(Call& call);
 Task<Response> delete_user(Call& call);
 

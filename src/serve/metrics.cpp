@@ -74,10 +74,53 @@ struct ServiceMetrics::State {
                              .Add({});
   std::vector<const Log*> logs;
 
+  // Whether a refresh is due.
+  Gauge& age = prometheus::BuildGauge()
+                   .Name("tessera_model_age_seconds")
+                   .Help("Time since the model in use was written")
+                   .Register(registry)
+                   .Add({});
+  Family<Counter>& asked =
+      prometheus::BuildCounter()
+          .Name("tessera_histories_total")
+          .Help("Histories and events of requests, by whether the model knew all items of them")
+          .Register(registry);
+  Counter& all_known = asked.Add({{"items", "known"}});
+  Counter& some_unknown = asked.Add({{"items", "unknown"}});
+  Counter& watched = prometheus::BuildCounter()
+                         .Name("tessera_watched_events_total")
+                         .Help(
+                             "Stored events that were ranked against the history before them, "
+                             "a sample")
+                         .Register(registry)
+                         .Add({});
+  Counter& hits = prometheus::BuildCounter()
+                      .Name("tessera_watched_hits_total")
+                      .Help("Those of them whose item was among the ten best: their share is HR@10")
+                      .Register(registry)
+                      .Add({});
+  std::chrono::system_clock::time_point written{};
+  Freshness before{};  // what the counters were when the model came into use
+
   // The families look metrics up by hashing their labels; these remember what was found.
   using Key = std::tuple<std::string, std::string, int>;
   mutable std::shared_mutex mutex;
   std::map<Key, std::pair<Counter*, Histogram*>, std::less<>> known;
+
+  double age_now() const {
+    if (written == std::chrono::system_clock::time_point{}) return 0;
+    const auto now = std::chrono::system_clock::now();
+    return std::max(0.0, std::chrono::duration<double>(now - written).count());
+  }
+  Freshness counted() const {
+    const auto count = [](const Counter& counter) {
+      return static_cast<std::uint64_t>(counter.Value());
+    };
+    return {.requests = count(all_known) + count(some_unknown),
+            .with_unknown_items = count(some_unknown),
+            .watched_events = count(watched),
+            .hits = count(hits)};
+  }
 };
 
 ServiceMetrics::ServiceMetrics() : state_(new State) {}
@@ -121,6 +164,33 @@ void ServiceMetrics::set_items(std::size_t items, std::size_t live) {
   state_->items.Add({{"kind", "live"}}).Set(static_cast<double>(live));
 }
 
+void ServiceMetrics::count_items_asked(bool all_known) {
+  (all_known ? state_->all_known : state_->some_unknown).Increment();
+}
+
+void ServiceMetrics::count_watched(bool hit) {
+  state_->watched.Increment();
+  if (hit) state_->hits.Increment();
+}
+
+void ServiceMetrics::set_model(std::chrono::system_clock::time_point written) {
+  const std::unique_lock lock(state_->mutex);
+  state_->written = written;
+  state_->before = state_->counted();
+}
+
+ServiceMetrics::Freshness ServiceMetrics::freshness() const {
+  const std::shared_lock lock(state_->mutex);
+  Freshness now = state_->counted();
+  const Freshness& before = state_->before;
+  now.age_seconds = state_->age_now();
+  now.requests -= before.requests;
+  now.with_unknown_items -= before.with_unknown_items;
+  now.watched_events -= before.watched_events;
+  now.hits -= before.hits;
+  return now;
+}
+
 void ServiceMetrics::watch(const Log& log) {
   const std::unique_lock lock(state_->mutex);
   if (std::ranges::find(state_->logs, &log) == state_->logs.end()) state_->logs.push_back(&log);
@@ -132,6 +202,7 @@ std::string ServiceMetrics::text() const {
     std::uint64_t dropped = 0;
     for (const Log* log : state_->logs) dropped += log->dropped();
     state_->dropped_lines.Set(static_cast<double>(dropped));
+    state_->age.Set(state_->age_now());
   }
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());
 }

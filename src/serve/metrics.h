@@ -1,6 +1,9 @@
 #pragma once
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace tessera {
 
@@ -24,6 +27,22 @@ class ServiceMetrics {
   /// Counts the lines that the log drops; it must live as long as text() is called.
   void watch(const Log& log);
   void set_items(std::size_t items, std::size_t live);
+  /// Another model is in use from here on, whose files were written then.
+  void set_model(std::chrono::system_clock::time_point written);
+  /// A request that named items or a user with stored events, and whether the model knew all of
+  /// them.
+  void count_items_asked(bool all_known);
+  /// A stored event that was ranked against the history before it, and whether it was among the
+  /// ten best.
+  void count_watched(bool hit);
+
+  /// What says whether the model in use should be replaced, since it came into use.
+  struct Freshness {
+    double age_seconds = 0;
+    std::uint64_t requests = 0, with_unknown_items = 0;
+    std::uint64_t watched_events = 0, hits = 0;
+  };
+  Freshness freshness() const;
 
   /// In the text format of Prometheus.
   std::string text() const;

@@ -44,6 +44,12 @@ constexpr const char* kSchemas = R"({
       "match": {"description": "its value"}, "any": {"type": "array", "items": {}, "description": "one of these values"},
       "range": {"type": "object", "properties": {"gt": {}, "gte": {}, "lt": {}, "lte": {}}},
       "exists": {"type": "boolean"}}},
+  "Event": {"type": "object", "required": ["item"], "additionalProperties": false, "properties": {
+    "item": {"$ref": "#/components/schemas/Id"},
+    "kind": {"type": "string", "nullable": true, "minLength": 1, "maxLength": 64},
+    "weight": {"type": "number", "nullable": true, "minimum": 0, "maximum": 1000000},
+    "time": {"oneOf": [{"type": "string"}, {"type": "number", "nullable": true}],
+      "description": "a date, or seconds or milliseconds since 1970 by its size"}}},
   "Error": {"type": "object", "required": ["error"], "properties": {"error": {
     "type": "object", "required": ["code", "message"], "properties": {
     "code": {"type": "string"}, "message": {"type": "string"}}}}}
@@ -70,6 +76,11 @@ Json schema_of(const Field& field) {
       schema = {{"type", "array"},
                 {"maxItems", field.most},
                 {"items", {{"$ref", "#/components/schemas/Id"}}}};
+      break;
+    case Kind::events:
+      schema = {{"type", "array"},
+                {"maxItems", field.most},
+                {"items", {{"$ref", "#/components/schemas/Event"}}}};
       break;
     case Kind::line:
     case Kind::text:

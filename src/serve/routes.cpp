@@ -56,6 +56,15 @@ constexpr const char* kToken =
         "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
         "nearest": {"type": "array", "items": {"type": "object", "properties": {
           "code": {"type": "integer"}, "cosine": {"type": "number"}}}}}})";
+constexpr const char* kEventsPage =
+    R"({"type": "object", "properties": {
+        "events": {"type": "array", "items": {"type": "object", "properties": {
+          "user": {"type": "string"}, "item": {"type": "string"}, "kind": {"type": "string"},
+          "weight": {"type": "number"},
+          "time": {"type": "integer", "description": "milliseconds since 1970"}}}},
+        "cursor": {"type": "string", "nullable": true, "description": "of the next page; null at the end"},
+        "next_since": {"type": "integer", "description":
+          "of the first page: what to ask for next time, which misses nothing"}}})";
 constexpr const char* kMap =
     R"({"type": "object", "description": "lists of one length: an item at each place",
         "properties": {"ids": {"$ref": "#/components/schemas/Ids"},
@@ -72,6 +81,7 @@ constexpr std::int64_t kMaxTitle = 4 << 10;    // bytes
 constexpr std::int64_t kMaxText = 64 << 10;    // bytes
 constexpr std::int64_t kMaxFilter = 64 << 10;  // bytes
 constexpr std::int64_t kMaxNames = 100;        // of attributes
+constexpr std::int64_t kMaxEvents = 100'000;   // of a page
 constexpr std::int64_t kMaxPoints = 50'000;    // of the map
 
 // A stored history is its user's: naming one needs the right to read it, whatever the answer is
@@ -173,7 +183,13 @@ constexpr Field kEventsBody[] = {
      .kind = Kind::ids,
      .most = kMaxHistory,
      .description = "ids in time order",
-     .required = true},
+     .choice = true},
+    {.name = "events",
+     .kind = Kind::events,
+     .most = kMaxHistory,
+     .description = "the same with what is known of each: its kind, what it weighs, and its time "
+                    "(by its sender's clock; without one the service's)",
+     .choice = true},
     {.name = "skip_unknown",
      .kind = Kind::flag,
      .description =
@@ -194,6 +210,20 @@ constexpr Field kSimilarQuery[] = {
      .description = "only items whose attributes pass, as JSON or in words"}};
 constexpr Field kLimitQuery[] = {
     {.name = "limit", .kind = Kind::number, .most = kMaxItems, .standard = 20}};
+constexpr Field kEventsQuery[] = {
+    {.name = "since",
+     .kind = Kind::line,
+     .most = 64,
+     .description = "only events that were received then or later: a time since 1970 or a date"},
+    {.name = "cursor",
+     .kind = Kind::line,
+     .most = 1024,
+     .description = "where the page before ended; without it the first page"},
+    {.name = "limit",
+     .kind = Kind::number,
+     .most = kMaxEvents,
+     .description = "events after which the page ends, with the user at hand",
+     .standard = 10'000}};
 constexpr Field kMapQuery[] = {
     {.name = "limit", .kind = Kind::number, .most = kMaxPoints, .standard = kMaxPoints}};
 constexpr Field kFindQuery[] = {{.name = "prefix",
@@ -335,6 +365,15 @@ const Route kRoutes[] = {
      {},
      {},
      kObject},
+    {"GET",
+     "/v1/admin/events",
+     Access::admin,
+     Work::admin,
+     list_events,
+     "Stored events, user by user, a page at a time",
+     kEventsQuery,
+     {},
+     kEventsPage},
     {"POST",
      "/v1/admin/purge",
      Access::admin,

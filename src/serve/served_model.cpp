@@ -9,6 +9,7 @@
 #include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/parallel.h"
+#include "model/bundle.h"
 #include "serve/exchange.h"
 #include "serve/kept_tokens.h"
 #include "serve/notify.h"
@@ -42,6 +43,24 @@ std::optional<ItemTokens> split(const Model& model, const std::vector<std::int32
   }
   const auto middle = codes.begin() + static_cast<std::ptrdiff_t>(model.levels());
   return ItemTokens{{codes.begin(), middle}, {middle, codes.end()}};
+}
+
+/// Of a file's time nothing where it has none.
+std::chrono::system_clock::time_point written_at(const fs::path& file) {
+  std::error_code unknown;
+  const fs::file_time_type time = fs::last_write_time(file, unknown);
+  if (unknown) return {};
+  const auto since = std::chrono::file_clock::to_sys(time).time_since_epoch();
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(since));
+}
+
+/// Whether the bundle has the item as it would be put: it was trained on since.
+bool is_trained(const Model& model, const StoredItem& item, const ItemTokens& tokens) {
+  const auto number = model.number(item.id);
+  if (!number || std::cmp_greater_equal(*number, model.catalogue_items())) return false;
+  const ItemCard card = model.card(*number);
+  return card.title == item.title && card.tokens.semantic == tokens.semantic;
 }
 
 }  // namespace
@@ -175,6 +194,7 @@ void ServedModel::swap_in_next() {
     const std::lock_guard lock(mutex_);
     std::swap(loaded_, next);
     ++generation_;
+    metrics_.set_model(loaded_.written);
   }
   count_items();
 }
@@ -182,6 +202,7 @@ void ServedModel::swap_in_next() {
 ServedModel::Loaded ServedModel::load_next() {
   const std::string version = bundle_version(bundle_);
   Loaded next{std::make_shared<Model>(bundle_), ""};
+  next.written = written_at(bundle_ / kWeightsFile);
   if (next.model->reads_text()) next.fingerprint = bundle_fingerprint(bundle_);
   if (bundle_version(bundle_) != version) next.fingerprint.clear();
   put_stored_items(next);
@@ -207,7 +228,9 @@ void ServedModel::put_stored_items(const Loaded& next) {
           fresh.push_back(
               {item.id, "", "", keep_codes(next.fingerprint, item.text, joined(*tokens))});
         }
-        if (tokens) ready.push_back({item.id, item.title, std::move(*tokens)});
+        if (tokens && !is_trained(*next.model, item, *tokens)) {
+          ready.push_back({item.id, item.title, std::move(*tokens)});
+        }
         if (ready.size() >= kPutAtOnce) put_all(next, ready);
       },
       [&](std::string_view id) { next.model->erase(id); });

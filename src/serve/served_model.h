@@ -62,6 +62,7 @@ class ServedModel {
   struct Loaded {
     std::shared_ptr<Model> model;
     std::string fingerprint;  // "" if the bundle's files changed meanwhile
+    std::chrono::system_clock::time_point written{};
   };
   /// A change of an item that came while a bundle was loaded, which may have read the store before.
   struct Change {

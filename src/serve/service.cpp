@@ -70,6 +70,7 @@ Service::Service(ServiceOptions options, Store& store, const Log& log)
       store_(store),
       log_(log),
       model_(options_.bundle, store, log, metrics_),
+      watch_(store, metrics_),
       tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
                                           : std::make_shared<AccessTokens>(options_.token_file)) {
   metrics_.watch(log);
@@ -107,6 +108,7 @@ void Service::drain() {
     draining_ = true;
   }
   model_.stop();
+  watch_.stop();
 }
 
 void Service::note_probe() {

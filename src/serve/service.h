@@ -18,6 +18,7 @@
 #include "serve/routes.h"
 #include "serve/served_model.h"
 #include "serve/trends.h"
+#include "serve/watch.h"
 #include "store/store.h"
 
 namespace tessera {
@@ -153,6 +154,7 @@ class Service {
   const fs::path& backups() const { return options_.backups; }
   ServiceMetrics& metrics() { return metrics_; }
   Trends& trends() { return trends_; }
+  Watch& watch() { return watch_; }
   const Log& log() const { return log_; }
 
  private:
@@ -166,6 +168,7 @@ class Service {
   ServiceMetrics metrics_;
   ServedModel model_;
   Trends trends_;
+  Watch watch_;
 
   mutable std::mutex mutex_;  // guards what follows, for as long as a copy takes
   std::shared_ptr<const AccessTokens> tokens_;

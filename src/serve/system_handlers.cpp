@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "base/error.h"
 #include "serve/answers.h"
 #include "serve/console_files.h"
@@ -46,8 +48,19 @@ Response metrics(Call& call) {
 
 Response describe_api(Call& call) { return reply(openapi(call.service.asks_for_tokens())); }
 
+namespace {
+
+/// Shares are null while there is nothing to tell them from.
+Json share(std::uint64_t part, std::uint64_t of) {
+  if (of == 0) return nullptr;
+  return static_cast<double>(part) / static_cast<double>(of);
+}
+
+}  // namespace
+
 Response describe_model(Call& call) {
   const Model& model = *call.model;
+  const ServiceMetrics::Freshness fresh = call.service.metrics().freshness();
   return reply({{"generation", call.service.generation()},
                 {"items", model.size()},
                 {"live_items", model.live_items()},
@@ -56,6 +69,13 @@ Response describe_model(Call& call) {
                 {"collaborative_tokens", model.collaborative_tokens()},
                 {"codebook_size", model.codebook_size()},
                 {"max_length", model.max_length()},
+                {"watch",
+                 {{"age_seconds", std::llround(fresh.age_seconds)},
+                  {"requests", fresh.requests},
+                  {"with_unknown_items", share(fresh.with_unknown_items, fresh.requests)},
+                  {"live_items", model.live_items()},
+                  {"watched_events", fresh.watched_events},
+                  {"HR@10", share(fresh.hits, fresh.watched_events)}}},
                 {"settings", Json::parse(model.config()).at("settings")}});
 }
 

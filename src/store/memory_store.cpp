@@ -1,6 +1,8 @@
 #include "store/memory_store.h"
 
+#include <algorithm>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
@@ -14,18 +16,20 @@ namespace {
 
 class MemoryStore final : public Store {
  public:
-  explicit MemoryStore(const StoreOptions& options) : history_limit_(options.history_limit) {}
+  explicit MemoryStore(const StoreOptions& options)
+      : history_limit_(options.history_limit), clock_(options.clock) {}
 
-  Append append_events(std::string_view user, std::span<const std::string> items,
+  Append append_events(std::string_view user, std::span<const StoredEvent> events,
                        std::string_view idempotency_key) override {
-    check_append(user, items, idempotency_key);
-    if (items.empty()) return Append::kDone;
-    const std::string digest = batch_digest(items);
+    check_append(user, events, idempotency_key);
+    if (events.empty()) return Append::kDone;
+    const std::string digest = batch_digest(events);
     const std::lock_guard lock(mutex_);
     User& known = users_[std::string(user)];
     const Append verdict = known.verdict(idempotency_key, digest);
     if (verdict != Append::kDone) return verdict;
-    known.events.insert(known.events.end(), items.begin(), items.end());
+    std::ranges::move(received_events(events, history_limit_, clock_.receive()),
+                      std::back_inserter(known.events));
     while (known.events.size() > history_limit_) known.events.pop_front();
     if (!idempotency_key.empty()) {
       known.batches.emplace_back(idempotency_key, digest);
@@ -34,13 +38,13 @@ class MemoryStore final : public Store {
     return Append::kDone;
   }
 
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
+  Append foresee_append(std::string_view user, std::span<const StoredEvent> events,
                         std::string_view idempotency_key) const override {
-    check_append(user, items, idempotency_key);
+    check_append(user, events, idempotency_key);
     const std::shared_lock lock(mutex_);
     const auto found = users_.find(user);
     if (found == users_.end()) return Append::kDone;
-    return found->second.verdict(idempotency_key, batch_digest(items));
+    return found->second.verdict(idempotency_key, batch_digest(events));
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
@@ -48,8 +52,7 @@ class MemoryStore final : public Store {
     const std::shared_lock lock(mutex_);
     const auto found = users_.find(user);
     if (found == users_.end()) return std::nullopt;
-    const std::deque<std::string>& events = found->second.events;
-    return std::vector<std::string>(events.begin(), events.end());
+    return as_record(found->second).items();
   }
 
   bool erase_history(std::string_view user) override {
@@ -76,6 +79,14 @@ class MemoryStore final : public Store {
     check_id(id);
     const std::lock_guard lock(mutex_);
     items_[std::string(id)] = std::nullopt;
+  }
+
+  std::string for_each_history(std::string_view cursor, const VisitHistory& visit) const override {
+    const std::shared_lock lock(mutex_);
+    for (auto at = users_.upper_bound(cursor); at != users_.end(); ++at) {
+      if (!visit(at->first, as_record(at->second).whole_events().value())) return at->first;
+    }
+    return "";
   }
 
   void for_each_item(const std::function<void(const StoredItem&)>& put,
@@ -111,7 +122,7 @@ class MemoryStore final : public Store {
 
  private:
   struct User {
-    std::deque<std::string> events;
+    std::deque<std::string> events;                           // their bytes, see records.h
     std::deque<std::pair<std::string, std::string>> batches;  // key and digest
 
     Append verdict(std::string_view key, std::string_view digest) const {
@@ -122,7 +133,14 @@ class MemoryStore final : public Store {
     }
   };
 
+  static HistoryRecord as_record(const User& user) {
+    HistoryRecord record;
+    record.events.assign(user.events.begin(), user.events.end());
+    return record;
+  }
+
   std::size_t history_limit_;
+  ReceiptClock clock_;
   mutable std::shared_mutex mutex_;
   std::map<std::string, User, std::less<>> users_;
   std::map<std::string, std::optional<StoredItem>, std::less<>> items_;  // nothing: erased

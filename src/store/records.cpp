@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <set>
 
 #include "base/error.h"
 
@@ -64,6 +66,66 @@ struct Reader {
 
 constexpr std::string_view kPut = "+", kErased = "-";
 
+/// What an event has, beside its item; a bit each.
+enum : std::uint8_t { kReceived = 1, kTime = 2, kKind = 4, kWeight = 8 };
+
+/// Small numbers of either sign as small ones.
+std::uint64_t zigzag(std::int64_t number) {
+  return (static_cast<std::uint64_t>(number) << 1) ^ static_cast<std::uint64_t>(number >> 63);
+}
+std::int64_t unzigzag(std::uint64_t bits) {
+  return static_cast<std::int64_t>(bits >> 1) ^ -static_cast<std::int64_t>(bits & 1);
+}
+
+/// Of any numbers: bytes may be broken.
+std::int64_t sum(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+bool is_plain(const StoredEvent& event) {
+  return event.kind.empty() && !event.weight && !event.time && !event.received;
+}
+
+/// What is known of the event but its item, behind a byte that says what. The time is kept as how
+/// far it is from the receipt, which is a byte for most.
+void append_event(std::string& bytes, const StoredEvent& event) {
+  const int what = (event.received ? kReceived : 0) | (event.time ? kTime : 0) |
+                   (event.kind.empty() ? 0 : kKind) | (event.weight ? kWeight : 0);
+  bytes.push_back(static_cast<char>(what));
+  if (event.received) append_number(bytes, zigzag(*event.received));
+  if (event.time) append_number(bytes, zigzag(sum(*event.time, -event.received.value_or(0))));
+  if (!event.kind.empty()) append_string(bytes, event.kind);
+  if (event.weight) {
+    const auto bits = std::bit_cast<std::array<char, sizeof(float)>>(*event.weight);
+    bytes.append(bits.data(), bits.size());
+  }
+}
+
+/// Takes what append_event wrote off the reader.
+StoredEvent take_event(Reader& reader) {
+  StoredEvent event;
+  if (reader.bytes.empty()) {
+    reader.good = false;
+    return event;
+  }
+  const auto what = static_cast<std::uint8_t>(reader.bytes.front());
+  reader.bytes.remove_prefix(1);
+  if (what > (kReceived | kTime | kKind | kWeight)) reader.good = false;
+  if ((what & kReceived) != 0) event.received = unzigzag(reader.number());
+  if ((what & kTime) != 0) event.time = sum(unzigzag(reader.number()), event.received.value_or(0));
+  if ((what & kKind) != 0) event.kind = reader.string();
+  if ((what & kWeight) != 0) {
+    std::array<char, sizeof(float)> bits{};
+    reader.good = reader.good && reader.bytes.size() >= bits.size();
+    if (reader.good) {
+      std::ranges::copy(reader.bytes.substr(0, bits.size()), bits.begin());
+      reader.bytes.remove_prefix(bits.size());
+      event.weight = std::bit_cast<float>(bits);
+    }
+  }
+  return event;
+}
+
 /// `before` and `after` together, without the oldest beyond the limit.
 void join(std::vector<std::string_view>& before, const std::vector<std::string_view>& after,
           std::size_t limit) {
@@ -80,22 +142,103 @@ void check_id(std::string_view id) {
   }
 }
 
-void check_append(std::string_view user, std::span<const std::string> items,
+void check_append(std::string_view user, std::span<const StoredEvent> events,
                   std::string_view idempotency_key) {
   check_id(user);
-  for (const std::string& item : items) check_id(item);
+  for (const StoredEvent& event : events) {
+    check_id(event.item);
+    if (event.kind.size() > kMaxIdBytes) fail_usage("a kind of event is longer than an id may be");
+  }
   if (idempotency_key.size() > kMaxIdempotencyKeyBytes) {
     fail_usage("an idempotency key has {} bytes; give at most {}", idempotency_key.size(),
                kMaxIdempotencyKeyBytes);
   }
 }
 
-std::string batch_digest(std::span<const std::string> items) {
+std::vector<StoredEvent> plain_events(std::span<const std::string> items) {
+  std::vector<StoredEvent> events;
+  events.reserve(items.size());
+  for (const std::string& item : items) events.push_back({item});
+  return events;
+}
+
+std::string batch_digest(std::span<const StoredEvent> events) {
   std::string bytes;
-  for (const std::string& item : items) append_string(bytes, item);
+  for (const StoredEvent& event : events) append_string(bytes, event.item);
+  // Items alone as ever: keys outlive versions. No item is empty, so what follows is no item.
+  if (!std::ranges::all_of(events, is_plain)) {
+    append_string(bytes, "");
+    for (const StoredEvent& event : events) append_event(bytes, event);
+  }
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
   return {digest.begin(), digest.begin() + 16};
+}
+
+std::string encode_event(const StoredEvent& event) {
+  std::string bytes(1, '\0');
+  append_event(bytes, event);
+  return bytes += event.item;
+}
+
+std::optional<StoredEvent> decode_event(std::string_view bytes) {
+  if (!bytes.starts_with('\0')) return StoredEvent{std::string(bytes)};
+  Reader reader{bytes.substr(1)};
+  StoredEvent event = take_event(reader);
+  if (!reader.good) return std::nullopt;
+  event.item = reader.bytes;
+  return event;
+}
+
+std::optional<std::string_view> item_of_event(std::string_view bytes) {
+  if (!bytes.starts_with('\0')) return bytes;
+  Reader reader{bytes.substr(1)};
+  take_event(reader);
+  if (!reader.good) return std::nullopt;
+  return reader.bytes;
+}
+
+std::vector<std::string> received_events(std::span<const StoredEvent> events, std::size_t limit,
+                                         const Receipt& receipt) {
+  std::vector<std::string> kept;
+  std::set<std::pair<std::string_view, std::string_view>> at_once;  // items and kinds of one time
+  std::int64_t time = receipt.now;
+  for (const StoredEvent& event : events) {
+    StoredEvent whole = event;
+    whole.received = receipt.stamp;
+    if (!event.time) {
+      if (!at_once.emplace(event.item, event.kind).second) {
+        ++time;
+        at_once = {{event.item, event.kind}};
+      }
+      whole.time = time;
+    }
+    kept.push_back(encode_event(whole));
+  }
+  if (kept.size() > limit) kept.erase(kept.begin(), kept.end() - std::ptrdiff_t(limit));
+  return kept;
+}
+
+std::optional<std::vector<std::string>> HistoryRecord::items() const {
+  std::vector<std::string> items;
+  items.reserve(events.size());
+  for (const std::string_view event : events) {
+    const auto item = item_of_event(event);
+    if (!item) return std::nullopt;
+    items.emplace_back(*item);
+  }
+  return items;
+}
+
+std::optional<std::vector<StoredEvent>> HistoryRecord::whole_events() const {
+  std::vector<StoredEvent> whole;
+  whole.reserve(events.size());
+  for (const std::string_view bytes : events) {
+    auto event = decode_event(bytes);
+    if (!event) return std::nullopt;
+    whole.push_back(std::move(*event));
+  }
+  return whole;
 }
 
 Append HistoryRecord::verdict(std::string_view key, std::string_view digest) const {

@@ -10,14 +10,16 @@
 namespace tessera {
 namespace {
 
-constexpr int kRedisSchema = 1;
+// 1 had events without times, which are read as they are. A program that knows only 1 may still run
+// beside: what it appends is kept, and what it erases is gone.
+constexpr int kRedisSchema = 2;
 
 // One script is one atomic step of the server; the other operations are one command each. A script
 // is not rolled back: whatever can fail comes before what would then be left behind, the events
 // before their key.
-// KEYS: the user's history, the user's idempotency keys, the digests of their batches.
+// KEYS: the user's history, the user's idempotency keys, the digests of their batches, the clock.
 // ARGV: history limit, how many idempotency keys to keep, idempotency key or nothing, digest of the
-// batch, events … (none: only tell)
+// batch, bound of the clock or nothing, events … (none: only tell)
 // Answers 0 done, 1 repeated, 2 conflict, as Append.
 constexpr std::string_view kAppend = R"lua(
 local key, digest = ARGV[3], ARGV[4]
@@ -28,11 +30,14 @@ if key ~= '' then
     return 1
   end
 end
-if #ARGV == 4 then return 0 end
-for first = 5, #ARGV, 1000 do
+if #ARGV == 5 then return 0 end
+for first = 6, #ARGV, 1000 do
   redis.call('RPUSH', KEYS[1], unpack(ARGV, first, math.min(first + 999, #ARGV)))
 end
 redis.call('LTRIM', KEYS[1], -tonumber(ARGV[1]), -1)
+if ARGV[5] ~= '' and tonumber(ARGV[5]) > tonumber(redis.call('GET', KEYS[4]) or 0) then
+  redis.call('SET', KEYS[4], ARGV[5])
+end
 if key ~= '' then
   redis.call('RPUSH', KEYS[2], key)
   redis.call('HSET', KEYS[3], key, digest)
@@ -41,6 +46,13 @@ if key ~= '' then
   end
 end
 return 0
+)lua";
+
+// Some users' histories. KEYS: of each.
+constexpr std::string_view kHistories = R"lua(
+local all = {}
+for i, key in ipairs(KEYS) do all[i] = redis.call('LRANGE', key, 0, -1) end
+return all
 )lua";
 
 // An item with what a model made of its text, or the end of both. KEYS: items, tokens. ARGV: id,
@@ -55,44 +67,51 @@ std::string_view text_of(const redisReply& reply) { return {reply.str, reply.len
 
 class RedisStore final : public Store {
  public:
-  RedisStore(const std::string& spec, const StoreOptions& options)
+  /// `writes`: whether more than reading is meant, and a new store may begin.
+  RedisStore(const std::string& spec, const StoreOptions& options, bool writes)
       : options_(options),
+        clock_(options.clock),
         items_(options.redis_prefix + "items"),
         tokens_(options.redis_prefix + "tokens"),
         attributes_(options.redis_prefix + "attributes"),
         redis_(parse_redis_address(spec), options.redis_timeout) {
-    check_schema();
+    check_schema(writes);
+    if (!writes) return;
+    go_on_with_clock();
     append_ = text_of(*ask({"SCRIPT", "LOAD", kAppend}, REDIS_REPLY_STRING));
   }
 
-  Append append_events(std::string_view user, std::span<const std::string> items,
+  Append append_events(std::string_view user, std::span<const StoredEvent> events,
                        std::string_view idempotency_key) override {
-    return wait(append_events_async(user, items, idempotency_key));
+    return wait(append_events_async(user, events, idempotency_key));
   }
 
-  Task<Append> append_events_async(std::string_view user, std::span<const std::string> items,
+  Task<Append> append_events_async(std::string_view user, std::span<const StoredEvent> events,
                                    std::string_view idempotency_key) override {
-    check_append(user, items, idempotency_key);
-    if (items.empty()) co_return Append::kDone;
+    check_append(user, events, idempotency_key);
+    if (events.empty()) co_return Append::kDone;
     // Without a key nobody could tell whether the first attempt arrived. With one the second
     // attempt changes nothing if it did, and says so: done or repeated, the events are there once.
     const Repeat repeat = idempotency_key.empty() ? Repeat::kUnsafe : Repeat::kSafe;
-    const std::string digest = batch_digest(items);
-    const auto latest = items.last(std::min(items.size(), options_.history_limit));
-    co_return co_await run_append(user, latest, idempotency_key, digest, repeat);
+    const std::string digest = batch_digest(events);
+    const Receipt receipt = clock_.receive();
+    const auto received = received_events(events, options_.history_limit, receipt);
+    const auto bound = clock_.bound_to_keep(receipt);
+    const std::string kept = bound ? std::to_string(*bound) : "";
+    co_return co_await run_append(user, received, idempotency_key, digest, kept, repeat);
   }
 
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
+  Append foresee_append(std::string_view user, std::span<const StoredEvent> events,
                         std::string_view idempotency_key) const override {
-    return wait(foresee_append_async(user, items, idempotency_key));
+    return wait(foresee_append_async(user, events, idempotency_key));
   }
 
-  Task<Append> foresee_append_async(std::string_view user, std::span<const std::string> items,
+  Task<Append> foresee_append_async(std::string_view user, std::span<const StoredEvent> events,
                                     std::string_view idempotency_key) const override {
-    check_append(user, items, idempotency_key);
-    if (items.empty() || idempotency_key.empty()) co_return Append::kDone;
-    const std::string digest = batch_digest(items);
-    co_return co_await run_append(user, {}, idempotency_key, digest, Repeat::kSafe);
+    check_append(user, events, idempotency_key);
+    if (events.empty() || idempotency_key.empty()) co_return Append::kDone;
+    const std::string digest = batch_digest(events);
+    co_return co_await run_append(user, {}, idempotency_key, digest, "", Repeat::kSafe);
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
@@ -106,10 +125,30 @@ class RedisStore final : public Store {
     const Words command = {"LRANGE", key, "0", "-1"};
     const RedisReply reply = co_await ask_async(command, REDIS_REPLY_ARRAY);
     if (reply->elements == 0) co_return std::nullopt;
-    std::vector<std::string> events;
-    for (const redisReply* event : elements(*reply)) events.emplace_back(text_of(*event));
-    co_return events;
+    auto items = record_of(*reply).items();
+    if (!items) fail_broken(user);
+    co_return items;
   }
+
+  std::string for_each_history(std::string_view cursor, const VisitHistory& visit) const override {
+    const std::string pattern = escaped(options_.redis_prefix + "h:") + "*";
+    std::string at(cursor.empty() ? "0" : cursor);
+    bool more = true;
+    do {
+      const RedisReply reply =
+          ask({"SCAN", at, "MATCH", pattern, "COUNT", "64"}, REDIS_REPLY_ARRAY);
+      const auto keys = elements(*elements(*reply)[1]);
+      if (!keys.empty()) more = tell_histories(keys, visit);
+      at = text_of(*elements(*reply)[0]);
+    } while (more && at != "0");
+    return at == "0" ? "" : at;
+  }
+
+  std::size_t about_users() const override {
+    return static_cast<std::size_t>(ask({"DBSIZE"}, REDIS_REPLY_INTEGER)->integer);
+  }
+
+  std::chrono::milliseconds clock_behind() const override { return clock_.behind(); }
 
   bool erase_history(std::string_view user) override { return wait(erase_history_async(user)); }
 
@@ -203,13 +242,14 @@ class RedisStore final : public Store {
 
   Task<Append> run_append(std::string_view user, std::span<const std::string> events,
                           std::string_view idempotency_key, std::string_view digest,
-                          Repeat repeat) const {
+                          std::string_view bound, Repeat repeat) const {
     const std::string history = history_key(user), keys = keys_key(user);
     const std::string digests = digests_key(user);
     const std::string limit = std::to_string(options_.history_limit);
     const std::string key_limit = std::to_string(kIdempotencyKeys);
-    Words command = {"EVALSHA", append_, "3",       history,         keys,
-                     digests,   limit,   key_limit, idempotency_key, digest};
+    const std::string clock = clock_key();
+    Words command = {"EVALSHA", append_, "4",       history,         keys,   digests,
+                     clock,     limit,   key_limit, idempotency_key, digest, bound};
     command.insert(command.end(), events.begin(), events.end());
     RedisReply reply = co_await redis_.ask(command, repeat);
     if (reply->type == REDIS_REPLY_ERROR && text_of(*reply).starts_with("NOSCRIPT")) {
@@ -221,6 +261,45 @@ class RedisStore final : public Store {
     co_return static_cast<Append>(reply->integer);
   }
 
+  static HistoryRecord record_of(const redisReply& events) {
+    HistoryRecord record;
+    for (const redisReply* event : elements(events)) record.events.push_back(text_of(*event));
+    return record;
+  }
+
+  [[noreturn]] void fail_broken(std::string_view user) const {
+    fail("{}: the history of user '{}' is broken; erase it", redis_.name(), user);
+  }
+
+  /// `keys`: of some users' histories. Whether visit wants more.
+  bool tell_histories(std::span<redisReply* const> keys, const VisitHistory& visit) const {
+    const std::string count = std::to_string(keys.size());
+    Words command = {"EVAL", kHistories, count};
+    for (const redisReply* key : keys) command.push_back(text_of(*key));
+    const RedisReply histories = ask(command, REDIS_REPLY_ARRAY);
+    bool more = true;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const redisReply& history = *elements(*histories)[i];
+      if (history.elements == 0) continue;  // erased since the scan
+      const std::string_view user = text_of(*keys[i]).substr(options_.redis_prefix.size() + 2);
+      const auto events = record_of(history).whole_events();
+      if (!events) fail_broken(user);
+      more = visit(user, *events) && more;
+    }
+    return more;
+  }
+
+  /// A text that a pattern of keys finds as it is.
+  static std::string escaped(std::string_view text) {
+    std::string pattern;
+    for (const char c : text) {
+      if (std::string_view("*?[]\\").find(c) != std::string_view::npos) pattern += '\\';
+      pattern += c;
+    }
+    return pattern;
+  }
+
+  std::string clock_key() const { return options_.redis_prefix + "clock"; }
   std::string digests_key(std::string_view user) const {
     return options_.redis_prefix + "d:" + std::string(user);
   }
@@ -270,26 +349,46 @@ class RedisStore final : public Store {
   }
   RedisReply ask(const Words& command, int type) const { return wait(ask_async(command, type)); }
 
-  void check_schema() const {
+  /// Older events are read as they are; so that an older program does not read what is written now,
+  /// the version is raised, which is one write.
+  void check_schema(bool writes) const {
     const std::string key = options_.redis_prefix + "schema";
-    const std::string known = std::to_string(kRedisSchema);
-    wait(learn_schema(key, known));
-    const RedisReply reply = ask({"GET", key}, REDIS_REPLY_STRING);
-    if (text_of(*reply) != known) {
+    const std::string current = std::to_string(kRedisSchema);
+    if (writes) wait(set_if(key, current, "NX"));
+    const std::string known = value_of(key);
+    if (known.empty()) fail("{}: holds no state of Tessera", redis_.name());
+    if (known == "1" && writes) wait(set_if(key, current, "XX"));
+    if (known != "1" && known != current) {
       fail("{}: has schema version '{}', but this program knows {}; use a newer one", redis_.name(),
-           text_of(*reply), kRedisSchema);
+           known, kRedisSchema);
     }
   }
 
-  /// Writes the schema if there is none; the answer is a status, or nil.
-  Task<bool> learn_schema(const std::string& key, const std::string& known) const {
-    const Words command = {"SET", key, known, "NX"};
+  void go_on_with_clock() {
+    const std::string bound = value_of(clock_key());
+    if (!bound.empty()) clock_.go_on_from(std::strtoll(bound.c_str(), nullptr, 10));
+  }
+
+  /// "" if there is none.
+  std::string value_of(const std::string& key) const { return wait(value_of_async(key)); }
+  Task<std::string> value_of_async(const std::string& key) const {
+    const Words command = {"GET", key};
+    const RedisReply reply = co_await redis_.ask(command, Repeat::kSafe);
+    if (reply->type == REDIS_REPLY_NIL) co_return std::string();
+    check(*reply, REDIS_REPLY_STRING);
+    co_return std::string(text_of(*reply));
+  }
+
+  /// `when`: NX, if there is none; XX, if there is one. The answer is a status, or nil.
+  Task<bool> set_if(const std::string& key, const std::string& value, std::string_view when) const {
+    const Words command = {"SET", key, value, when};
     const RedisReply set = co_await redis_.ask(command, Repeat::kSafe);
     if (set->type == REDIS_REPLY_ERROR) check(*set, REDIS_REPLY_STATUS);
     co_return true;
   }
 
   StoreOptions options_;
+  ReceiptClock clock_;
   // The keys of the hashes of items, of what models made of them, and of attributes.
   std::string items_, tokens_, attributes_;
   std::string append_;  // the name of the script, its SHA-1
@@ -301,7 +400,12 @@ class RedisStore final : public Store {
 bool is_redis(std::string_view spec) { return names_redis(spec); }
 
 std::unique_ptr<Store> open_redis_store(const std::string& spec, const StoreOptions& options) {
-  return std::make_unique<RedisStore>(spec, options);
+  return std::make_unique<RedisStore>(spec, options, true);
+}
+
+std::unique_ptr<StoredState> open_redis_state(const std::string& spec,
+                                              const StoreOptions& options) {
+  return std::make_unique<RedisStore>(spec, options, false);
 }
 
 }  // namespace tessera

@@ -11,5 +11,7 @@ bool is_redis(std::string_view spec);
 /// A store that replicas share: Redis or Valkey, one server or one with replicas of its own (no
 /// cluster: a user's two keys must be on one server).
 std::unique_ptr<Store> open_redis_store(const std::string& spec, const StoreOptions& options);
+/// The same only to be read, if it holds a state.
+std::unique_ptr<StoredState> open_redis_state(const std::string& spec, const StoreOptions& options);
 
 }  // namespace tessera

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "store/private_folder.h"
+#include "store/rocks_reading.h"
 
 namespace tessera {
 namespace {
@@ -89,6 +90,14 @@ std::string backup_time(const BackupInfo& backup) {
   ::gmtime_r(&seconds, &parts);
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", parts.tm_year + 1900,
                      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+}
+
+std::unique_ptr<StoredState> open_backup(const fs::path& backup, std::optional<std::uint32_t> id) {
+  const Backups engine = open_backups(backup);
+  const BackupInfo choice = chosen(backups_in(*engine), id, backup.string());
+  rocksdb::BackupInfo info;
+  check_backup(backup, engine->GetBackupInfo(choice.id, &info, true));
+  return open_rocks_backup(backup, info);
 }
 
 BackupInfo restore_backup(const fs::path& backup, const fs::path& directory,

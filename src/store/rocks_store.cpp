@@ -1,18 +1,11 @@
 #include "store/rocks_store.h"
 
 #include <fcntl.h>
-#include <rocksdb/cache.h>
-#include <rocksdb/db.h>
-#include <rocksdb/env.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/merge_operator.h>
-#include <rocksdb/table.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
@@ -22,8 +15,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "store/private_folder.h"
-#include "store/records.h"
+#include "store/receipt_clock.h"
 #include "store/rocks_backups.h"
+#include "store/rocks_reading.h"
 
 namespace tessera {
 namespace {
@@ -31,16 +25,10 @@ namespace {
 using rocksdb::Slice;
 using rocksdb::Status;
 
-// 1 had no digests of batches, and is read as it is.
-constexpr int kRocksSchema = 2;
-constexpr std::string_view kSchemaKey = "schema";
-// A key is one of these letters and the id, which needs no separator then.
-constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i', kTokensPrefix = 't', kAttributePrefix = 'a';
 constexpr std::size_t kStripes = 256;
 constexpr std::chrono::seconds kRecoveryPause{1};
 
 Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view view(const Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
 std::string prefixed(char prefix, std::string_view id) {
   std::string key(1, prefix);
@@ -48,62 +36,10 @@ std::string prefixed(char prefix, std::string_view id) {
   return key;
 }
 
-/// An append is written as what it adds; RocksDB joins what was added when it reads or compacts, so
-/// that a write costs the batch and not the history.
-class JoinHistories final : public rocksdb::AssociativeMergeOperator {
- public:
-  explicit JoinHistories(std::size_t history_limit) : history_limit_(history_limit) {}
-
-  const char* Name() const override { return "tessera.JoinHistories"; }
-
-  bool Merge(const Slice&, const Slice* before, const Slice& after, std::string* joint,
-             rocksdb::Logger*) const override {
-    auto earlier = before != nullptr ? decode_history(view(*before)) : HistoryRecord{};
-    const auto later = decode_history(view(after));
-    if (!earlier || !later) return false;
-    *joint = encode_history(joined(std::move(*earlier), *later, history_limit_));
-    return true;
-  }
-
- private:
-  std::size_t history_limit_;
-};
-
-/// RocksDB's own log is left out: this build of it aborts the process when the log meets a full
-/// disk, and what matters is thrown.
-class NoLog final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
-/// Small, for user histories beside a model: some 60 MiB at most, and at most 48 MiB of log to read
-/// when a killed process starts again.
-rocksdb::Options rocks_options(std::size_t history_limit) {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.merge_operator = std::make_shared<JoinHistories>(history_limit);
-  options.write_buffer_size = 16 << 20;
-  options.max_write_buffer_number = 2;
-  options.max_total_wal_size = 48 << 20;
-  options.max_successive_merges = 32;  // a popular user's history stays quick to read
-  options.max_background_jobs = 2;
-  options.manifest_preallocation_size = 64 << 10;
-  options.max_open_files = 256;
-  options.periodic_compaction_seconds = 24 * 60 * 60;  // erased data leaves the disk, see store.md
-  options.stats_dump_period_sec = 0;
-  options.info_log = std::make_shared<NoLog>();
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(16 << 20);
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
-
 class RocksStore final : public Store {
  public:
   RocksStore(const fs::path& directory, const StoreOptions& options)
-      : name_(directory.string()), options_(options) {
+      : name_(directory.string()), options_(options), clock_(options.clock) {
     make_private_folder(directory, Folder::state);
     write_options_.sync = options.sync == Sync::kAlways;
     open();
@@ -121,18 +57,11 @@ class RocksStore final : public Store {
     sync();
   }
 
-  Append append_events(std::string_view user, std::span<const std::string> items,
+  Append append_events(std::string_view user, std::span<const StoredEvent> events,
                        std::string_view idempotency_key) override {
-    check_append(user, items, idempotency_key);
-    if (items.empty()) return Append::kDone;
-    const std::string digest = batch_digest(items);
-    HistoryRecord added;
-    added.events.assign(items.end() - std::min(std::ssize(items), limit()), items.end());
-    if (!idempotency_key.empty()) {
-      added.keys.push_back(idempotency_key);
-      added.digests.emplace_back(digest);
-    }
-
+    check_append(user, events, idempotency_key);
+    if (events.empty()) return Append::kDone;
+    const std::string digest = batch_digest(events);
     recover();
     const std::string key = prefixed(kHistoryPrefix, user);
     std::unique_lock<std::mutex> lock;
@@ -141,17 +70,27 @@ class RocksStore final : public Store {
       const Append verdict = verdict_on(key, idempotency_key, digest);
       if (verdict != Append::kDone) return verdict;
     }
+    const Receipt receipt = clock_.receive();
+    const auto received = received_events(events, options_.history_limit, receipt);
+    HistoryRecord added;
+    added.events.assign(received.begin(), received.end());
+    if (!idempotency_key.empty()) {
+      added.keys.push_back(idempotency_key);
+      added.digests.emplace_back(digest);
+    }
     rocksdb::WriteBatch batch;
     batch.Merge(key, encode_history(added));
+    const auto bound = clock_.bound_to_keep(receipt);
+    if (bound) batch.Put(slice(kClockKey), std::to_string(*bound));
     write(batch);
     return Append::kDone;
   }
 
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
+  Append foresee_append(std::string_view user, std::span<const StoredEvent> events,
                         std::string_view idempotency_key) const override {
-    check_append(user, items, idempotency_key);
+    check_append(user, events, idempotency_key);
     recover();
-    return verdict_on(prefixed(kHistoryPrefix, user), idempotency_key, batch_digest(items));
+    return verdict_on(prefixed(kHistoryPrefix, user), idempotency_key, batch_digest(events));
   }
 
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
@@ -160,7 +99,9 @@ class RocksStore final : public Store {
     std::string bytes;
     const auto known = read_history(prefixed(kHistoryPrefix, user), bytes);
     if (!known) return std::nullopt;
-    return std::vector<std::string>(known->events.begin(), known->events.end());
+    auto items = known->items();
+    if (!items) fail_broken_history(name_, user);
+    return items;
   }
 
   bool erase_history(std::string_view user) override {
@@ -207,27 +148,15 @@ class RocksStore final : public Store {
     write(batch);
   }
 
+  std::string for_each_history(std::string_view cursor, const VisitHistory& visit) const override {
+    recover();
+    return tessera::for_each_history(*Opened(*this).get(), name_, cursor, visit);
+  }
+
   void for_each_item(const std::function<void(const StoredItem&)>& put,
                      const std::function<void(std::string_view)>& erased) const override {
     recover();
-    const Opened db(*this);
-    const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator({}));
-    const std::unique_ptr<rocksdb::Iterator> tokens(db->NewIterator({}));
-    tokens->Seek(Slice(&kTokensPrefix, 1));
-    for (at->Seek(Slice(&kItemPrefix, 1)); at->Valid(); at->Next()) {
-      const std::string_view key = view(at->key());
-      if (!key.starts_with(kItemPrefix)) break;
-      const std::string_view id = key.substr(1);
-      const auto with_tokens = [&](const StoredItem& item) {
-        StoredItem whole = item;
-        whole.tokens = tokens_of(*tokens, id);
-        put(whole);
-      };
-      if (!decode_item(id, view(at->value()), with_tokens, erased)) {
-        fail("{}: what is stored of item '{}' is broken; put the item again", name_, id);
-      }
-    }
-    check(at->status());
+    tessera::for_each_item(*Opened(*this).get(), name_, put, erased);
   }
 
   void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
@@ -243,17 +172,10 @@ class RocksStore final : public Store {
   void for_each_attribute(
       const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
     recover();
-    const Opened db(*this);
-    const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator({}));
-    for (at->Seek(Slice(&kAttributePrefix, 1)); at->Valid(); at->Next()) {
-      const std::string_view key = view(at->key());
-      if (!key.starts_with(kAttributePrefix)) break;
-      const auto names = decode_attribute_key(key.substr(1));
-      if (!names) fail("{}: the attribute '{}' is broken; put it again", name_, key.substr(1));
-      visit(names->first, {std::string(names->second), std::string(view(at->value()))});
-    }
-    check(at->status());
+    tessera::for_each_attribute(*Opened(*this).get(), name_, visit);
   }
+
+  std::chrono::milliseconds clock_behind() const override { return clock_.behind(); }
 
   void backup(const fs::path& directory) override {
     recover();
@@ -272,17 +194,6 @@ class RocksStore final : public Store {
   }
 
  private:
-  /// The tokens of the item at the iterator, which goes through them in the order of ids, or behind
-  /// it; "" if there are none.
-  static std::string_view tokens_of(rocksdb::Iterator& at, std::string_view id) {
-    for (; at.Valid() && view(at.key()).starts_with(kTokensPrefix); at.Next()) {
-      const std::string_view there = view(at.key()).substr(1);
-      if (there == id) return view(at.value());
-      if (there > id) break;
-    }
-    return {};
-  }
-
   /// The database, kept open for as long as this lives. Throws Error if it could not be opened
   /// again after an error.
   class Opened {
@@ -298,19 +209,7 @@ class RocksStore final : public Store {
     rocksdb::DB* db_;
   };
 
-  [[noreturn]] void fail_full() const {
-    fail("{}: the disk is full; make room, and writing goes on by itself", name_);
-  }
-
-  /// Throws Error unless all is well.
-  void check(const Status& status) const {
-    if (status.ok()) return;
-    if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
-      fail("{}: is in use; stop the other process or choose another directory", name_);
-    }
-    if (status.IsNoSpace()) fail_full();
-    fail("{}: {}", name_, status.ToString());
-  }
+  void check(const Status& status) const { check_rocks(name_, status); }
 
   /// What is known of the user under this key, nothing if nobody; the record borrows from `bytes`.
   std::optional<HistoryRecord> read_history(const std::string& key, std::string& bytes) const {
@@ -318,9 +217,7 @@ class RocksStore final : public Store {
     if (status.IsNotFound()) return std::nullopt;
     check(status);
     auto record = decode_history(bytes);
-    if (!record) {
-      fail("{}: the history of user '{}' is broken; erase it", name_, key.substr(1));
-    }
+    if (!record) fail_broken_history(name_, key.substr(1));
     return record;
   }
 
@@ -331,27 +228,21 @@ class RocksStore final : public Store {
     return known ? known->verdict(idempotency_key, digest) : Append::kDone;
   }
 
-  void check_schema() const {
-    std::string stored;
-    const Status status = db_->Get({}, slice(kSchemaKey), &stored);
-    if (status.IsNotFound()) {
-      const std::unique_ptr<rocksdb::Iterator> first(db_->NewIterator({}));
-      first->SeekToFirst();
-      if (first->Valid()) fail("{}: is no state of Tessera; choose another directory", name_);
-      check(first->status());
-    } else {
-      check(status);
-    }
-    int version = 0;
-    std::from_chars(stored.data(), stored.data() + stored.size(), version);
-    if (version == kRocksSchema) return;
-    if (version > kRocksSchema || (version < 1 && !status.IsNotFound())) {
-      fail("{}: has schema version '{}', but this program knows {}; use a newer one", name_, stored,
-           kRocksSchema);
-    }
+  /// What older versions kept is read as it is; so that they do not read what is written now, the
+  /// version is raised, which is one write.
+  void raise_schema() const {
+    if (schema_of(*db_, name_) == kRocksSchema) return;
     rocksdb::WriteOptions synced;
     synced.sync = true;
     check(db_->Put(synced, slice(kSchemaKey), std::to_string(kRocksSchema)));
+  }
+
+  void go_on_with_clock() const {
+    std::string bound;
+    const Status status = db_->Get({}, slice(kClockKey), &bound);
+    if (status.IsNotFound()) return;
+    check(status);
+    clock_.go_on_from(std::strtoll(bound.c_str(), nullptr, 10));
   }
 
   void open() const {
@@ -366,7 +257,8 @@ class RocksStore final : public Store {
     }
     check(status);
     db_.reset(opened);
-    check_schema();
+    raise_schema();
+    go_on_with_clock();
     failed_ = false;
   }
 
@@ -374,7 +266,7 @@ class RocksStore final : public Store {
   void write(rocksdb::WriteBatch& batch) {
     const Opened db(*this);
     const Status status = db->Write(write_options_, &batch);
-    if (status.IsNotSupported()) fail_full();  // it is open to be read
+    if (status.IsNotSupported()) check(Status::NoSpace());  // it is open to be read
     if (!status.ok()) failed_ = true;
     check(status);
   }
@@ -428,8 +320,6 @@ class RocksStore final : public Store {
     if (db_ && !db_->Write(synced, &nothing).ok()) failed_ = true;
   }
 
-  std::ptrdiff_t limit() const { return static_cast<std::ptrdiff_t>(options_.history_limit); }
-
   /// Held to look at a user's record and write as one step.
   std::mutex& stripe(std::string_view user) {
     return stripes_[std::hash<std::string_view>{}(user) % kStripes];
@@ -438,6 +328,7 @@ class RocksStore final : public Store {
   std::string name_;
   StoreOptions options_;
   rocksdb::WriteOptions write_options_;
+  mutable ReceiptClock clock_;
   mutable std::shared_mutex opened_;  // shared to use db_
   mutable std::unique_ptr<rocksdb::DB> db_;
   mutable std::atomic<bool> failed_ = false;

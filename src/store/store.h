@@ -41,11 +41,53 @@ struct StoredAttribute {
   bool operator==(const StoredAttribute&) const = default;
 };
 
+/// An event of a user: what, how and when. Times are milliseconds since 1970.
+struct StoredEvent {
+  std::string item;
+  std::string kind = {};          ///< such as "purchase"; "" if nobody said
+  std::optional<float> weight{};  ///< what it counts, as `prepare` weighs kinds
+  /// By the clock of whoever sent it, or of the store where that said nothing; nothing for events
+  /// from before times were kept.
+  std::optional<std::int64_t> time{};
+  /// When the store took it: never before what it took earlier, however clocks are set.
+  std::optional<std::int64_t> received{};
+
+  bool operator==(const StoredEvent&) const = default;
+};
+
+/// Events of which nothing but the items is known.
+std::vector<StoredEvent> plain_events(std::span<const std::string> items);
+
 /// What became of a batch of events.
 enum class Append {
   kDone,      ///< it was appended
   kRepeated,  ///< the same batch was appended before, with this key
   kConflict,  ///< another batch was appended with this key: nothing happened
+};
+
+/// What a store tells to whoever reads all of it. Throws Error that names the store when it cannot.
+class StoredState {
+ public:
+  StoredState() = default;
+  virtual ~StoredState() = default;
+  StoredState(const StoredState&) = delete;
+  StoredState& operator=(const StoredState&) = delete;
+
+  using VisitHistory = std::function<bool(std::string_view user, std::span<const StoredEvent>)>;
+  /// Calls visit for users with their events, oldest first, in an order of the store's own, from
+  /// behind `cursor` ("": all) until it returns false, which the store may heed a few users later.
+  /// Returns the cursor behind the last one, "" at the end. One user is in memory at a time, or a
+  /// few. Redis may tell a user twice while its table shrinks.
+  virtual std::string for_each_history(std::string_view cursor,
+                                       const VisitHistory& visit) const = 0;
+  /// About how many users there are, items counted in; 0 if nobody knows.
+  virtual std::size_t about_users() const { return 0; }
+  /// Calls put(item) for every stored item and erased(id) for every erased one, in any order.
+  virtual void for_each_item(const std::function<void(const StoredItem&)>& put,
+                             const std::function<void(std::string_view)>& erased) const = 0;
+  /// Calls visit for all attributes of items, in any order.
+  virtual void for_each_attribute(
+      const std::function<void(std::string_view id, const StoredAttribute&)>& visit) const = 0;
 };
 
 /// What the service must not lose: user histories and live items, by external ids. A write that
@@ -54,22 +96,18 @@ enum class Append {
 /// several threads at once. They throw UsageError for an id or key of a forbidden length, and Error
 /// that names the store when it cannot do its work; it can be used on, and works again as soon as
 /// the cause is gone.
-class Store {
+class Store : public StoredState {
  public:
-  Store() = default;
-  virtual ~Store() = default;
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
-
   /// Appends events to the end of the user's history, bounds it and remembers the key, in one
   /// atomic step; does nothing if the key (not empty) is among the last kIdempotencyKeys of this
-  /// user. No events: nothing happens, the key is not remembered.
-  virtual Append append_events(std::string_view user, std::span<const std::string> items,
+  /// user. No events: nothing happens, the key is not remembered. Events without a time get that
+  /// of the store's clock, a millisecond later where the batch has the same item and kind before.
+  virtual Append append_events(std::string_view user, std::span<const StoredEvent> events,
                                std::string_view idempotency_key) = 0;
   /// What append_events would do with this batch, without doing it.
-  virtual Append foresee_append(std::string_view user, std::span<const std::string> items,
+  virtual Append foresee_append(std::string_view user, std::span<const StoredEvent> events,
                                 std::string_view idempotency_key) const = 0;
-  /// Oldest first; nothing for an unknown user.
+  /// The items of the events, oldest first; nothing for an unknown user.
   virtual std::optional<std::vector<std::string>> history(std::string_view user) const = 0;
   /// Forgets the user with the idempotency keys; false if there was nothing.
   virtual bool erase_history(std::string_view user) = 0;
@@ -79,17 +117,12 @@ class Store {
   virtual void keep_tokens(std::span<const StoredItem> items) = 0;
   /// The item is gone, whether it was put over the API or belongs to the model's catalogue.
   virtual void erase_item(std::string_view id) = 0;
-  /// Calls put(item) for every stored item and erased(id) for every erased one, in any order.
-  virtual void for_each_item(const std::function<void(const StoredItem&)>& put,
-                             const std::function<void(std::string_view)>& erased) const = 0;
-
   /// Keeps attributes of an item, all in one atomic step, over what was kept of them before. The
   /// item may be any, stored or not, and its end does not change them.
   virtual void put_attributes(std::string_view id, std::span<const StoredAttribute> values) = 0;
-  /// Calls visit for all of them, in any order.
-  virtual void for_each_attribute(
-      const std::function<void(std::string_view id, const StoredAttribute&)>& visit) const = 0;
 
+  /// By how much the clock stands before that of events which were taken earlier: it went back.
+  virtual std::chrono::milliseconds clock_behind() const { return {}; }
   /// Throws Error if the store cannot be read.
   virtual void check() const {}
 
@@ -97,14 +130,14 @@ class Store {
   // refer to must live until the task is done. Where nothing is far it is done by whoever awaits
   // it.
   virtual Task<Append> append_events_async(std::string_view user,
-                                           std::span<const std::string> items,
+                                           std::span<const StoredEvent> events,
                                            std::string_view idempotency_key) {
-    co_return append_events(user, items, idempotency_key);
+    co_return append_events(user, events, idempotency_key);
   }
   virtual Task<Append> foresee_append_async(std::string_view user,
-                                            std::span<const std::string> items,
+                                            std::span<const StoredEvent> events,
                                             std::string_view idempotency_key) const {
-    co_return foresee_append(user, items, idempotency_key);
+    co_return foresee_append(user, events, idempotency_key);
   }
   virtual Task<std::optional<std::vector<std::string>>> history_async(std::string_view user) const {
     co_return history(user);
@@ -137,6 +170,8 @@ struct StoreOptions {
   std::chrono::milliseconds sync_interval{1000};
   std::string redis_prefix = "tessera:";  ///< of every key, so that others may use the server
   std::chrono::milliseconds redis_timeout{1000};  ///< to connect, and to get each answer
+  /// Milliseconds since 1970; none: by the system's clock.
+  std::function<std::int64_t()> clock = {};
 };
 
 /// Sets the sync policy by its name: "always", "none" or an interval such as "250ms" (1 ms to a
@@ -153,6 +188,14 @@ void set_sync(StoreOptions& options, std::string_view policy);
 /// Throws UsageError for a spec or option that makes no sense, Error if the store cannot be opened,
 /// or if the directory holds anything else.
 std::unique_ptr<Store> open_store(const std::string& spec, const StoreOptions& options = {});
+
+/// Opens what `spec` names as open_store does, only to read it: nothing is written, and a directory
+/// may be in use by a service, whose acknowledged writes are seen as of now. Throws UsageError or
+/// Error, also if there is no state.
+std::unique_ptr<StoredState> open_state(const std::string& spec, const StoreOptions& options = {});
+/// The same of a backup, of this id or the latest, without restoring it.
+std::unique_ptr<StoredState> open_backup(const fs::path& backup,
+                                         std::optional<std::uint32_t> id = std::nullopt);
 
 /// A backup of a directory of them.
 struct BackupInfo {

@@ -11,7 +11,7 @@ class BackupCommand : public CommandTest {};
 
 TEST_F(BackupCommand, BringsTheStateBack) {
   const std::vector<std::string> event = {"12"};
-  open_store(path("state"))->append_events("anna", event, "key");
+  open_store(path("state"))->append_events("anna", plain_events(event), "key");
   output_of("backup --state " + path("state") + " --out " + path("backup"));
   fs::remove_all(path("state"));
   output_of("restore --backup " + path("backup") + " --state " + path("state"));
@@ -21,7 +21,7 @@ TEST_F(BackupCommand, BringsTheStateBack) {
 TEST_F(BackupCommand, TellsWhichBackupsThereAreAndTakesTheOneThatIsChosen) {
   for (const char* event : {"12", "7"}) {
     const std::vector<std::string> events = {event};
-    open_store(path("state"))->append_events("anna", events, "");
+    open_store(path("state"))->append_events("anna", plain_events(events), "");
     output_of("backup --state " + path("state") + " --out " + path("backup"));
   }
   const std::string list = output_of("restore --backup " + path("backup") + " --list");

@@ -86,6 +86,61 @@ TEST_F(ManyFiles, ALaterFileReplacesWhatAnEarlierOneSaysOfAnItem) {
   EXPECT_EQ(report.repeated_item_rows, 1U);
 }
 
+// What the service exports goes with a log of any names, units and types.
+TEST_F(ManyFiles, AnExportOfTheStateNeedsNoNamesOfFields) {
+  put("base.csv", "kunde;ware;wann;was\nann;1;10;buy\nann;2;20;buy\nann;9;25;look\n");
+  put("events.jsonl", R"({"user":"ann","item":"2","time":20000,"kind":"buy"})"
+                      "\n"
+                      R"({"user":"ann","item":"3","time":30500})"
+                      "\n"
+                      R"({"user":"ann","item":"4","kind":"look"})"
+                      "\n"
+                      R"({"user":"null","item":"5","time":30500,"kind":"buy","weight":0.5})");
+  put("nothing.jsonl", "");
+  const auto with = [&](double least) {
+    return prepared_of(
+        {temp.path() / "base.csv", "export:" + (temp.path() / "events.jsonl").string(),
+         "export:" + (temp.path() / "nothing.jsonl").string()},
+        [&](PrepareRequest& request) {
+          request.csv.delimiter = ";";
+          EventFields& fields = request.options.fields;
+          std::tie(fields.user, fields.item, fields.time, fields.type) =
+              std::tuple("kunde", "ware", "wann", "was");
+          request.time_unit = "s";
+          request.event_types = "buy=2";
+          request.duplicates = "event";
+          request.options.min_weight = least;
+        });
+  };
+  EXPECT_EQ(lines_of(with(0)), (Lines{"ann: 1 2 3", "null: 5"}));
+  EXPECT_EQ(dropped("read before"), 1U) << "the purchase is in both";
+  EXPECT_EQ(dropped("type without"), 2U) << "only types that were named are left out";
+  EXPECT_EQ(lines_of(with(1)), (Lines{"ann: 1 2 3"})) << "a weight of its own counts";
+  EXPECT_EQ(lines_of(with(1.5)), (Lines{"ann: 1 2"}));
+}
+
+TEST_F(ManyFiles, ExportedItemsKeepWhatTheyDoNotSay) {
+  const fs::path log = put("log.csv", "user,item,time\nann,1,10\nann,2,20\n");
+  const fs::path base = put("base.csv", "sku,name,price\n1,Tea,4\n2,Pot,8\n");
+  const fs::path later = put("items.jsonl", R"({"id":"2","title":"Kettle","text":"Steel kettle"})"
+                                            "\n"
+                                            R"({"id":"3","title":"Cup","text":"Cup","price":2})");
+  const Dataset data = prepared_of({log}, [&](PrepareRequest& request) {
+    request.options.items = {base, "export:" + later.string()};
+    request.options.item_fields = {
+        .id = "sku", .title = "name", .text = "{name}!", .attributes = "price:number"};
+  });
+  EXPECT_EQ(item(data, "1").text, "Tea!");
+  EXPECT_EQ(item(data, "2").text, "Steel kettle");
+  EXPECT_EQ(item(data, "3").title, "Cup");
+  const auto price = [&](const char* id) {
+    return data.attributes.value(0, number_by_id(data.items).at(id));
+  };
+  EXPECT_EQ(price("1"), AttributeValue(4.0));
+  EXPECT_EQ(price("2"), AttributeValue(8.0)) << "not said is not gone";
+  EXPECT_EQ(price("3"), AttributeValue(2.0));
+}
+
 TEST_F(ManyFiles, WhatNamesNoFileOrOneTwiceIsRefused) {
   const fs::path log = put("log.csv", "user,item,time\nann,1,10\n");
   make_directory(temp.path() / "empty");

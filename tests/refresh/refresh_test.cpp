@@ -2,9 +2,14 @@
 #include "refresh/refresh.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <set>
 
 #include "base/random.h"
 #include "model/bundle.h"
+#include "store/store.h"
 #include "testing/errors.h"
 #include "testing/temp_directory.h"
 
@@ -96,6 +101,153 @@ TEST_F(RefreshTest, EachRefreshGoesOnFromTheLastAndKeepsSomeForARollback) {
   expect_error([&] { rollback(settings()); }, {"no bundle before"});
 }
 
+// The service's state is a part of what happened: new users, events and items of it are trained,
+// what is in the log as well counts once, and what was erased is not there.
+TEST_F(RefreshTest, TheStateOfTheServiceComesIn) {
+  refresh(settings(), {});
+  RefreshSettings with_state = settings();
+  with_state.state = path("state").string();
+  {
+    const auto store = open_store(with_state.state);
+    store->put_item({"i900", "kind3 lamp", "kind3 lamp number2"});
+    const std::string in_the_log = "i7";
+    write_file(path("logs/2.csv"), log(2, 50, 30) + "u3,i7,1764000000\n");
+    store->append_events("u3", std::vector<StoredEvent>{{in_the_log, "", {}, 1'764'000'000'000}},
+                         "");
+    for (int u = 0; u < 60; ++u) {
+      store->append_events(fmt::format("s{}", u),
+                           plain_events(std::vector<std::string>{"i1", "i900", "i2"}), "");
+    }
+    store->append_events("erased", plain_events(std::vector<std::string>{"i1", "i2", "i3"}), "");
+    store->erase_history("erased");
+  }
+  std::string said;
+  RefreshListener listener;
+  listener.say = [&](const std::string& line) { said += line + "\n"; };
+  const auto service = open_store(with_state.state);  // which may run meanwhile
+  EXPECT_EQ(refresh(with_state, listener).at("bundle"), "000002");
+  EXPECT_NE(said.find("exported 181 events of 61 users and 1 items"), std::string::npos) << said;
+  EXPECT_EQ(said.find("warning"), std::string::npos) << said;
+  const Dataset data = read_dataset(path("models/000002.data"));
+  EXPECT_EQ(data.users(), 50U + 60U);
+  EXPECT_EQ(data.events.size(), 6U * 40 + 6U * 50 + 1 + 3U * 60);
+  const auto& ids = data.user_ids;
+  EXPECT_EQ(std::ranges::count(ids, "erased"), 0);
+  const auto live = number_by_id(data.items).at("i900");
+  EXPECT_EQ(data.items[static_cast<std::size_t>(live)].text, "kind3 lamp number2");
+  EXPECT_FALSE(fs::exists(path("models/000002.events.jsonl"))) << "it is in the dataset";
+  EXPECT_FALSE(fs::exists(path("models/000002.items.jsonl")));
+}
+
+TEST_F(RefreshTest, DoubtsAStateThatIsAnothersOrOfAWrongClock) {
+  refresh(settings(), {});
+  write_file(path("logs/2.csv"), log(2, 50, 30));
+  RefreshSettings with_state = settings();
+  with_state.state = path("state").string();
+  const std::int64_t ahead = 4'000'000'000'000;
+  {
+    const auto store = open_store(with_state.state);
+    std::vector<StoredEvent> events;
+    for (int i = 0; i < 150; ++i) events.push_back({fmt::format("other{}", i), "", {}, ahead + i});
+    store->append_events("somebody", events, "");
+  }
+  std::string said;
+  RefreshListener listener;
+  listener.say = [&](const std::string& line) { said += line + "\n"; };
+  refresh(with_state, listener);
+  EXPECT_NE(said.find("warning: of 150 events of " + with_state.state), std::string::npos) << said;
+  EXPECT_NE(said.find("another shop"), std::string::npos) << said;
+  EXPECT_NE(said.find("150 events are dated more than a day ahead"), std::string::npos) << said;
+}
+
+TEST_F(RefreshTest, AStateAloneIsEnoughUnlessItIsEmpty) {
+  RefreshSettings alone = settings();
+  alone.prepare.options.interactions.clear();
+  alone.state = path("state").string();
+  expect_error([&] { refresh(alone, {}); }, {"state", "no state of a service"});
+  open_store(alone.state);
+  expect_error([&] { refresh(alone, {}); }, {alone.state, "holds no event", "nothing to train on"});
+  EXPECT_FALSE(fs::exists(path("models/current")));
+  {
+    const auto store = open_store(alone.state);
+    for (int u = 0; u < 40; ++u) {
+      std::vector<StoredEvent> events;
+      for (int e = 0; e < 5; ++e) {
+        events.push_back({fmt::format("i{}", (5 * e + u) % 30), "", {}, 1'700'000'000'000 + e});
+      }
+      store->append_events(fmt::format("s{}", u), events, "");
+    }
+  }
+  EXPECT_EQ(refresh(alone, {}).at("bundle"), "000001");
+  EXPECT_EQ(read_dataset(path("models/000001.data")).users(), 40U);
+}
+
+// A limit on the size of files is a disk that is full for the large ones: whichever step meets it
+// says so in one line, the current model stays, and with room again the refresh comes to the end
+// that it would have come to.
+TEST_F(RefreshTest, ADiskThatIsFullInAnyStepLeavesTheCurrentModel) {
+  refresh(settings(), {});
+  RefreshSettings with_state = settings();
+  with_state.state = path("state").string();
+  with_state.after.clear();
+  {
+    const auto store = open_store(with_state.state);
+    for (int u = 0; u < 60; ++u) {
+      store->append_events(fmt::format("s{}", u),
+                           std::vector<StoredEvent>{{"i1", "", {}, 1'700'000'000'000},
+                                                    {"i2", "", {}, 1'700'000'001'000}},
+                           "");
+    }
+  }
+  write_file(path("logs/2.csv"), log(2, 50, 30));
+  fs::copy(path("models"), path("unbroken"),
+           fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  RefreshSettings elsewhere = with_state;
+  elsewhere.models = path("unbroken");
+  refresh(elsewhere, {});
+
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit whole{};
+  ::getrlimit(RLIMIT_FSIZE, &whole);
+  std::set<std::string> said;
+  bool done = false;
+  for (rlim_t bytes = 512; !done && bytes < 1 << 20; bytes += bytes / 4) {
+    rlimit limit = whole;
+    limit.rlim_cur = bytes;
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      refresh(with_state, {});
+      done = true;
+    } catch (const Error& error) {
+      const std::string line = error.what();
+      EXPECT_EQ(std::ranges::count(line, '\n'), 0) << line;
+      EXPECT_NE(line.find("too large"), std::string::npos) << line;
+      said.insert(line);
+    }
+    ::setrlimit(RLIMIT_FSIZE, &whole);
+    if (!done) {
+      EXPECT_EQ(current(), "000001");
+    }
+  }
+  EXPECT_TRUE(done);
+  EXPECT_GE(said.size(), 4U) << "in several steps";
+  EXPECT_EQ(current(), "000002");
+  EXPECT_EQ(read_file(path("models/000002/model.safetensors")),
+            read_file(path("unbroken/000002/model.safetensors")));
+}
+
+TEST_F(RefreshTest, WhatARefusalLeftBehindIsNotTakenForData) {
+  refresh(settings(), {});
+  write_file(path("logs/2.csv"), log(2, 50, 30));
+  refresh(settings(), {});
+  fs::rename(path("models/000002"), path("models/refused"));  // and killed before the rest
+  fs::remove(path("models/current"));
+  fs::create_directory_symlink("000001", path("models/current"));
+  write_file(path("logs/3.csv"), log(3, 70, 30));
+  refresh(settings(), {});
+  EXPECT_EQ(read_dataset(path("models/000002.data")).users(), 70U) << "prepared anew";
+}
+
 TEST_F(RefreshTest, AWorseModelIsRefused) {
   refresh(settings(), {});
   write_file(path("logs/2.csv"), log(2, 50, 30));
@@ -167,7 +319,7 @@ TEST_F(RefreshTest, AFileOfSettingsIsReadWithCare) {
   refused(json, {"'metric'", "NDCG@10"});
   json = settings_json();
   json.erase("interactions");
-  refused(json, {"'interactions' is missing"});
+  refused(json, {"'interactions' is missing", "'state'"});
   json = settings_json();
   json["set"] = {"epochs=none"};
   refused(json, {"refresh.json", "epochs"});

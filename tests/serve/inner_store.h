@@ -6,13 +6,13 @@ namespace tessera::testing {
 /// A store in memory behind another: a test changes what it is after.
 class InnerStore : public Store {
  public:
-  Append append_events(std::string_view user, std::span<const std::string> items,
+  Append append_events(std::string_view user, std::span<const StoredEvent> events,
                        std::string_view key) override {
-    return inner().append_events(user, items, key);
+    return inner().append_events(user, events, key);
   }
-  Append foresee_append(std::string_view user, std::span<const std::string> items,
+  Append foresee_append(std::string_view user, std::span<const StoredEvent> events,
                         std::string_view key) const override {
-    return inner().foresee_append(user, items, key);
+    return inner().foresee_append(user, events, key);
   }
   std::optional<std::vector<std::string>> history(std::string_view user) const override {
     return inner().history(user);
@@ -27,6 +27,9 @@ class InnerStore : public Store {
   void for_each_attribute(
       const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
     inner().for_each_attribute(visit);
+  }
+  std::string for_each_history(std::string_view cursor, const VisitHistory& visit) const override {
+    return inner().for_each_history(cursor, visit);
   }
   void for_each_item(const std::function<void(const StoredItem&)>& put,
                      const std::function<void(std::string_view)>& erased) const override {

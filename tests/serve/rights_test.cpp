@@ -32,6 +32,7 @@ const std::map<std::string, Access> kNeeded = {
     {"GET /v1/model", Access::read},
     {"POST /v1/admin/reload", Access::admin},
     {"POST /v1/admin/backup", Access::admin},
+    {"GET /v1/admin/events", Access::admin},
     {"POST /v1/admin/purge", Access::admin},
     {"GET /healthz", Access::open},
     {"GET /readyz", Access::open},

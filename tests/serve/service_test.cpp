@@ -159,10 +159,10 @@ class FailingStore final : public InnerStore {
   void check() const override {
     if (failing) fail("the disk is full");
   }
-  Append append_events(std::string_view user, std::span<const std::string> items,
+  Append append_events(std::string_view user, std::span<const StoredEvent> events,
                        std::string_view key) override {
     check();
-    return InnerStore::append_events(user, items, key);
+    return InnerStore::append_events(user, events, key);
   }
   bool erase_history(std::string_view user) override {
     check();

@@ -50,7 +50,8 @@ void write_until_killed(const std::string& directory, const std::string& policy,
     threads.emplace_back([&store, thread, start] {
       for (std::size_t n = start;; ++n) {
         // The first may have been stored before the last kill: then this must not double it.
-        store->append_events(user_of(thread, n), events_of(n), fmt::format("key {}", n));
+        store->append_events(user_of(thread, n), plain_events(events_of(n)),
+                             fmt::format("key {}", n));
         const std::string line = fmt::format("{} {}\n", thread, n);
         if (::write(STDOUT_FILENO, line.data(), line.size()) < 0) return;
       }

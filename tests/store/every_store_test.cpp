@@ -16,12 +16,98 @@ INSTANTIATE_TEST_SUITE_P(Stores, EveryStore, ::testing::Values("memory", "rocksd
 
 TEST_P(EveryStore, AppendsEventsInOrder) {
   EXPECT_EQ(store().history("anna"), std::nullopt);
-  EXPECT_EQ(store().append_events("anna", Ids{"12", "7"}, ""), Append::kDone);
-  EXPECT_EQ(store().append_events("ben", Ids{"1"}, ""), Append::kDone);
-  EXPECT_EQ(store().append_events("anna", Ids{"12"}, ""), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"12", "7"}), ""), Append::kDone);
+  EXPECT_EQ(store().append_events("ben", plain_events(Ids{"1"}), ""), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"12"}), ""), Append::kDone);
   EXPECT_EQ(store().history("anna"), (Ids{"12", "7", "12"}));
   EXPECT_EQ(store().history("ben"), Ids{"1"});
   EXPECT_EQ(store().history("ann"), std::nullopt);
+}
+
+using Events = std::vector<StoredEvent>;
+
+TEST_P(EveryStore, KeepsWhatIsKnownOfAnEvent) {
+  std::int64_t now = 1'764'000'000'000;
+  reopen({.clock = [&] { return now; }});
+  const Events given = {
+      {"12", "view"}, {"7", "purchase", 2.5F, 1'400'000'000'000}, {"7", "", 0.0F}};
+  store().append_events("anna", given, "key");
+  now += 10;
+  store().append_events("anna", Events{{"9", "", {}, -5}}, "");
+  const std::int64_t first = 1'764'000'000'000;
+  EXPECT_EQ(histories().at("anna"), (Events{{"12", "view", {}, first, first},
+                                            {"7", "purchase", 2.5F, 1'400'000'000'000, first},
+                                            {"7", "", 0.0F, first, first},
+                                            {"9", "", {}, -5, first + 10}}));
+  EXPECT_EQ(store().history("anna"), (Ids{"12", "7", "7", "9"}));
+  // A key is of what was sent: the same later is repeated, another kind, weight or time is not.
+  EXPECT_EQ(store().append_events("anna", given, "key"), Append::kRepeated);
+  for (const std::size_t place : {0, 1, 2}) {
+    for (const int what : {0, 1, 2}) {
+      Events other = given;
+      if (what == 0) other[place].kind += "s";
+      if (what == 1) other[place].weight = 3.0F;
+      if (what == 2) other[place].time = 7;
+      EXPECT_EQ(store().append_events("anna", other, "key"), Append::kConflict);
+    }
+  }
+}
+
+// The same item twice in a batch is two events, and stays two where what is the same counts once.
+TEST_P(EveryStore, EventsOfABatchThatAreAlikeDifferInTheirTimes) {
+  reopen({.clock = [] { return 1000; }});
+  store().append_events("anna", plain_events(Ids{"1", "2", "1", "1", "2"}), "");
+  std::vector<std::int64_t> times;
+  for (const StoredEvent& event : histories().at("anna")) times.push_back(event.time.value());
+  EXPECT_EQ(times, (std::vector<std::int64_t>{1000, 1000, 1001, 1002, 1002}));
+}
+
+TEST_P(EveryStore, ReceivesNothingBeforeWhatItReceivedEarlier) {
+  std::int64_t now = 1'000'000;
+  const auto received = [&](const char* user) { return histories().at(user).back().received; };
+  reopen({.clock = [&] { return now; }});
+  store().append_events("anna", plain_events(Ids{"1"}), "");
+  EXPECT_EQ(received("anna"), 1'000'000);
+  now = 400'000;  // the clock is set back
+  store().append_events("anna", plain_events(Ids{"2"}), "");
+  EXPECT_EQ(received("anna"), 1'000'000);
+  EXPECT_EQ(histories().at("anna").back().time, 400'000) << "times are the clock's";
+  if (GetParam() == "memory") return;
+  reopen({.clock = [&] { return now; }});  // and the process starts again
+  EXPECT_GE(store().clock_behind().count(), 600'000);
+  store().append_events("anna", plain_events(Ids{"3"}), "");
+  EXPECT_GE(received("anna"), 1'000'000);
+  now = 2'000'000;
+  store().append_events("anna", plain_events(Ids{"4"}), "");
+  EXPECT_EQ(received("anna"), 2'000'000);
+  EXPECT_EQ(store().clock_behind().count(), 1000) << "the bound holds for a second";
+}
+
+TEST_P(EveryStore, TellsEveryHistoryInPages) {
+  std::map<std::string, std::size_t> expected;
+  for (int i = 0; i < 500; ++i) {
+    const std::string user = fmt::format("user {}", i);
+    store().append_events(user, plain_events(Ids{"1", "2"}), "key");
+    expected[user] = 2;
+  }
+  store().append_events("erased", plain_events(Ids{"1"}), "");
+  store().erase_history("erased");
+  store().put_item({"9", "", ""});
+  std::map<std::string, std::size_t> told;
+  std::size_t pages = 0;
+  std::string cursor;
+  do {
+    std::size_t users = 0;
+    cursor = store().for_each_history(
+        cursor, [&](std::string_view user, std::span<const StoredEvent> events) {
+          EXPECT_TRUE(told.emplace(user, events.size()).second) << user;
+          return ++users < 50;
+        });
+    ++pages;
+  } while (!cursor.empty());
+  EXPECT_EQ(told, expected);
+  EXPECT_GT(pages, 2U);
+  EXPECT_LE(pages, 11U);
 }
 
 TEST_P(EveryStore, KeepsTheLatestOfEachAttribute) {
@@ -51,41 +137,41 @@ TEST_P(EveryStore, KeepsTheLatestOfEachAttribute) {
 TEST_P(EveryStore, NoEventsLeaveNothingBehind) {
   EXPECT_EQ(store().append_events("anna", {}, "key"), Append::kDone);
   EXPECT_EQ(store().history("anna"), std::nullopt);
-  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "key"), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"1"}), "key"), Append::kDone);
 }
 
 TEST_P(EveryStore, KeepsTheLatestEvents) {
   StoreOptions options;
   options.history_limit = 3;
   reopen(options);
-  store().append_events("anna", Ids{"1", "2"}, "");
-  store().append_events("anna", Ids{"3", "4"}, "");
+  store().append_events("anna", plain_events(Ids{"1", "2"}), "");
+  store().append_events("anna", plain_events(Ids{"3", "4"}), "");
   EXPECT_EQ(store().history("anna"), (Ids{"2", "3", "4"}));
-  store().append_events("anna", Ids{"5", "6", "7", "8", "9"}, "");
+  store().append_events("anna", plain_events(Ids{"5", "6", "7", "8", "9"}), "");
   EXPECT_EQ(store().history("anna"), (Ids{"7", "8", "9"}));
 }
 
 TEST_P(EveryStore, TakesLongBatches) {
   Ids batch;
   for (int i = 0; i < 20'000; ++i) batch.push_back(fmt::format("{}", i));
-  store().append_events("anna", batch, "key");
+  store().append_events("anna", plain_events(batch), "key");
   EXPECT_EQ(store().history("anna"), Ids(batch.end() - 1000, batch.end()));
 }
 
 TEST_P(EveryStore, AKeyAppendsOnce) {
-  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "a"), Append::kDone);
-  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "a"), Append::kRepeated);
-  EXPECT_EQ(store().append_events("ben", Ids{"1"}, "a"), Append::kDone)
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"1"}), "a"), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"1"}), "a"), Append::kRepeated);
+  EXPECT_EQ(store().append_events("ben", plain_events(Ids{"1"}), "a"), Append::kDone)
       << "keys are each user's own";
-  EXPECT_EQ(store().append_events("anna", Ids{"3"}, "b"), Append::kDone);
-  EXPECT_EQ(store().append_events("anna", Ids{"1"}, "a"), Append::kRepeated);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"3"}), "b"), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"1"}), "a"), Append::kRepeated);
   EXPECT_EQ(store().history("anna"), (Ids{"1", "3"}));
 }
 
 TEST_P(EveryStore, AKeyIsOneBatchs) {
   const auto both = [&](const Ids& items, const std::string& key) {
-    const Append foreseen = store().foresee_append("anna", items, key);
-    const Append done = store().append_events("anna", items, key);
+    const Append foreseen = store().foresee_append("anna", plain_events(items), key);
+    const Append done = store().append_events("anna", plain_events(items), key);
     EXPECT_EQ(foreseen, done);
     return done;
   };
@@ -94,8 +180,8 @@ TEST_P(EveryStore, AKeyIsOneBatchs) {
   for (const Ids& other : {Ids{"1"}, Ids{"2", "1"}, Ids{"12"}, Ids{"1", "2", "3"}, Ids{"1,2"}}) {
     EXPECT_EQ(both(other, "a"), Append::kConflict);
   }
-  EXPECT_EQ(store().foresee_append("anna", Ids{"1"}, ""), Append::kDone);
-  EXPECT_EQ(store().foresee_append("ben", Ids{"1"}, "a"), Append::kDone);
+  EXPECT_EQ(store().foresee_append("anna", plain_events(Ids{"1"}), ""), Append::kDone);
+  EXPECT_EQ(store().foresee_append("ben", plain_events(Ids{"1"}), "a"), Append::kDone);
   EXPECT_EQ(store().history("ben"), std::nullopt) << "foreseeing changes nothing";
   EXPECT_EQ(store().history("anna"), (Ids{"1", "2"}));
   store().erase_history("anna");
@@ -104,7 +190,8 @@ TEST_P(EveryStore, AKeyIsOneBatchs) {
 
 TEST_P(EveryStore, RemembersTheLatestKeys) {
   const auto append = [&](std::size_t i) {
-    return store().append_events("anna", Ids{fmt::format("{}", i)}, fmt::format("key {}", i));
+    return store().append_events("anna", plain_events(Ids{fmt::format("{}", i)}),
+                                 fmt::format("key {}", i));
   };
   for (std::size_t i = 0; i < kIdempotencyKeys; ++i) EXPECT_EQ(append(i), Append::kDone);
   for (std::size_t i = 0; i < kIdempotencyKeys; ++i) EXPECT_EQ(append(i), Append::kRepeated) << i;
@@ -114,14 +201,14 @@ TEST_P(EveryStore, RemembersTheLatestKeys) {
 }
 
 TEST_P(EveryStore, ErasesAUserWithTheKeys) {
-  store().append_events("anna", Ids{"1"}, "a");
-  store().append_events("anna2", Ids{"2"}, "a");
+  store().append_events("anna", plain_events(Ids{"1"}), "a");
+  store().append_events("anna2", plain_events(Ids{"2"}), "a");
   EXPECT_TRUE(store().erase_history("anna"));
   EXPECT_FALSE(store().erase_history("anna"));
   store().purge_erased();
   EXPECT_EQ(store().history("anna"), std::nullopt);
   EXPECT_EQ(store().history("anna2"), Ids{"2"});
-  EXPECT_EQ(store().append_events("anna", Ids{"3"}, "a"), Append::kDone);
+  EXPECT_EQ(store().append_events("anna", plain_events(Ids{"3"}), "a"), Append::kDone);
   EXPECT_EQ(store().history("anna"), Ids{"3"});
 }
 
@@ -168,9 +255,9 @@ TEST_P(EveryStore, IdsMayHoldAnything) {
   ids.push_back(std::string(kMaxIdBytes, '\xff'));
   for (const std::string& id : ids) {
     const std::string key = id.substr(0, kMaxIdempotencyKeyBytes);
-    EXPECT_EQ(store().append_events(id, Ids{id, "1", id}, key), Append::kDone);
-    EXPECT_EQ(store().append_events(id, Ids{id, "1", id}, key), Append::kRepeated);
-    EXPECT_EQ(store().append_events(id, Ids{id}, key), Append::kConflict);
+    EXPECT_EQ(store().append_events(id, plain_events(Ids{id, "1", id}), key), Append::kDone);
+    EXPECT_EQ(store().append_events(id, plain_events(Ids{id, "1", id}), key), Append::kRepeated);
+    EXPECT_EQ(store().append_events(id, plain_events(Ids{id}), key), Append::kConflict);
     store().put_item({id, id, id});
   }
   for (const std::string& id : ids) EXPECT_EQ(store().history(id), (Ids{id, "1", id}));
@@ -186,15 +273,17 @@ TEST_P(EveryStore, IdsMayHoldAnything) {
 
 TEST_P(EveryStore, RefusesIdsOfForbiddenLength) {
   for (const std::string& bad : {std::string(), std::string(kMaxIdBytes + 1, 'x')}) {
-    expect_error<UsageError>([&] { store().append_events(bad, Ids{"1"}, ""); }, {"an id", "byte"});
-    expect_error<UsageError>([&] { store().append_events("anna", Ids{"1", bad}, ""); }, {"an id"});
+    expect_error<UsageError>([&] { store().append_events(bad, plain_events(Ids{"1"}), ""); },
+                             {"an id", "byte"});
+    expect_error<UsageError>(
+        [&] { store().append_events("anna", plain_events(Ids{"1", bad}), ""); }, {"an id"});
     expect_error<UsageError>([&] { store().history(bad); }, {"an id"});
     expect_error<UsageError>([&] { store().erase_history(bad); }, {"an id"});
     expect_error<UsageError>([&] { store().put_item({bad, "", ""}); }, {"an id"});
     expect_error<UsageError>([&] { store().erase_item(bad); }, {"an id"});
   }
   const std::string key(kMaxIdempotencyKeyBytes + 1, 'k');
-  expect_error<UsageError>([&] { store().append_events("anna", Ids{"1"}, key); },
+  expect_error<UsageError>([&] { store().append_events("anna", plain_events(Ids{"1"}), key); },
                            {"idempotency key", "257", "256"});
   EXPECT_EQ(store().history("anna"), std::nullopt);
   expect_error<UsageError>([&] { open({.history_limit = 0}); }, {"history limit"});
@@ -211,9 +300,10 @@ TEST_P(EveryStore, ThreadsDoNotDisturbEachOther) {
       for (int i = 0; i < kBatches; ++i) {
         const std::string user = fmt::format("user {}", i % kUsers);
         const std::string shared = fmt::format("shared {}", i), own = fmt::format("{}", thread);
-        const Append result = store().append_events(user, Ids{shared, shared + "'"}, shared);
+        const Append result =
+            store().append_events(user, plain_events(Ids{shared, shared + "'"}), shared);
         appended += result == Append::kDone ? 1 : 0;
-        store().append_events(user, Ids{fmt::format("own {} {:03}", own, i)}, "");
+        store().append_events(user, plain_events(Ids{fmt::format("own {} {:03}", own, i)}), "");
         store().put_item({fmt::format("{} {}", own, i), shared, ""});
         store().erase_item(shared);
         EXPECT_TRUE(store().history(user).has_value());

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "testing/errors.h"
 
@@ -20,6 +21,36 @@ TEST(HistoryRecords, SurviveTheirBytes) {
   EXPECT_EQ(again->events, record.events);
   EXPECT_EQ(again->keys, record.keys);
   EXPECT_EQ(again->digests, record.digests);
+}
+
+TEST(EventRecords, SurviveTheirBytes) {
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  using Time = std::optional<std::int64_t>;
+  for (const std::string& item : {std::string("7"), std::string("\0x", 2), std::string(300, 'y')}) {
+    for (const std::string& kind : {std::string(), std::string("view"), std::string(300, 'k')}) {
+      for (const std::optional<float> weight : {std::optional<float>(), {0.0F}, {2.5F}}) {
+        for (const Time time : {Time(), {0}, {-1}, {1'764'000'000'123}, {kLeast}, {kMost}}) {
+          for (const Time received : {Time(), {5}, {1'764'000'000'000}, {kMost}}) {
+            const StoredEvent event{item, kind, weight, time, received};
+            EXPECT_EQ(decode_event(encode_event(event)), event);
+            EXPECT_EQ(item_of_event(encode_event(event)), item);
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(decode_event("as before"), (StoredEvent{"as before"}));
+  EXPECT_LE(encode_event({"7", "", {}, 1'764'000'000'000, 1'764'000'000'000}).size(), 10U);
+}
+
+TEST(EventRecords, AreRefusedWhenBroken) {
+  const std::string bytes = encode_event({"", "view", 1.5F, 2, 3});
+  for (std::size_t size = 1; size < bytes.size(); ++size) {
+    EXPECT_FALSE(decode_event(bytes.substr(0, size))) << size;
+    EXPECT_FALSE(item_of_event(bytes.substr(0, size))) << size;
+  }
+  EXPECT_FALSE(decode_event(std::string("\0\x10x", 3))) << "an unknown part";
 }
 
 TEST(HistoryRecords, AreReadWithoutDigestsAsTheyWereWrittenBefore) {

@@ -59,10 +59,11 @@ TEST_F(RedisPipelines, SendsAgainWhatMayBeSentAgain) {
   });
   const auto store = open();
   EXPECT_EQ(store->history("anna"), Ids{"1"});
-  EXPECT_EQ(store->append_events("anna", Ids{"1"}, "key"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"1"}), "key"), Append::kDone);
   EXPECT_EQ(redis.asked(), 4U);
   // Without a key it might be there twice then.
-  expect_error([&] { store->append_events("anna", Ids{"1"}, ""); }, {"unix:", "was lost"});
+  expect_error([&] { store->append_events("anna", plain_events(Ids{"1"}), ""); },
+               {"unix:", "was lost"});
   EXPECT_EQ(redis.asked(), 5U);
 }
 

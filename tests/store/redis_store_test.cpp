@@ -42,13 +42,14 @@ class RedisServers : public ::testing::Test {
 TEST_F(RedisServers, FindsTheServerAgain) {
   RedisServer server(directory(), {"--appendonly", "yes", "--appendfsync", "always"});
   const auto store = open_store(server.spec());
-  EXPECT_EQ(store->append_events("anna", Ids{"1"}, ""), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"1"}), ""), Append::kDone);
   server.kill();
-  expect_error([&] { store->append_events("anna", Ids{"2"}, ""); }, {"unix:", "cannot connect"});
+  expect_error([&] { store->append_events("anna", plain_events(Ids{"2"}), ""); },
+               {"unix:", "cannot connect"});
   expect_error([&] { store->history("anna"); }, {"unix:", "cannot connect"});
   expect_error([&] { store->check(); }, {"unix:", "cannot connect"});
   server.start();
-  EXPECT_EQ(store->append_events("anna", Ids{"3"}, ""), Append::kDone)
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"3"}), ""), Append::kDone)
       << "the script is learnt again";
   EXPECT_EQ(store->history("anna"), (Ids{"1", "3"}));
 }
@@ -56,7 +57,7 @@ TEST_F(RedisServers, FindsTheServerAgain) {
 TEST_F(RedisServers, DoesNotWaitForever) {
   const RedisServer server(directory());
   const auto store = open_store(server.spec(), {.redis_timeout = std::chrono::milliseconds(50)});
-  store->append_events("anna", Ids{"1"}, "");
+  store->append_events("anna", plain_events(Ids{"1"}), "");
   server.signal(SIGSTOP);
   expect_error([&] { store->history("anna"); }, {"unix:", "no answer within 50 ms"});
   server.signal(SIGCONT);
@@ -73,9 +74,9 @@ TEST_F(RedisServers, IsSharedByReplicasAndByOthers) {
   const RedisServer server(directory());
   const auto one = open_store(server.spec()), two = open_store(server.spec());
   const auto other = open_store(server.spec(), {.redis_prefix = "other:"});
-  EXPECT_EQ(one->append_events("anna", Ids{"1"}, "a"), Append::kDone);
-  EXPECT_EQ(two->append_events("anna", Ids{"1"}, "a"), Append::kRepeated);
-  EXPECT_EQ(other->append_events("anna", Ids{"2"}, "a"), Append::kDone);
+  EXPECT_EQ(one->append_events("anna", plain_events(Ids{"1"}), "a"), Append::kDone);
+  EXPECT_EQ(two->append_events("anna", plain_events(Ids{"1"}), "a"), Append::kRepeated);
+  EXPECT_EQ(other->append_events("anna", plain_events(Ids{"2"}), "a"), Append::kDone);
   EXPECT_EQ(two->history("anna"), Ids{"1"});
   EXPECT_EQ(other->history("anna"), Ids{"2"});
   two->erase_history("anna");
@@ -86,12 +87,13 @@ TEST_F(RedisServers, IsSharedByReplicasAndByOthers) {
 TEST_F(RedisServers, AppendsAllOrNothing) {
   const RedisServer server(directory());
   const auto store = open_store(server.spec());
-  store->append_events("anna", Ids{"1"}, "a");
+  store->append_events("anna", plain_events(Ids{"1"}), "a");
   ask(server, {"CONFIG", "SET", "maxmemory", "1"});
-  expect_error([&] { store->append_events("anna", Ids{"2"}, "b"); }, {"unix:", "OOM"});
+  expect_error([&] { store->append_events("anna", plain_events(Ids{"2"}), "b"); },
+               {"unix:", "OOM"});
   EXPECT_EQ(store->history("anna"), Ids{"1"});
   ask(server, {"CONFIG", "SET", "maxmemory", "0"});
-  EXPECT_EQ(store->append_events("anna", Ids{"2"}, "b"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"2"}), "b"), Append::kDone);
   EXPECT_EQ(store->history("anna"), (Ids{"1", "2"}));
 }
 
@@ -101,10 +103,12 @@ TEST_F(RedisServers, RemembersNoKeyOfABatchThatFailed) {
   // Whichever of the user's keys is in the way, nothing is done, and the retry does all of it.
   for (const char* broken : {"tessera:h:anna", "tessera:k:anna", "tessera:d:anna"}) {
     ask(server, {"SET", broken, "x"});
-    expect_error([&] { store->append_events("anna", Ids{"1", "2"}, "a"); }, {"WRONGTYPE"});
+    expect_error([&] { store->append_events("anna", plain_events(Ids{"1", "2"}), "a"); },
+                 {"WRONGTYPE"});
     ask(server, {"DEL", broken});
     EXPECT_EQ(store->history("anna"), std::nullopt) << broken;
-    EXPECT_EQ(store->append_events("anna", Ids{"1", "2"}, "a"), Append::kDone) << broken;
+    EXPECT_EQ(store->append_events("anna", plain_events(Ids{"1", "2"}), "a"), Append::kDone)
+        << broken;
     EXPECT_EQ(store->history("anna"), (Ids{"1", "2"})) << broken;
     EXPECT_TRUE(store->erase_history("anna"));
   }
@@ -113,7 +117,8 @@ TEST_F(RedisServers, RemembersNoKeyOfABatchThatFailed) {
 TEST_F(RedisServers, LeavesNothingOfAnErasedUser) {
   const RedisServer server(directory());
   const auto store = open_store(server.spec());
-  for (int i = 0; i < 100; ++i) store->append_events("anna", Ids{"1"}, std::to_string(i));
+  for (int i = 0; i < 100; ++i)
+    store->append_events("anna", plain_events(Ids{"1"}), std::to_string(i));
   EXPECT_EQ(ask(server, {"HLEN", "tessera:d:anna"})->integer, std::ssize(Ids(kIdempotencyKeys)));
   store->erase_history("anna");
   EXPECT_EQ(ask(server, {"KEYS", "*anna*"})->elements, 0U);
@@ -124,21 +129,45 @@ TEST_F(RedisServers, KnowsTheKeysOfBatchesBeforeThereWereDigests) {
   const auto store = open_store(server.spec());
   ask(server, {"RPUSH", "tessera:h:anna", "1"});
   ask(server, {"RPUSH", "tessera:k:anna", "a"});
-  EXPECT_EQ(store->append_events("anna", Ids{"1"}, "a"), Append::kRepeated);
-  EXPECT_EQ(store->append_events("anna", Ids{"2"}, "b"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"1"}), "a"), Append::kRepeated);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"2"}), "b"), Append::kDone);
 }
 
 TEST_F(RedisServers, RefusesWhatItDoesNotKnow) {
   const RedisServer server(directory());
-  ask(server, {"SET", "tessera:schema", "2"});
-  expect_error([&] { open_store(server.spec()); }, {"unix:", "schema version '2'", "newer"});
+  expect_error([&] { open_state(server.spec()); }, {"unix:", "holds no state"});
+  ask(server, {"SET", "tessera:schema", "3"});
+  expect_error([&] { open_store(server.spec()); }, {"unix:", "schema version '3'", "newer"});
   ask(server, {"SET", "tessera:schema", "1"});
   const auto store = open_store(server.spec());
   ask(server, {"SET", "tessera:h:anna", "x"});
   ask(server, {"HSET", "tessera:items", "9", "?"});
   expect_error([&] { store->history("anna"); }, {"unix:", "WRONGTYPE"});
-  expect_error([&] { store->append_events("anna", Ids{"1"}, "a"); }, {"unix:", "WRONGTYPE"});
+  expect_error([&] { store->append_events("anna", plain_events(Ids{"1"}), "a"); },
+               {"unix:", "WRONGTYPE"});
   expect_error([&] { store->for_each_item([](const auto&) {}, [](auto) {}); }, {"item '9'"});
+}
+
+TEST_F(RedisServers, KeepsWhatAnOlderProgramAppendsAndErases) {
+  const RedisServer server(directory());
+  ask(server, {"SET", "tessera:schema", "1"});
+  ask(server, {"RPUSH", "tessera:h:anna", "7", "8"});
+  ask(server, {"RPUSH", "tessera:k:anna", "key"});
+  const auto store = open_store(server.spec(), {.clock = [] { return 5000; }});
+  expect_error([&] { open_state("unix:" + std::string("/nowhere")); }, {"/nowhere"});
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"9"}), "key"), Append::kRepeated);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"9"}), ""), Append::kDone);
+  ask(server, {"RPUSH", "tessera:h:anna", "10"});  // by the older program, which still runs
+  EXPECT_EQ(store->history("anna"), (Ids{"7", "8", "9", "10"}));
+  std::vector<StoredEvent> told;
+  open_state(server.spec())
+      ->for_each_history("", [&](std::string_view, std::span<const StoredEvent> events) {
+        told.assign(events.begin(), events.end());
+        return true;
+      });
+  EXPECT_EQ(told, (std::vector<StoredEvent>{{"7"}, {"8"}, {"9", "", {}, 5000, 5000}, {"10"}}));
+  ask(server, {"DEL", "tessera:h:anna", "tessera:k:anna", "tessera:d:anna"});  // by it, too
+  EXPECT_EQ(store->history("anna"), std::nullopt);
 }
 
 TEST_F(RedisServers, ScansManyItemsOnce) {
@@ -217,8 +246,8 @@ class RedisByTls : public ::testing::Test {
 TEST_F(RedisByTls, KeepsWhatIsWrittenHoweverLarge) {
   const auto store = open_store(spec("localhost", "/1?ca=" + path("cert.pem")));
   const Ids many(1000, std::string(2000, 'x'));  // more than sockets hold
-  EXPECT_EQ(store->append_events("anna", many, "key"), Append::kDone);
-  EXPECT_EQ(store->append_events("anna", many, "key"), Append::kRepeated);
+  EXPECT_EQ(store->append_events("anna", plain_events(many), "key"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", plain_events(many), "key"), Append::kRepeated);
   EXPECT_EQ(store->history("anna"), many);
   server_->kill();
   expect_error([&] { store->history("anna"); }, {"rediss://localhost"});

@@ -37,10 +37,10 @@ TEST_F(RocksStore, IsThereAgainWhenReopened) {
     StoreOptions options;
     set_sync(options, policy);
     const std::string user = fmt::format("user {}", policy);
-    open_store(state(), options)->append_events(user, Ids{"1"}, "a");
+    open_store(state(), options)->append_events(user, plain_events(Ids{"1"}), "a");
     const auto store = open_store(state(), options);
-    EXPECT_EQ(store->append_events(user, Ids{"1"}, "a"), Append::kRepeated);
-    EXPECT_EQ(store->append_events(user, Ids{"2"}, "b"), Append::kDone);
+    EXPECT_EQ(store->append_events(user, plain_events(Ids{"1"}), "a"), Append::kRepeated);
+    EXPECT_EQ(store->append_events(user, plain_events(Ids{"2"}), "b"), Append::kDone);
     EXPECT_EQ(store->history(user), (Ids{"1", "2"}));
     store->put_item({"9", policy, ""});
   }
@@ -51,9 +51,9 @@ TEST_F(RocksStore, IsThereAgainWhenReopened) {
 }
 
 TEST_F(RocksStore, KeepsAShorterHistoryOnceToldTo) {
-  open_store(state())->append_events("anna", Ids{"1", "2", "3"}, "a");
+  open_store(state())->append_events("anna", plain_events(Ids{"1", "2", "3"}), "a");
   const auto store = open_store(state(), {.history_limit = 2});
-  store->append_events("anna", Ids{"4"}, "");
+  store->append_events("anna", plain_events(Ids{"4"}), "");
   EXPECT_EQ(store->history("anna"), (Ids{"3", "4"}));
 }
 
@@ -61,8 +61,8 @@ TEST_F(RocksStore, RemovesErasedUsersFromTheDiskWhenPurged) {
   {
     // Not a word twice: what repeats is compressed.
     const auto store = open_store(state());
-    store->append_events("anna", Ids{"5r8Kq0event"}, "Zw3pX7key");
-    store->append_events("ben", Ids{"event of ben"}, "");
+    store->append_events("anna", plain_events(Ids{"5r8Kq0event"}), "Zw3pX7key");
+    store->append_events("ben", plain_events(Ids{"event of ben"}), "");
     store->purge_erased();
     EXPECT_TRUE(some_file_holds(state(), "5r8Kq0event"));
     EXPECT_TRUE(store->erase_history("anna"));
@@ -91,8 +91,9 @@ TEST_F(RocksStore, RefusesWhatItDoesNotKnow) {
   expect_error([&] { open_store(path("other")); }, {path("other"), "no state of Tessera"});
 
   open_store(state());
-  put(state(), "schema", "3");
-  expect_error([&] { open_store(state()); }, {state(), "schema version '3'", "use a newer one"});
+  put(state(), "schema", "4");
+  expect_error([&] { open_store(state()); }, {state(), "schema version '4'", "use a newer one"});
+  expect_error([&] { open_state(state()); }, {state(), "schema version '4'", "use a newer one"});
 
   std::ofstream(path("file")) << "x";
   expect_error([&] { open_store(path("file")); }, {path("file")});
@@ -114,9 +115,9 @@ TEST_F(RocksStore, ReadsAStateOfTheFirstSchema) {
     delete db;
   }
   const auto store = open_store(state());
-  EXPECT_EQ(store->append_events("anna", Ids{"7"}, "key"), Append::kRepeated);
-  EXPECT_EQ(store->append_events("anna", Ids{"8"}, "next"), Append::kDone);
-  EXPECT_EQ(store->append_events("anna", Ids{"9"}, "next"), Append::kConflict);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"7"}), "key"), Append::kRepeated);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"8"}), "next"), Append::kDone);
+  EXPECT_EQ(store->append_events("anna", plain_events(Ids{"9"}), "next"), Append::kConflict);
   EXPECT_EQ(store->history("anna"), (Ids{"7", "8"}));
 }
 
@@ -164,22 +165,22 @@ TEST_F(RocksStore, SaysWhichRecordIsBroken) {
   expect_error([&] { store->for_each_item([](const auto&) {}, [](auto) {}); }, {"item '9'"});
   store->put_item({"9", "", ""});
   store->for_each_item([](const auto&) {}, [](auto) {});
-  EXPECT_EQ(store->append_events("ben", Ids{"1"}, "a"), Append::kDone);
+  EXPECT_EQ(store->append_events("ben", plain_events(Ids{"1"}), "a"), Append::kDone);
 }
 
 TEST_F(RocksStore, IsRestoredFromItsLatestBackup) {
   const std::string backup = path("backup");
   const auto store = open_store(state());
   for (int i = 0; i < 6; ++i) {
-    store->append_events("anna", Ids{fmt::format("{}", i)}, fmt::format("key {}", i));
+    store->append_events("anna", plain_events(Ids{fmt::format("{}", i)}), fmt::format("key {}", i));
     store->backup(backup);
   }
-  store->append_events("anna", Ids{"too late"}, "");
+  store->append_events("anna", plain_events(Ids{"too late"}), "");
 
   restore_backup(backup, path("again"));
   const auto again = open_store(path("again"));
   EXPECT_EQ(again->history("anna"), (Ids{"0", "1", "2", "3", "4", "5"}));
-  EXPECT_EQ(again->append_events("anna", Ids{"5"}, "key 5"), Append::kRepeated);
+  EXPECT_EQ(again->append_events("anna", plain_events(Ids{"5"}), "key 5"), Append::kRepeated);
 
   expect_error([&] { restore_backup(backup, state()); }, {state(), "not empty"});
   expect_error([&] { restore_backup(path("none"), path("new")); }, {path("none"), "no backup"});
@@ -189,7 +190,7 @@ TEST_F(RocksStore, IsRestoredFromItsLatestBackup) {
 TEST_F(RocksStore, RefusesABrokenBackup) {
   const std::string backup = path("backup");
   const auto store = open_store(state());
-  store->append_events("anna", Ids{"1"}, "");
+  store->append_events("anna", plain_events(Ids{"1"}), "");
   store->purge_erased();  // into a table file
   store->backup(backup);
   for (const auto& entry : fs::recursive_directory_iterator(backup)) {
@@ -220,7 +221,7 @@ TEST_F(RocksStore, IsRestoredFromAnOlderBackupOnlyIfThatIsChosen) {
   const std::string backup = path("backup");
   const auto store = open_store(state());
   for (const char* event : {"1", "2", "3"}) {
-    store->append_events("anna", Ids{event}, "");
+    store->append_events("anna", plain_events(Ids{event}), "");
     store->backup(backup);
   }
   ASSERT_EQ(list_backups(backup).size(), 3U);
@@ -251,7 +252,7 @@ TEST_F(RocksStore, IsReadFromAFullDisk) {
   const SmallDisk disk(path("disk"), 8);
   if (!disk.mounted()) GTEST_SKIP() << "a small file system can only be mounted as root";
   const std::string at = path("disk") + "/state", ballast = path("disk") + "/ballast";
-  open_store(at)->append_events("anna", Ids{"1"}, "");
+  open_store(at)->append_events("anna", plain_events(Ids{"1"}), "");
   {
     const std::string some(4096, 'x');
     std::ofstream file(ballast, std::ios::binary);
@@ -261,11 +262,12 @@ TEST_F(RocksStore, IsReadFromAFullDisk) {
   const auto store = open_store(at);
   EXPECT_EQ(store->history("anna"), Ids{"1"});
   store->check();
-  expect_error([&] { store->append_events("anna", Ids{"2"}, ""); }, {at, "disk is full"});
+  expect_error([&] { store->append_events("anna", plain_events(Ids{"2"}), ""); },
+               {at, "disk is full"});
   fs::remove(ballast);
   EXPECT_TRUE(eventually([&] {
     try {
-      return store->append_events("anna", Ids{"2"}, "") == Append::kDone;
+      return store->append_events("anna", plain_events(Ids{"2"}), "") == Append::kDone;
     } catch (const Error&) {
       return false;
     }
@@ -283,7 +285,7 @@ TEST_F(RocksStore, GoesOnByItselfWhenTheDiskHasRoomAgain) {
     Ids acknowledged;
     const auto append = [&](Store& store) {
       const std::string number = fmt::format("{}", acknowledged.size());
-      EXPECT_EQ(store.append_events("anna", Ids{number}, number), Append::kDone);
+      EXPECT_EQ(store.append_events("anna", plain_events(Ids{number}), number), Append::kDone);
       acknowledged.push_back(number);
     };
     {
@@ -299,14 +301,14 @@ TEST_F(RocksStore, GoesOnByItselfWhenTheDiskHasRoomAgain) {
           }
         }
         try {
-          store->append_events(fmt::format("user {}", i), Ids{filler}, "key");
+          store->append_events(fmt::format("user {}", i), plain_events(Ids{filler}), "key");
         } catch (const Error& error) {
           refusal = error.what();
         }
       }
       EXPECT_NE(refusal.find("disk is full"), std::string::npos) << refusal;
       EXPECT_NE(refusal.find(at), std::string::npos) << refusal;
-      expect_error([&] { store->append_events("anna", Ids{"lost"}, "lost"); }, {at});
+      expect_error([&] { store->append_events("anna", plain_events(Ids{"lost"}), "lost"); }, {at});
       EXPECT_EQ(store->history("anna"), acknowledged) << "reading goes on";
 
       fs::remove(at + "/ballast");

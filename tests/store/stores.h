@@ -41,6 +41,16 @@ class EveryStore : public ::testing::TestWithParam<std::string> {
   }
   Store& store() const { return *store_; }
 
+  /// Everything that for_each_history tells.
+  std::map<std::string, std::vector<StoredEvent>> histories() const {
+    std::map<std::string, std::vector<StoredEvent>> all;
+    store_->for_each_history("", [&](std::string_view user, std::span<const StoredEvent> events) {
+      EXPECT_TRUE(all.emplace(user, std::vector(events.begin(), events.end())).second);
+      return true;
+    });
+    return all;
+  }
+
   /// Everything that for_each_item tells: id → item, and the erased ids.
   struct Items {
     std::map<std::string, StoredItem> put;
