@@ -237,7 +237,7 @@ class Dataset:
 
 
 def simulate(
-    out: Path, users: int = 6000, items: int = 3000, seed: int = 1, *, mean_events: float = 9.5
+    out: Path, users: int = 6000, items: int = 3000, seed: int = 1, *, mean_events: float = 9.4
 ) -> Dataset:
     """Makes a simulated shop to try things on, as `tessera simulate` does.
 

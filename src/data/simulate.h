@@ -8,7 +8,7 @@ struct SimulationOptions {
   std::size_t items = 3000;
   std::uint64_t seed = 1;
   std::size_t min_events = 5;
-  double mean_events = 9.5;  ///< before rounding down, and before the cap at half the items or 200
+  double mean_events = 9.4;  ///< before rounding down, and before the cap at half the items or 200
   std::size_t days = 730;    ///< that the log spans
 };
 
