@@ -4,6 +4,7 @@
 #include "data/prepare_options.h"
 #include "data/simulate.h"
 #include "engine.h"
+#include "eval/report.h"
 
 namespace tessera::python {
 namespace {
@@ -154,9 +155,29 @@ void bind_dataset(nb::module_& module) {
                    [](nb::handle self) {
                      return array_view<std::int32_t>(nb::cast<Dataset&>(self).events, self);
                    })
-      .def_prop_ro("times", [](nb::handle self) {
-        return array_view<std::int64_t>(nb::cast<Dataset&>(self).times, self);
-      });
+      .def_prop_ro("times",
+                   [](nb::handle self) {
+                     return array_view<std::int64_t>(nb::cast<Dataset&>(self).times, self);
+                   })
+      // (users, how many events stand before the target, targets), all by numbers.
+      .def(
+          "held_out",
+          [](const Dataset& data, const std::string& split) {
+            const Split wanted = split_of(split);
+            std::vector<std::int32_t> users = evaluated_users(data, wanted), targets;
+            std::vector<std::int64_t> lengths;
+            for (const std::int32_t user : users) {
+              const auto number = static_cast<std::size_t>(user);
+              lengths.push_back(
+                  static_cast<std::int64_t>(history_before(data, number, wanted).size()));
+              targets.push_back(target_of(data, number, wanted));
+            }
+            const std::size_t count = users.size();
+            return nb::make_tuple(array_of(std::move(users), count),
+                                  array_of(std::move(lengths), count),
+                                  array_of(std::move(targets), count));
+          },
+          "split"_a);
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ using Floats = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::c
 void bind_data(nb::module_& module);
 void bind_training(nb::module_& module);
 void bind_model(nb::module_& module);
+void bind_tokens(nb::module_& module);
 
 /// A NumPy array [size] over memory of `owner`, which it keeps alive; nobody can write to it.
 template <class T>

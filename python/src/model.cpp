@@ -119,6 +119,25 @@ nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeat
   return pair_of(model, best, &ScoredItem::item, &ScoredItem::score);
 }
 
+// Scores of these items after a history [n].
+auto score(OpenModel& self, nb::handle ids, nb::handle items, bool skip_unknown) {
+  const Model& model = *self;
+  const Numbers wanted = model.known(ids_of(items, "items"));
+  Numbers history;
+  if (skip_unknown) {
+    const std::vector<std::string> names[] = {ids_of(ids, "history")};
+    history = std::move(model.histories(names, true).front().items);
+  } else {
+    history = history_of(model, ids, "history");
+  }
+  std::vector<float> scores;
+  {
+    const nb::gil_scoped_release release;
+    scores = model.score(history, wanted);
+  }
+  return array_of(std::move(scores), wanted.size());
+}
+
 // Histories as numbers, with what is wrong with those that cannot be asked about: {row: reason}.
 struct Histories {
   std::vector<Numbers> items;
@@ -377,6 +396,7 @@ void bind_model(nb::module_& module) {
              return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.values.data(),
                                                                      {book.codes, book.dims}, self);
            })
+      .def("score", &score, "history"_a, "items"_a, "skip_unknown"_a)
       .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a, "skip_unknown"_a, "filter"_a,
            "rules"_a)
       .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "skip_unknown"_a,

@@ -139,4 +139,5 @@ NB_MODULE(_engine, module) {
   bind_data(module);
   bind_training(module);
   bind_model(module);
+  bind_tokens(module);
 }

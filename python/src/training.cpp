@@ -65,25 +65,76 @@ nb::tuple fit(const fs::path& data, const fs::path& out, const std::string& reci
   return nb::make_tuple(result.finished, result.epochs, result.best_epoch);
 }
 
-std::string evaluate_json(const fs::path& model, const fs::path& data, const std::string& split,
-                          const std::string& protocol, const fs::path& negatives,
-                          const std::string& repeats, const fs::path& compare, std::uint64_t seed,
-                          const std::string& baselines, std::size_t budget, bool newer, bool seen,
-                          int threads) {
+using Integers = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Systems in memory: (name, array of scores or of item numbers), or (name, users, items, scores or
+// None) of ids. They are read when the data are.
+std::function<Predictions(const Dataset&, Split)> system_of(const nb::tuple& given) {
+  const auto name = nb::cast<std::string>(given[0]);
+  if (given.size() == 2) {
+    if (Floats scores; nb::try_cast(given[1], scores)) {
+      return [name, scores](const Dataset& data, Split split) {
+        Matrix copy(scores.shape(0), scores.shape(1));
+        std::copy_n(scores.data(), scores.size(), copy.span().begin());
+        return predictions_of(name, data, split, std::move(copy));
+      };
+    }
+    const auto lists = nb::cast<Integers>(given[1]);
+    return [name, lists](const Dataset& data, Split split) {
+      return predictions_of(
+          name, data, split,
+          {lists.shape(0), lists.shape(1), {lists.data(), lists.data() + lists.size()}});
+    };
+  }
+  auto users = nb::cast<std::vector<std::string>>(given[1]);
+  auto items = nb::cast<std::vector<std::string>>(given[2]);
+  auto scores = given[3].is_none() ? std::vector<float>() : nb::cast<std::vector<float>>(given[3]);
+  return [name, users = std::move(users), items = std::move(items),
+          scores = std::move(scores)](const Dataset& data, Split) {
+    return predictions_of(name, data, users, items, scores);
+  };
+}
+
+// Words of the report's options, as Python gives them.
+EvaluateOptions evaluate_options(const nb::dict& words) {
+  const auto text = [&](const char* key) { return nb::cast<std::string>(words[key]); };
+  EvaluateOptions options;
+  options.model = text("model");
+  options.data = text("data");
+  options.split = split_of(text("split"));
+  options.protocol = protocol_of(text("protocol"));
+  options.negatives = text("negatives");
+  options.repeats = repeats_of(text("repeats"));
+  options.compare = text("compare");
+  options.seed = nb::cast<std::uint64_t>(words["seed"]);
+  options.baselines = baselines_of(text("baselines"));
+  options.newer = nb::cast<bool>(words["newer"]);
+  options.seen = nb::cast<bool>(words["seen"]);
+  options.budget = nb::cast<std::size_t>(words["budget"]);
+  options.at = nb::cast<std::vector<std::size_t>>(words["at"]);
+  options.per_user = text("per_user");
+  for (const nb::handle file : nb::cast<nb::list>(words["files"])) {
+    options.predictions.emplace_back(nb::cast<std::string>(file));
+  }
+  for (const nb::handle system : nb::cast<nb::list>(words["systems"])) {
+    options.given.push_back(system_of(nb::cast<nb::tuple>(system)));
+  }
+  return options;
+}
+
+std::string evaluate_json(const nb::dict& words, int threads) {
+  EvaluateOptions options = evaluate_options(words);
   Listener listener;
   struct Interrupted {};
+  options.progress = [&](std::size_t, std::size_t) {
+    if (listener.interrupted()) throw Interrupted();
+  };
   nlohmann::json report;
   {
     const nb::gil_scoped_release release;
     const UsedThreads used(threads);
     try {
-      report = evaluate({model, data, split_of(split), protocol_of(protocol), negatives,
-                         repeats_of(repeats), compare, seed, baselines_of(baselines), newer, seen,
-                         budget,
-                         [&](std::size_t, std::size_t) {
-                           if (listener.interrupted()) throw Interrupted();
-                         }})
-                   .json;
+      report = evaluate(options).json;
     } catch (const Interrupted&) {
       // Nothing was noted; what interrupted is raised below.
     }
@@ -129,9 +180,7 @@ void bind_training(nb::module_& module) {
   module.attr("recipes_help") = recipes_help();
   module.attr("metrics") = metric_names();
   module.attr("epoch_metrics") = metric_names(Shown::epoch);
-  module.def("evaluate", &evaluate_json, "model"_a, "data"_a, "split"_a, "protocol"_a,
-             "negatives"_a, "repeats"_a, "compare"_a, "seed"_a, "baselines"_a, "budget"_a,
-             "newer"_a, "seen"_a, "threads"_a);
+  module.def("evaluate", &evaluate_json, "options"_a, "threads"_a);
 }
 
 }  // namespace tessera::python

@@ -15,7 +15,9 @@ import os as _os
 from . import _engine, interchange
 from ._dataset import Dataset, prepare, simulate
 from ._errors import Error, UsageError
+from ._lists import RecommendedVectors
 from ._model import ManyRecommendations, Model, Recommendations
+from ._tokenize import SemanticTokenizer, Tokens, health, tokenize
 from ._training import METRICS, Epoch, compare_tokens, evaluate, fit, settings, settings_help
 
 # OpenMP's threads do not survive a fork: a child works with one.
@@ -29,13 +31,18 @@ __all__ = [
     "ManyRecommendations",
     "Model",
     "Recommendations",
+    "RecommendedVectors",
+    "SemanticTokenizer",
+    "Tokens",
     "UsageError",
     "compare_tokens",
     "evaluate",
     "fit",
+    "health",
     "interchange",
     "prepare",
     "settings",
     "settings_help",
     "simulate",
+    "tokenize",
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import json
 import os
 import re
+import tempfile
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Literal, Mapping, Sequence, Union
 
 import numpy as np
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ._words import PrepareOptions
 
 Path = Union[str, "os.PathLike[str]"]
+Split = Literal["test", "validation"]
 
 
 class Dataset:
@@ -182,6 +185,35 @@ class Dataset:
         begin, end = self.offsets[number : number + 2]
         return [ids[item] for item in self.events[begin:end].tolist()]
 
+    def histories(self, split: Split = "test") -> dict[str, list[str]]:
+        """Of each user that a split evaluates, the item ids before what it holds out: what a system
+        may know when it predicts. In the order of users.
+
+        Example:
+            >>> histories = data.histories("test")
+            >>> histories["U000001"] == data.history("U000001")[:-1]
+            True
+        """
+        users, lengths, _ = self._data.held_out(split)
+        ids, names, events = self.item_ids, self.user_ids, self.events
+        found = {}
+        for user, length in zip(users.tolist(), lengths.tolist()):
+            begin = int(self.offsets[user])
+            found[names[user]] = [ids[item] for item in events[begin : begin + length].tolist()]
+        return found
+
+    def targets(self, split: Split = "test") -> dict[str, str]:
+        """Of each user that a split evaluates, the item id that is to be predicted. The rows of arrays
+        of predictions stand in this order.
+
+        Example:
+            >>> data.targets("test")["U000001"] == data.history("U000001")[-1]
+            True
+        """
+        users, _, targets = self._data.held_out(split)
+        ids, names = self.item_ids, self.user_ids
+        return {names[u]: ids[item] for u, item in zip(users.tolist(), targets.tolist())}
+
     def embed(
         self,
         vectors: Any = None,
@@ -268,7 +300,7 @@ def prepare(
     Args:
         interactions: A row each event. A table with `__arrow_c_stream__` (pyarrow, polars, pandas,
             …), a dict of one-dimensional arrays of one length, the path of a file, or a list of
-            paths. Ids are strings or whole numbers from 0; times are numbers, strings or datetimes;
+            paths. With `split="given"` three of them: training, validation and test events. Ids are strings or whole numbers from 0; times are numbers, strings or datetimes;
             NaN and null are missing. Tables are read where they lie.
         out: The dataset directory to write; a dataset that is there is replaced, and a folder with
             anything else is refused.
@@ -288,6 +320,11 @@ def prepare(
         >>> tessera.prepare(events, "small", items=things).history("ann")
         ['1', '2', '3']
     """
+    if options.get("split") == "given" and _are_three_tables(interactions):
+        with tempfile.TemporaryDirectory() as folder:
+            options["format"] = "csv"
+            options["name"] = options.get("name") or os.path.basename(os.path.abspath(os.fspath(out)))
+            return prepare(_parts_as_files(interactions, folder), out, items=items, **options)
     words: dict[str, Any] = {**options}
     for word in words:
         if word not in _OPTIONS:
@@ -318,6 +355,31 @@ def prepare(
     for doubt in summary["warnings"]:
         warnings.warn(doubt, UserWarning, stacklevel=2)
     return Dataset(out)
+
+
+def _are_three_tables(given: Any) -> bool:
+    return isinstance(given, (list, tuple)) and len(given) == 3 and not _are_paths(given)
+
+
+def _parts_as_files(tables: Sequence[Any], folder: str) -> list[str]:
+    """The parts of a split that was given as tables, as CSV files: the engine reads parts from files."""
+    files = []
+    for name, given in zip(("train", "validation", "test"), tables):
+        files.append(os.path.join(folder, f"{name}.csv"))
+        if hasattr(given, "to_csv"):  # pandas
+            given.to_csv(files[-1], index=False)
+            continue
+        if hasattr(given, "__arrow_c_stream__"):
+            import pyarrow
+
+            given = pyarrow.table(given).to_pydict()
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{name}: give a table, a dict of columns, or three paths")
+        with open(files[-1], "w", encoding="utf-8", errors="surrogateescape", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(given)
+            writer.writerows(zip(*(np.asarray(column).tolist() for column in given.values())))
+    return files
 
 
 def _are_paths(given: Any) -> bool:

@@ -43,6 +43,21 @@ class ManyRecommendations(Recommendations):
     """Why a history got no list, by its row, whose items are None and scores NaN."""
 
 
+class RecommendedVectors(Recommendations):
+    """`Recommendations` with what a second stage needs, as `recommend` with `vectors=True` gives them.
+
+    Example:
+        >>> found = model.recommend(["S000012"], k=2, vectors=True)
+        >>> bool(np.allclose(found.vectors @ found.state, found.scores, atol=1e-5))
+        True
+    """
+
+    vectors: np.ndarray
+    """float32 [k, width]: the vector of each item, [semantic ‖ collaborative ‖ ID token]."""
+    state: np.ndarray
+    """float32 [width]: the user's state; its inner product with a vector is the score."""
+
+
 def objects(values: list, shape: tuple[int, ...]) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = values

@@ -14,7 +14,7 @@ from . import _engine, _tables
 from ._dataset import Dataset, Path
 from ._errors import UsageError
 from ._lists import (
-    Ids, ManyRecommendations, Recommendations, Wanted, histories_of, json_of, objects, texts_of, warn_of,
+    Ids, ManyRecommendations, Recommendations, RecommendedVectors, Wanted, histories_of, json_of, objects, texts_of, warn_of,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ class Model:
         skip_unknown: bool = False,
         filter: Wanted = None,
         rules: Mapping[str, Any] | None = None,
+        vectors: bool = False,
     ) -> Recommendations:
         """The k best items after one history.
 
@@ -158,6 +159,7 @@ class Model:
                 docs/filters.md. The list is exact.
             rules: What changes the order, as a dict: boosts, caps, pinned items, diversity and others
                 of docs/filters.md.
+            vectors: Return `RecommendedVectors`, with the items' vectors and the user's state.
 
         Returns:
             `Recommendations` [k], shorter where the catalogue leaves fewer.
@@ -170,7 +172,31 @@ class Model:
         items, scores = self._model.recommend(
             _tables.ids(history, "history"), k, repeats, skip_unknown, json_of(filter), json_of(rules)
         )
-        return Recommendations(objects(items, scores.shape), scores)
+        if not vectors:
+            return Recommendations(objects(items, scores.shape), scores)
+        found = RecommendedVectors(objects(items, scores.shape), scores)
+        found.vectors = self._model.vectors(items)
+        found.state = self.states([history], skip_unknown=skip_unknown)[0]
+        return found
+
+    def score(self, history: Ids, items: Ids, *, skip_unknown: bool = False) -> np.ndarray:
+        """float32 [n]: what these items score after a history, as `recommend` orders them.
+
+        For candidates that came from elsewhere, and for a second stage that ranks again.
+
+        Args:
+            history: Item ids, oldest first.
+            items: n item ids, in any order, those of the history included.
+            skip_unknown: Pass over items of the history that the model does not know.
+
+        Example:
+            >>> items, scores = model.recommend(["S000012"], k=5)
+            >>> bool(np.allclose(model.score(["S000012"], items), scores, atol=1e-5))
+            True
+        """
+        return self._model.score(
+            _tables.ids(history, "history"), _tables.ids(items, "items"), skip_unknown
+        )
 
     def recommend_many(
         self,

@@ -7,13 +7,14 @@ import json
 import os
 import warnings
 from typing import (
-    TYPE_CHECKING, Any, Callable, Iterable, Literal, Mapping, NamedTuple, TypedDict, Union,
+    TYPE_CHECKING, Any, Callable, Iterable, Literal, Mapping, NamedTuple, Sequence, TypedDict, Union,
 )  # fmt: skip
 
 from . import _engine
 from ._dataset import Dataset, Path
 from ._errors import UsageError
 from ._model import Model
+from ._predictions import systems_of
 from ._progress import Progress
 
 if TYPE_CHECKING:
@@ -192,13 +193,17 @@ class EvaluateOptions(TypedDict, total=False):
     seed: int
     baselines: Union[bool, Baselines]
     budget: int
+    predictions: Any
+    at: Sequence[int]
+    per_user: Union[Path, None]
     threads: int
 
 
 def evaluate(
-    model: Model | Path,
+    model: Model | Path | Any,
     data: Dataset | Path,
     *,
+    predictions: Any = None,
     split: Literal["test", "validation"] = "test",
     protocol: Literal["full", "sampled"] = "full",
     negatives: Path | None = None,
@@ -207,18 +212,26 @@ def evaluate(
     seed: int = 1,
     baselines: bool | Baselines = False,
     budget: int = 16,
+    at: Sequence[int] = (),
+    per_user: Path | None = None,
     newer: bool = False,
     seen: bool = False,
     threads: int = 0,
 ) -> dict[str, Any]:
-    """Measures a model on held-out events: the report of `tessera evaluate --json`.
+    """Measures a model, or anyone's predictions, on held-out events: the report of `tessera evaluate
+    --json`.
 
-    Measured is the bundle on disk, without items that were added in memory. Each look at the test
-    split is noted in the bundle's `evaluations.jsonl`.
+    Of a model, the bundle on disk is measured, without items that were added in memory. Each look at
+    the test split is noted in the bundle's `evaluations.jsonl`.
 
     Args:
-        model: The model or its bundle.
+        model: The model or its bundle; or predictions, as below.
         data: The dataset it was trained on.
+        predictions: Somebody's lists or scores, beside the model or in its place; a dict of several
+            systems by name. Each is a dict user → item ids, best first; an array of scores [users,
+            items] or of item numbers [users, k], rows as `data.targets(split)`, columns as
+            `data.item_ids`; an Arrow, pandas or polars table, or a dict of columns, with `user`,
+            `item` and perhaps `score`; or a file that `tessera evaluate --predictions` reads.
         split: test or validation.
         protocol: full, among all items, or sampled, among 99 negatives.
         negatives: A file of negatives of the sampled protocol; None: drawn by `seed`.
@@ -230,37 +243,60 @@ def evaluate(
         baselines: Also popularity, item-kNN and sequential rules: True or "fixed", with their
             customary settings; "tuned", with the best of `budget` settings each on validation.
         budget: Settings of each baseline to try.
+        at: Also HR, NDCG and MRR at these cut-offs; `at` in the report.
+        per_user: A file to write every user's places to, as JSON lines.
         newer: The dataset is newer than what a model was trained on: items are matched by id, and
             users left out whose target it has seen.
         seen: Measure a refit model too, on events that it was trained on; the report says `seen`.
 
     Returns:
         A dict with `users`, `metrics`, `interval`, `tokens`, `slices`, on the full protocol
-        `beyond_accuracy` and, as asked for, `baselines`, `difference` and `compared`:
-        docs/evaluation.md has every key.
+        `beyond_accuracy` and, as asked for, `baselines`, `difference` and `compared`; of predictions
+        `stated`, the protocol in words, `traps`, `systems` and `differences`: docs/evaluation.md
+        has every key.
 
     Example:
         >>> report = tessera.evaluate(model, data)
         >>> 0 <= report["metrics"]["NDCG@10"] <= report["metrics"]["HR@10"] <= 1
         True
+        >>> lists = {user: model.recommend(history, k=20).items
+        ...          for user, history in data.histories("test").items()}
+        >>> tessera.evaluate(lists, data)["metrics"]["HR@10"] == report["metrics"]["HR@10"]
+        True
     """
-    return json.loads(
-        _engine.evaluate(
-            _path_of(model),
-            _path_of(data),
-            split,
-            protocol,
-            "" if negatives is None else os.fspath(negatives),
-            repeats if isinstance(repeats, str) else "allowed" if repeats else "excluded",
-            "" if compare is None else _path_of(compare),
-            seed,
-            baselines if isinstance(baselines, str) else "fixed" if baselines else "none",
-            budget,
-            newer,
-            seen,
-            threads,
-        )
-    )
+    if not _is_model(model):
+        if predictions is not None:
+            raise UsageError("predictions are given twice: give one of them by name")
+        model, predictions = "", model
+    files, systems = systems_of(predictions)
+    words = {
+        "model": _path_of(model),
+        "data": _path_of(data),
+        "split": split,
+        "protocol": protocol,
+        "negatives": "" if negatives is None else os.fspath(negatives),
+        "repeats": repeats if isinstance(repeats, str) else "allowed" if repeats else "excluded",
+        "compare": "" if compare is None else _path_of(compare),
+        "seed": seed,
+        "baselines": baselines if isinstance(baselines, str) else "fixed" if baselines else "none",
+        "budget": budget,
+        "newer": newer,
+        "seen": seen,
+        "at": [int(cut) for cut in at],
+        "per_user": "" if per_user is None else os.fspath(per_user),
+        "files": files,
+        "systems": systems,
+    }
+    return json.loads(_engine.evaluate(words, threads))
+
+
+def _is_model(thing: Any) -> bool:
+    """Whether it is a model or a bundle's directory, and no predictions."""
+    if isinstance(thing, Model):
+        return True
+    if not isinstance(thing, (str, os.PathLike)):
+        return False
+    return not os.fspath(thing).endswith((".jsonl", ".json", ".csv", ".tsv", ".npy"))
 
 
 def compare_tokens(

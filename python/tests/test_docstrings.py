@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import json
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_the_example_holds(name, here, shop, model):
     if inspect.isclass(thing) and issubclass(thing, Exception):
         return
     field = inspect.isdatadescriptor(thing) and not isinstance(thing, property)
-    names = dict(tessera=tessera, np=np, data=shop, model=model, tiny=_without_epochs())
+    names = dict(tessera=tessera, np=np, json=json, data=shop, model=model, tiny=_without_epochs())
     test = doctest.DocTestParser().get_doctest(text, names, name, None, None)
     if name in PLAIN or (field and not test.examples):
         return
