@@ -88,7 +88,9 @@ void check_events(const Dataset& data, const fs::path& directory) {
   }
 }
 
-Json to_json(const SplitRule& split) {
+Json to_json(const Dataset& data) {
+  const SplitRule& split = data.split;
+  if (!data.cuts.empty()) return {{"kind", "given"}};
   if (!split.by_time) return {{"kind", "leave-one-out"}};
   return {
       {"kind", "time"}, {"validation_from", split.validation_from}, {"test_from", split.test_from}};
@@ -96,14 +98,26 @@ Json to_json(const SplitRule& split) {
 
 SplitRule split_from_json(const Json& json, const std::string& where) {
   const auto kind = field<std::string>(json, "kind", where);
-  if (kind == "leave-one-out") return {};
+  if (kind == "leave-one-out" || kind == "given") return {};
   if (kind != "time") fail("{}: unknown split '{}'; update tessera", where, kind);
   return {true, field<std::int64_t>(json, "validation_from", where),
           field<std::int64_t>(json, "test_from", where)};
 }
 
-// A split by time needs every time, in order.
+constexpr const char* kCutsFile = "cuts.npy";
+
+// A split by time needs every time, in order; a given one cuts within histories.
 void check_split(const Dataset& data, const fs::path& directory) {
+  bool within = data.cuts.empty() || data.cuts.size() == 2 * data.users();
+  for (std::size_t u = 0; within && u < data.cuts.size() / 2; ++u) {
+    const auto length = static_cast<std::int64_t>(data.history(u).size());
+    within = 0 <= data.cuts[2 * u] && data.cuts[2 * u] <= data.cuts[2 * u + 1] &&
+             data.cuts[2 * u + 1] <= length;
+  }
+  if (!within) {
+    fail("{}: holds no cut of every history; prepare the data again",
+         (directory / kCutsFile).string());
+  }
   if (!data.split.by_time) return;
   bool good = !data.times.empty() || data.events.empty();
   for (std::size_t u = 0; good && u < data.users(); ++u) {
@@ -153,6 +167,9 @@ std::string fingerprint(const Dataset& data) {
   for (std::size_t i = 0; i < data.items.size(); ++i) {
     if (data.items[i].withheld) digest = mix_bits(digest ^ (0x5f00000000U + i));
   }
+  for (const std::int64_t cut : data.cuts) {
+    digest = mix_bits(digest ^ static_cast<std::uint64_t>(cut));
+  }
   if (data.split.by_time) {
     digest = mix_bits(digest ^ static_cast<std::uint64_t>(data.split.validation_from));
     digest = mix_bits(digest ^ static_cast<std::uint64_t>(data.split.test_from));
@@ -178,13 +195,14 @@ void write_files(const fs::path& staging, const Dataset& data, const std::string
   const Json json = {{"format_version", kFormatVersion}, {"name", data.name},
                      {"simulated", data.simulated},      {"users", data.users()},
                      {"items", data.items.size()},       {"events", data.events.size()},
-                     {"times", !data.times.empty()},     {"split", to_json(data.split)},
+                     {"times", !data.times.empty()},     {"split", to_json(data)},
                      {"fingerprint", fingerprint(data)}};
   write_file(staging / "items.jsonl", items);
   write_file(staging / "users.txt", users);
   write_npy(staging / "offsets.npy", std::span(data.offsets));
   write_npy(staging / "events.npy", std::span(data.events));
   if (!data.times.empty()) write_npy(staging / "times.npy", std::span(data.times));
+  if (!data.cuts.empty()) write_npy(staging / kCutsFile, std::span(data.cuts));
   if (!data.attributes.schema().empty()) {
     data.attributes.write(staging / kAttributesFile, data.items.size());
   }
@@ -216,12 +234,12 @@ void write_dataset(const fs::path& directory, const Dataset& data, const std::st
   }
   try {
     // What belongs to an earlier dataset does not belong to this one.
-    for (const char* file :
-         {kEmbeddingsFile, kTextEncoderFile, kAttributesFile, "times.npy", "summary.json"}) {
+    for (const char* file : {kEmbeddingsFile, kTextEncoderFile, kAttributesFile, "times.npy",
+                             kCutsFile, "summary.json"}) {
       fs::remove(directory / file);
     }
     for (const char* file : {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy",
-                             kAttributesFile, "summary.json", "dataset.json"}) {
+                             kCutsFile, kAttributesFile, "summary.json", "dataset.json"}) {
       if (fs::exists(staging / file)) fs::rename(staging / file, directory / file);
     }
     fs::remove_all(staging);
@@ -266,7 +284,10 @@ Dataset read_dataset(const fs::path& directory) {
   if (fs::exists(directory / kAttributesFile)) {
     data.attributes = AttributeTable::read(directory / kAttributesFile, data.items.size());
   }
-  if (json.contains("split")) data.split = split_from_json(json.at("split"), file.string());
+  if (json.contains("split")) {
+    data.split = split_from_json(json.at("split"), file.string());
+    if (json.at("split").at("kind") == "given") data.cuts = read_npy_i64(directory / kCutsFile);
+  }
   check_count(json, "items", data.items.size(), directory, "items.jsonl");
   check_count(json, "users", data.users(), directory, "users.txt");
   check_count(json, "events", data.events.size(), directory, "events.npy");

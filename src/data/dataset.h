@@ -21,7 +21,8 @@ struct CatalogueItem {
 
 /// How a dataset is split. By time: training sees the events before `validation_from` alone;
 /// validation predicts each user's first event from then on and before `test_from`, test the first
-/// one from `test_from` on, both from all events before. Otherwise leave-one-out: test is a user's
+/// one from `test_from` on, both from all events before. A split that was given (Dataset::cuts) is
+/// one whose cuts are each user's own. Otherwise leave-one-out: test is a user's
 /// last event, validation the one before, training all others.
 struct SplitRule {
   bool by_time = false;
@@ -41,6 +42,9 @@ struct Dataset {
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
   SplitRule split;
+  /// [users · 2] Where validation and test begin in each history, of a split that was given event
+  /// by event; or empty: by the rule.
+  std::vector<std::int64_t> cuts;
   AttributeTable attributes;  ///< of items
   bool refit = false;         ///< nothing is held out: see hold_nothing_out
   /// [users] events from the start of each history that a model to be judged was trained on: a
@@ -99,10 +103,10 @@ std::int32_t item_number(const ItemNumbers& numbers, std::string_view id);
 std::string fingerprint(const Dataset& data);
 
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
-/// there are such, times.npy and attributes.safetensors. Both throw Error naming the file and what
-/// is wrong. Writing over a dataset replaces it whole, at the end, and removes its embeddings;
-/// where it fails, nothing is left. A folder with anything else is refused (check_folder), and so
-/// is a second writer. `summary` becomes summary.json unless it is empty.
+/// there are such, times.npy, cuts.npy and attributes.safetensors. Both throw Error naming the file
+/// and what is wrong. Writing over a dataset replaces it whole, at the end, and removes its
+/// embeddings; where it fails, nothing is left. A folder with anything else is refused
+/// (check_folder), and so is a second writer. `summary` becomes summary.json unless it is empty.
 void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary = "");
 Dataset read_dataset(const fs::path& directory);
 

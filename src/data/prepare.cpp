@@ -16,6 +16,7 @@ namespace {
 struct Sources {
   EventLog log;
   ItemTexts items;
+  std::vector<std::size_t> ends;  // of each file of interactions in the log
 };
 
 std::uint64_t size_of(const fs::path& file) {
@@ -91,6 +92,7 @@ Sources read_sources(const PrepareOptions& options, PrepareReport& report) {
       if (!options.timestamps.empty()) times.emplace(options.timestamps);
       read_sequence_events(stream, times ? &*times : nullptr, largest, options.fields, bad, log);
     }
+    sources.ends.push_back(log.user.size());
   }
   bad.finish(log.read + static_cast<std::size_t>(std::ranges::count(sources.items.listed, true)));
   log.met = {};
@@ -122,7 +124,31 @@ std::size_t count_items(const Histories& h, std::size_t items) {
   return static_cast<std::size_t>(std::ranges::count(met, true));
 }
 
-Histories filtered(const PrepareOptions& options, EventLog& log, PrepareReport& report) {
+// Of a given split where validation and test begin in each user's history, [users · 2].
+std::vector<std::int64_t> cuts_of(const EventLog& log, std::span<const std::size_t> ends) {
+  std::vector<std::int64_t> cuts(2 * log.users.size());
+  for (std::size_t e = 0; e < ends[1]; ++e) {
+    const auto user = static_cast<std::size_t>(log.user[e]);
+    cuts[2 * user] += e < ends[0] ? 1 : 0;
+    ++cuts[2 * user + 1];
+  }
+  return cuts;
+}
+
+// Orders the events of each part of a given split by themselves.
+void order_parts_by_time(Histories& h, std::span<const std::int64_t> cuts) {
+  const std::vector<std::int64_t> whole = h.offsets;
+  h.offsets = {0};
+  for (std::size_t u = 0; u + 1 < whole.size(); ++u) {
+    h.offsets.insert(h.offsets.end(),
+                     {whole[u] + cuts[2 * u], whole[u] + cuts[2 * u + 1], whole[u + 1]});
+  }
+  order_by_time(h);
+  h.offsets = whole;
+}
+
+Histories filtered(const PrepareOptions& options, EventLog& log, std::span<const std::int64_t> cuts,
+                   PrepareReport& report) {
   const auto note = [&](const std::string& why, std::size_t events) {
     if (events > 0) report.dropped.push_back({why, events});
   };
@@ -141,6 +167,11 @@ Histories filtered(const PrepareOptions& options, EventLog& log, PrepareReport& 
          users_before, items_before, remedy);
   };
   check_left("after reading", "give a file with events, or loosen --min-rating or --event-types");
+  if (options.split_given) {
+    if (options.order_by_time) order_parts_by_time(h, cuts);
+    h.weights = {};
+    return h;
+  }
   if (options.order_by_time) order_by_time(h);
   if (options.split_by_time) {
     if (h.times.empty()) {
@@ -228,7 +259,9 @@ Dataset prepare(const PrepareOptions& options, PrepareReport& report) {
   report = {};
   Sources sources = read_sources(options, report);
   title_by_text(sources.items);
-  Histories h = filtered(options, sources.log, report);
+  std::vector<std::int64_t> cuts;
+  if (options.split_given) cuts = cuts_of(sources.log, sources.ends);
+  Histories h = filtered(options, sources.log, cuts, report);
 
   Dataset data;
   data.name = options.name.empty()
@@ -247,11 +280,18 @@ Dataset prepare(const PrepareOptions& options, PrepareReport& report) {
     if (h.begin(u) == h.end(u)) continue;
     data.user_ids.emplace_back(sources.log.users[u]);
     data.offsets.push_back(h.offsets[u + 1]);
+    if (options.split_given) {
+      data.cuts.insert(data.cuts.end(), {cuts[2 * u], cuts[2 * u + 1]});
+    }
   }
   sources = {};
   data.events = std::move(h.items);
   data.times = std::move(h.times);
   report.items_without_events = count - count_with_events(data);
+  if (options.split_given && evaluated_users(data, Split::test).empty()) {
+    fail("{}: no user of the test events has an event before them",
+         options.interactions[2].string());
+  }
   if (options.split_by_time) split_by_time(data, options.validation_from, options.test_from);
   if (options.cold_share > 0) {
     withhold_items(data, options.cold_share, options.cold_by_time, options.seed);

@@ -36,6 +36,8 @@ struct PrepareOptions {
   std::size_t max_history = 0;  ///< 0: any
   bool items_without_events = true;
 
+  /// The interactions are three files: training, validation and test events, which stay that.
+  bool split_given = false;
   bool split_by_time = false;
   /// Cuts of a split by time: a share of the events in order of time ("0.8"), a date, or seconds.
   std::string validation_from = "0.8";

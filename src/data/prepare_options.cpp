@@ -323,11 +323,11 @@ std::vector<PrepareOption> make_table() {
       {"split",
        kSplit,
        asked(&Request::split),
-       {"leave-one-out", "time"},
+       {"leave-one-out", "time", "given"},
        0,
        0,
        "leave-one-out (default): each user's last two events are held out; time: all events from a "
-       "cut on"},
+       "cut on; given: --interactions are three files, of training, validation and test events"},
       {"validation-from",
        kSplit,
        asked(&Request::validation_from),

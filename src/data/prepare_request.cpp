@@ -101,9 +101,27 @@ fs::path only_file(const fs::path& given, const char* extension) {
   return found;
 }
 
-void find_recbole_files(PrepareOptions& options) {
+// The parts of a benchmark of RecBole's: NAME.train.inter, NAME.valid.inter and NAME.test.inter.
+std::vector<fs::path> recbole_parts(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const char* part : {".train.inter", ".valid.inter", ".test.inter"}) {
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (entry.path().filename().string().ends_with(part)) files.push_back(entry.path());
+    }
+  }
+  if (files.size() != 3) {
+    fail("{}: holds no NAME.train.inter, NAME.valid.inter and NAME.test.inter", folder.string());
+  }
+  return files;
+}
+
+void find_recbole_files(PrepareOptions& options, bool split_given) {
   const fs::path folder = options.interactions.front();
-  options.interactions = {only_file(folder, ".inter")};
+  if (split_given && fs::is_directory(folder)) {
+    options.interactions = recbole_parts(folder);
+  } else {
+    options.interactions = {only_file(folder, ".inter")};
+  }
   if (options.interactions.front().empty()) fail("{}: holds no .inter file", folder.string());
   if (options.items.empty() && options.item_text.empty() && fs::is_directory(folder)) {
     const fs::path items = only_file(folder, ".item");
@@ -226,6 +244,22 @@ void find_files(const PrepareRequest& request, const std::string& format,
   }
 }
 
+// What was given stays as it is: three files, and nothing that drops events of them.
+void check_given_split(const PrepareRequest& request, const PrepareOptions& options) {
+  if (options.interactions.size() != 3) {
+    fail_usage(
+        "--split given needs three --interactions, of training, validation and test events; there "
+        "are {}",
+        options.interactions.size());
+  }
+  const bool drops = request.k_core > 1 || options.min_user_events > 1 ||
+                     options.min_item_events > 1 || options.max_history > 0 ||
+                     options.min_weight > 0 || request.duplicates != "keep";
+  if (drops) {
+    fail_usage("--split given goes with no filter of events: a given split is used as it is");
+  }
+}
+
 }  // namespace
 
 PrepareOptions options_of(const PrepareRequest& request) {
@@ -237,7 +271,7 @@ PrepareOptions options_of(const PrepareRequest& request) {
   const bool table = options.event_table != nullptr;
   const std::string& items_format = request.items_format.empty() ? format : request.items_format;
   if (!table && format == "recbole" && options.interactions.size() == 1) {
-    find_recbole_files(options);
+    find_recbole_files(options, request.split == "given");
   }
   const bool items = !options.items.empty() || options.item_table;
   find_standard_input(options);
@@ -270,6 +304,8 @@ PrepareOptions options_of(const PrepareRequest& request) {
     fail_usage("--min-weight needs weights: give --event-types");
   }
   options.split_by_time = choice(request, "split") == 2;
+  options.split_given = choice(request, "split") == 3;
+  if (options.split_given) check_given_split(request, options);
   const std::size_t order = choice(request, "order");
   options.order_by_time = order == 0 ? !sequences || options.split_by_time : order == 1;
   if (options.split_by_time && !options.order_by_time) {

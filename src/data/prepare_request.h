@@ -28,7 +28,7 @@ struct PrepareRequest {
   std::optional<std::string> missing;  ///< "NA,NULL"; none: the customary words
   std::string max_errors;              ///< "5" or "1%"
   std::string order;                   ///< time | file
-  std::string split;                   ///< leave-one-out | time
+  std::string split;                   ///< leave-one-out | time | given
   std::string validation_from, test_from;
   std::string catalogue;  ///< all | events
   std::string duplicates = "keep";

@@ -14,9 +14,15 @@ std::size_t events_before(const Dataset& data, std::size_t user, std::int64_t ti
   return static_cast<std::size_t>(std::lower_bound(begin, end, time) - begin);
 }
 
+// The user's own cut, where the split was given: 0 validation, 1 test.
+std::size_t given_cut(const Dataset& data, std::size_t user, std::size_t which) {
+  return static_cast<std::size_t>(data.cuts[2 * user + which]);
+}
+
 // Where training ends in a history, withheld items or not.
 std::size_t train_end(const Dataset& data, std::size_t user) {
   if (data.refit) return data.history(user).size();
+  if (!data.cuts.empty()) return given_cut(data, user, 0);
   if (data.split.by_time) return events_before(data, user, data.split.validation_from);
   const std::size_t length = data.history(user).size();
   return length < kMinEvaluatedEvents ? length : length - 2;
@@ -27,12 +33,15 @@ std::optional<std::size_t> place_by_rule(const Dataset& data, std::size_t user, 
   if (split == Split::train) throw std::logic_error("the train split has no single target");
   if (data.refit) return std::nullopt;
   const std::size_t length = data.history(user).size();
-  if (!data.split.by_time) {
+  const bool given = !data.cuts.empty();
+  if (!given && !data.split.by_time) {
     if (length < kMinEvaluatedEvents) return std::nullopt;
     return length - (split == Split::test ? 1 : 2);
   }
-  const std::size_t validation = events_before(data, user, data.split.validation_from);
-  const std::size_t test = events_before(data, user, data.split.test_from);
+  const std::size_t validation =
+      given ? given_cut(data, user, 0) : events_before(data, user, data.split.validation_from);
+  const std::size_t test =
+      given ? given_cut(data, user, 1) : events_before(data, user, data.split.test_from);
   const std::size_t place = split == Split::test ? test : validation;
   const std::size_t end = split == Split::test ? length : test;
   if (place == 0 || place >= end) return std::nullopt;

@@ -18,7 +18,7 @@ std::size_t repeated_targets(const Dataset& data) {
 // Users whose test target happened at the very time of the event before it: the order of the file
 // decided which of the two it is.
 std::size_t tied_targets(const Dataset& data) {
-  if (data.times.empty() || data.split.by_time) return 0;
+  if (data.times.empty() || data.split.by_time || !data.cuts.empty()) return 0;
   return static_cast<std::size_t>(
       std::ranges::count_if(evaluated_users(data, Split::test), [&](std::int32_t user) {
         const auto last =

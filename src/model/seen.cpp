@@ -68,7 +68,7 @@ std::vector<std::int64_t> seen_in(const Dataset& data, const Json& where) {
 Json seen_by(const Dataset& data, const fs::path& directory, const std::string& digest,
              const Json& earlier) {
   // By leave-one-out what is held out today is held out, or trained on, by any later dataset.
-  if (!data.refit && !data.split.by_time) return earlier;
+  if (!data.refit && !data.split.by_time && data.cuts.empty()) return earlier;
   std::int64_t until = last_time(data);
   if (until == kUnknownTime) {
     return Json::object({{"data", fs::absolute(directory).string()}, {"fingerprint", digest}});
