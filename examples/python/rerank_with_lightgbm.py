@@ -15,7 +15,7 @@ import sys
 import lightgbm
 import numpy as np
 
-import tessera
+import tessera_rec as tessera
 
 K = 100  # candidates of a user
 

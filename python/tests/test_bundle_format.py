@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-import tessera
+import tessera_rec as tessera
 from conftest import ROOT, TINY
 
 DEFAULT = dict(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-import tessera
+import tessera_rec as tessera
 
 PARTS = [
     {"user_id": ["a", "a", "b"], "item_id": [1, 2, 1], "time": [1, 2, 3]},

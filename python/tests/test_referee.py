@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-import tessera
+import tessera_rec as tessera
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@
 #include "data/embed.h"
 #include "eval/report.h"
 #include "formats/records.h"
+#include "model/seen.h"
 #include "store/export.h"
 #include "text/text_encoder_file.h"
 #include "train/warm_start.h"
@@ -24,6 +25,8 @@ using Json = nlohmann::json;
 constexpr const char* kCurrent = "current";
 constexpr const char* kRefused = "refused";
 constexpr const char* kLog = "refresh.jsonl";
+// In a bundle that is not finished: what it is made of.
+constexpr const char* kMarker = ".refreshing";
 
 // The numbers of the bundles in the folder, ascending.
 std::vector<std::size_t> numbers_in(const fs::path& models) {
@@ -197,6 +200,28 @@ void prepare_data(const Refresh& work) {
                                 data.items.size(), data.events.size()));
 }
 
+// Whether what an interrupted refresh left is of the same settings.
+bool may_go_on(const Refresh& work) {
+  const fs::path marker = work.next / kMarker;
+  return fs::exists(marker) && read_file(marker) == work.settings.made_of;
+}
+
+void forget_next(const Refresh& work) {
+  for (const fs::path& left : {work.next, work.data(), work.events(), work.items()}) {
+    fs::remove_all(left);
+  }
+}
+
+// Whether some user's target is one that the current model has not seen: on others the gate could
+// compare nothing, and there is nothing to learn.
+bool something_new(const Refresh& work) {
+  if (work.current.empty()) return true;
+  const Json config = read_config(work.current);
+  Dataset data = read_dataset(work.data());
+  if (config.contains("seen")) leave_out_seen(data, config.at("seen"));
+  return !evaluated_users(data, EvaluateOptions{}.split).empty();
+}
+
 void embed_data(const Refresh& work, const Settings& training) {
   if (!training.has_semantics() || fs::exists(work.data() / kEmbeddingsFile)) return;
   if (work.current.empty()) {
@@ -295,15 +320,20 @@ Json refresh(const RefreshSettings& settings, const RefreshListener& listener) {
   const std::size_t last = numbers.empty() ? 0 : numbers.back();
   const fs::path latest = bundle_of(settings.models, last);
   const bool begun =
-      last > 0 && (fs::exists(latest / ".refreshing") || !fs::exists(latest / "config.json"));
+      last > 0 && (fs::exists(latest / kMarker) || !fs::exists(latest / "config.json"));
   work.next = bundle_of(settings.models, begun ? last : last + 1);
-  if (!begun) {
-    for (const fs::path& left : {work.data(), work.events(), work.items()}) fs::remove_all(left);
+  if (!begun || !may_go_on(work)) {
+    forget_next(work);
     run(settings.before, "before");
   }
   make_directory(work.next);
-  write_file(work.next / ".refreshing", "");
+  write_file(work.next / kMarker, settings.made_of);
   prepare_data(work);
+  if (!something_new(work)) {
+    forget_next(work);
+    listener.say("nobody chose anything that the current model has not seen: it stays");
+    return note(settings, {{"done", "nothing new"}, {"bundle", work.current.filename().string()}});
+  }
   const TrainOptions training = training_of(work);
   embed_data(work, training.settings);
   train_next(work, training);
@@ -312,7 +342,7 @@ Json refresh(const RefreshSettings& settings, const RefreshListener& listener) {
                              (1.0 - settings.worse_by) * gate.at("current").get<double>()) {
     refuse(work, gate);
   }
-  fs::remove(work.next / ".refreshing");
+  fs::remove(work.next / kMarker);
   put_in_place(settings.models, work.next);
   remove_oldest(settings, work.next);
   const Json line = note(settings, {{"done", "replaced"},

@@ -152,6 +152,9 @@ RefreshSettings read_refresh_settings(const fs::path& file) {
       fail("{}: '{}': {}", file.string(), key, error.what());
     }
   }
+  Json made_of = json;
+  for (const char* later : {"after", "metric", "worse_by", "keep"}) made_of.erase(later);
+  settings.made_of = dump_json(made_of);
   if (settings.models.empty()) fail("{}: 'models' is missing", file.string());
   if (settings.prepare.options.interactions.empty() && settings.state.empty()) {
     fail("{}: 'interactions' is missing, and 'state' as well: nothing says what happened",

@@ -23,6 +23,10 @@ struct RefreshSettings {
   double worse_by = 0.02;  ///< of the current model's value: more, and it stays
   std::size_t keep = 7;    ///< bundles for a rollback, the current one included
 
+  /// What a dataset and a training come of, as text: another one means that a refresh which was
+  /// interrupted is not gone on with.
+  std::string made_of;
+
   RefreshSettings();
 };
 
