@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/numbers.h"
 #include "cli/print.h"
 #include "tessera/model.h"
