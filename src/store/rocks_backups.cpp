@@ -93,7 +93,7 @@ std::string backup_time(const BackupInfo& backup) {
 }
 
 std::unique_ptr<StoredState> open_backup(const fs::path& backup, std::optional<std::uint32_t> id) {
-  const Backups engine = open_backups(backup);
+  const Backups engine = open_backups(fs::absolute(backup));  // files are opened by whole paths
   const BackupInfo choice = chosen(backups_in(*engine), id, backup.string());
   rocksdb::BackupInfo info;
   check_backup(backup, engine->GetBackupInfo(choice.id, &info, true));

@@ -44,6 +44,17 @@ TEST_F(ExportCommand, ReadsTheStateOfAServiceThatRuns) {
   EXPECT_EQ(end(SIGTERM).exit_code, 0);
 }
 
+TEST_F(ExportCommand, TheServiceSaysWhereTheClockWentBack) {
+  const std::vector<StoredEvent> events = {{"S000001"}};
+  open_store(path("state"), {.clock = [] { return 4'000'000'000'000; }})
+      ->append_events("anna", events, "");
+  start("--state " + path("state"));
+  EXPECT_EQ(ask("GET", "/v1/users/anna").status, 200);
+  const Finished finished = end(SIGTERM);
+  EXPECT_EQ(finished.exit_code, 0);
+  EXPECT_NE(finished.err.find("note: the clock stands "), std::string::npos) << finished.err;
+}
+
 TEST_F(ExportCommand, RefusesWhatDoesNotGoTogether) {
   const auto refused = [&](const std::string& words, const std::string& what) {
     expect_refusal(tessera("export --out " + path("o") + " " + words), 2, {what});

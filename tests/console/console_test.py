@@ -287,6 +287,7 @@ class ConsoleTest(unittest.TestCase):
         eventually(lambda: re.match(r"\d", browser.text("#pulse-p99")))
         eventually(lambda: re.match(r"\d", browser.text("#pulse-rate")))
         self.assertRegex(browser.text("#own-times"), r"median .* ms")
+        eventually(lambda: re.search(r"minutes old.*does not know \S+ % of \d", browser.text("#freshness")))
         self.shot("traffic")
 
     def test_both_schemes_and_a_phone(self):

@@ -73,6 +73,21 @@ TEST_F(Export, WritesWhatIsKnownOfEachEvent) {
   EXPECT_EQ(lines_of(path("events.jsonl")), std::vector<Json>{expected.back()});
 }
 
+TEST_F(Export, ReadsABackupByARelativePath) {
+  {
+    const auto store = open_store(state());
+    store->append_events("anna", plain_events(Ids{"1"}), "");
+    store->backup(path("backup"));
+  }
+  std::size_t events = 0;
+  open_backup(fs::relative(path("backup")))
+      ->for_each_history("", [&](std::string_view, std::span<const StoredEvent> its) {
+        events += its.size();
+        return true;
+      });
+  EXPECT_EQ(events, 1U);
+}
+
 TEST_F(Export, WritesItemsWithTheirAttributes) {
   {
     const auto store = open_store(state());

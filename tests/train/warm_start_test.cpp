@@ -286,6 +286,26 @@ TEST_F(WarmStart, GoesOnToARefit) {
   EXPECT_EQ(read_file(alone.bundle / kWeightsFile), read_file(next.bundle / kWeightsFile));
 }
 
+TEST_F(WarmStart, ABundleThatIsDamagedOrNewerIsRefused) {
+  const TrainOptions base = options("base", older());
+  train(base);
+  const auto refused = [&](const char* file, const std::string& content,
+                           std::initializer_list<std::string_view> parts) {
+    const std::string whole = read_file(base.bundle / file);
+    write_file(base.bundle / file, content);
+    expect_error([&] { train(warm("next", "base")); }, parts);
+    EXPECT_FALSE(fs::exists(path("next") / "config.json"));
+    write_file(base.bundle / file, whole);
+  };
+  const std::string weights = read_file(base.bundle / kWeightsFile);
+  refused(kWeightsFile, weights.substr(0, weights.size() / 2), {"base", kWeightsFile});
+  refused("items.jsonl", "{\"id\": 3}\n", {"items.jsonl:1", "damaged"});
+  refused("config.json", "{", {"config.json"});
+  nlohmann::json config = read_config(base.bundle);
+  config["format_version"] = 1000;
+  refused("config.json", config.dump(), {"config.json", "newer"});
+}
+
 TEST_F(WarmStart, WhatDoesNotFitIsRefused) {
   train(options("base", older()));
   TrainOptions next = warm("next", "base");

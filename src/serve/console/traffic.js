@@ -1,5 +1,5 @@
 // What the service and this page measure: /metrics and the page's own round trips.
-import {askText, roundTrips} from './api.js';
+import {askText, getModel, roundTrips} from './api.js';
 import {$, count, el, time} from './parts.js';
 
 /// Prometheus text → [{name, labels, value}].
@@ -69,6 +69,21 @@ async function look() {
     el('td', {}, milliseconds(quantile(buckets, 0.5))), el('td', {}, milliseconds(quantile(buckets, 0.99))))));
   before = now;
   showOwn();
+  await showFreshness();
+}
+
+const age = seconds =>
+  seconds < 2 * 3600 ? `${Math.round(seconds / 60)} minutes`
+  : seconds < 48 * 3600 ? `${Math.round(seconds / 3600)} hours` : `${Math.round(seconds / 86400)} days`;
+
+/// Whether the model should be trained anew.
+async function showFreshness() {
+  const {data: {watch}} = await getModel();
+  const share = value => value === null ? '–' : `${(100 * value).toFixed(1)} %`;
+  $('freshness').textContent = `The model is ${age(watch.age_seconds)} old. Since it is in use: ` +
+    `requests with items that it does not know ${share(watch.with_unknown_items)} of ${count(watch.requests)}; ` +
+    `items put since ${count(watch.live_items)}; ` +
+    `events that were among its ten best ${share(watch['HR@10'])} of ${count(watch.watched_events)} looked at.`;
 }
 
 function showOwn() {
