@@ -182,7 +182,9 @@ TEST_F(Workflow, EverySliceHasItsIntervalAndChance) {
   }
   EXPECT_EQ(users, 300);
   const Json sampled = json_of(line + " --json - --protocol sampled --repeats published");
-  EXPECT_NEAR(sampled.at("chance").at("HR@10").get<double>(), 0.1, 1e-12);
+  // 10 of 100; whoever has had more than 51 of the 150 items has fewer negatives.
+  EXPECT_GE(sampled.at("chance").at("HR@10").get<double>(), 0.1 - 1e-12);
+  EXPECT_LT(sampled.at("chance").at("HR@10").get<double>(), 0.101);
   const std::string table = output_of(line + " --all");
   for (const char* words : {"head: ", "tail: ", "hits by chance", "coverage", "Gini"}) {
     EXPECT_NE(table.find(words), std::string::npos) << words;
