@@ -145,7 +145,8 @@ def draw_refresh(work, data):
             sold = sorted(set(rows["item"]))
             items = {"item": sold, "text": [texts[i] for i in sold]}
             tessera.prepare(rows, part, items=items, time_unit="s").embed(dims=128)
-        return made_model(work, tessera.Dataset(part), f"before{period}")
+        how = dict(epochs=8, collaborative_epochs=4, collaborative_tokens=8, patience=8)  # seconds, not the best
+        return made_model(work, tessera.Dataset(part), f"before{period}", **how)
 
     lines = {"refreshed": [], "as it was": []}
     stale = model_before(0)

@@ -13,6 +13,7 @@ namespace {
 
 struct Line {
   std::int64_t time;
+  std::size_t number;  // keeps the order of lines of one time
   std::string text;
 };
 
@@ -49,8 +50,9 @@ std::string events_csv(const Dataset& data, std::uint64_t seed) {
   Random random(seed, {0x7109});
   std::vector<Line> lines;
   const auto add = [&](std::size_t user, std::int32_t item, std::int64_t time, const char* kind) {
-    lines.push_back({time, fmt::format("{},{},{},{}\n", data.user_ids[user],
-                                       data.items[static_cast<std::size_t>(item)].id, time, kind)});
+    lines.push_back({time, lines.size(),
+                     fmt::format("{},{},{},{}\n", data.user_ids[user],
+                                 data.items[static_cast<std::size_t>(item)].id, time, kind)});
   };
   for (std::size_t u = 0; u < data.users(); ++u) {
     const auto history = data.history(u);
@@ -70,7 +72,7 @@ std::string events_csv(const Dataset& data, std::uint64_t seed) {
       add(u, history[at], time, "purchase");
     }
   }
-  std::ranges::stable_sort(lines, {}, &Line::time);
+  std::ranges::sort(lines, {}, [](const Line& line) { return std::pair(line.time, line.number); });
   std::string csv(kEventsHeader);
   for (const Line& line : lines) csv += line.text;
   return csv;

@@ -11,7 +11,8 @@ class Compatibility : public Serve, public ::testing::WithParamInterface<std::st
   void SetUp() override {
     const std::string archive =
         std::string(TESSERA_TESTS_DIR) + "/compatibility/" + GetParam() + ".tar.gz";
-    ASSERT_EQ(Process({"tar", "-xzf", archive, "-C", path("")}).wait().exit_code, 0);
+    const std::string unpack = "tar -xzf '" + archive + "' -C '" + path("") + "'";
+    ASSERT_EQ(Process({"/bin/sh", "-c", unpack}).wait().exit_code, 0);
     made_ = path(GetParam());
   }
   // Those of `bundle` as that version gave them: a line for each of `bundle` and `paper`.
