@@ -3,11 +3,14 @@
     pip install lightgbm
     python examples/python/rerank_with_lightgbm.py DATASET MODEL
 
-The model picks candidates; LightGBM's LambdaRank learns from the validation split (whose targets the
-model did not train on) how to order them by features of ours: the score and its parts by kind of token,
+The model picks candidates; LightGBM's LambdaRank learns from the validation split, whose targets the
+model did not train on, how to order them by features of ours: the score and its parts by kind of token,
 the place, the item's popularity, how like it is to the last events. It is then asked on the test split,
 once. Lists with and without it are measured by the same referee, with the paired difference. A target
 that is no candidate is lost to both.
+
+For one user at a time, as in a service, `model.recommend(history, k=100, vectors=True)` gives the same
+scores, vectors and state.
 """
 
 import sys
@@ -17,70 +20,78 @@ import numpy as np
 
 import tessera_rec as tessera
 
-K = 100  # candidates of a user
+K = 50  # candidates of a user
+RECENT = 5  # events that candidates are compared with
 
 
-def features(model, item_rows, popularity, history, found):
+class Catalogue:
+    """What features read of the items, by row."""
+
+    def __init__(self, model, data):
+        self.row = {item: row for row, item in enumerate(model.item_ids)}
+        self.vectors = model.vectors()
+        norms = np.linalg.norm(self.vectors, axis=1, keepdims=True)
+        self.length = norms[:, 0]
+        self.unit = self.vectors / np.maximum(norms, 1e-9)
+        self.semantic = model.settings["semantic_dims"] if model.levels else 0
+        self.popularity = np.zeros(len(self.row), "f4")
+        for history in data.histories("validation").values():  # what training saw
+            for item in history:
+                self.popularity[self.row[item]] += 1
+
+
+def features(catalogue, state, history, rows, scores):
     """[k, features] of the candidates of one user."""
-    own, state = found.vectors, found.state
-    known = item_rows[[index[item] for item in history[-5:]]]
-    unit = lambda x: x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
-    alike = unit(own) @ unit(known).T
-    semantic = model.settings["semantic_dims"] if model.levels else 0
-    ids = model.settings["id_dims"] if model.levels else own.shape[1]
-    parts = [own[:, :semantic] @ state[:semantic], own[:, -ids:] @ state[-ids:]]
-    rows = np.array([index[item] for item in found.items])
-    count = len(found.items)
-    columns = [
-        found.scores, found.scores - found.scores[0], np.arange(count), *parts, popularity[rows],
-        np.log1p(popularity[rows]), alike[:, -1], alike.max(1), alike.mean(1), np.full(count, len(history)),
-        np.linalg.norm(own, axis=1),
-    ]  # fmt: skip
-    return np.stack(columns, 1).astype("f4")
+    own, part = catalogue.vectors[rows], catalogue.semantic
+    recent = catalogue.unit[[catalogue.row[item] for item in history[-RECENT:]]]
+    alike = catalogue.unit[rows] @ recent.T
+    popularity = catalogue.popularity[rows]
+    return np.stack(
+        [
+            scores, scores - scores[0], np.arange(len(rows)), own[:, :part] @ state[:part],
+            own[:, part:] @ state[part:], popularity, alike[:, -1], alike.max(1), alike.mean(1),
+            np.full(len(rows), len(history)), catalogue.length[rows],
+        ],
+        axis=1,
+    ).astype("f4")  # fmt: skip
 
 
-def candidates(model, data, split, item_rows, popularity):
-    """(users, items [n, K], features of all, group sizes, labels) of a split."""
+def candidates(model, data, split, catalogue):
+    """(users, items [users][k], features of all rows, group sizes, labels) of a split."""
     histories, targets = data.histories(split), data.targets(split)
-    users, items, rows, sizes, labels = [], [], [], [], []
-    for user, history in histories.items():
-        found = model.recommend(history, k=K, vectors=True)
-        users.append(user)
-        items.append(list(found.items))
-        rows.append(features(model, item_rows, popularity, history, found))
-        sizes.append(len(found.items))
-        labels.append((found.items == targets[user]).astype("i4"))
-    return users, items, np.concatenate(rows), np.array(sizes), np.concatenate(labels)
+    lists = model.recommend_many(list(histories.values()), k=K)
+    states = model.states(list(histories.values()))
+    users, items, rows, labels = list(histories), [], [], []
+    for place, (user, history) in enumerate(histories.items()):
+        found = [item for item in lists.items[place] if item is not None]
+        known = [catalogue.row[item] for item in found]
+        items.append(found)
+        rows.append(features(catalogue, states[place], history, known, lists.scores[place][: len(found)]))
+        labels.append(np.array([item == targets[user] for item in found], "i4"))
+    return users, items, np.concatenate(rows), np.array([len(one) for one in items]), np.concatenate(labels)
 
 
 def main(dataset, bundle):
-    global index
     data, model = tessera.Dataset(dataset), tessera.Model(bundle)
-    index = {item: row for row, item in enumerate(model.item_ids)}
-    item_rows = model.vectors()
-    popularity = np.zeros(len(index), "f4")
-    for history in data.histories("validation").values():  # what training saw
-        for item in history:
-            popularity[index[item]] += 1
-    _, _, x, sizes, y = candidates(model, data, "validation", item_rows, popularity)
+    catalogue = Catalogue(model, data)
+    _, _, x, sizes, y = candidates(model, data, "validation", catalogue)
     # A fifth of the users says when to stop; no look at the test split chooses anything.
     cut = int(len(sizes) * 0.8)
     rows = int(sizes[:cut].sum())
-    trees = lightgbm.LGBMRanker(
-        n_estimators=400, learning_rate=0.05, num_leaves=31, min_child_samples=50, random_state=1, verbose=-1
-    )
-    trees.fit(
-        x[:rows], y[:rows], group=sizes[:cut], eval_set=[(x[rows:], y[rows:])], eval_group=[sizes[cut:]],
-        eval_at=[10], callbacks=[lightgbm.early_stopping(30, verbose=False)],
+    train = lightgbm.Dataset(x[:rows], y[:rows], group=sizes[:cut])
+    stop = lightgbm.Dataset(x[rows:], y[rows:], group=sizes[cut:], reference=train)
+    words = dict(
+        objective="lambdarank", metric="ndcg", eval_at=[10], learning_rate=0.05, num_leaves=31,
+        min_data_in_leaf=50, seed=1, verbose=-1,
     )  # fmt: skip
-    users, items, x, sizes, _ = candidates(model, data, "test", item_rows, popularity)
+    trees = lightgbm.train(words, train, 300, [stop], callbacks=[lightgbm.early_stopping(20, verbose=False)])
+    users, items, x, sizes, _ = candidates(model, data, "test", catalogue)
     scores = np.split(trees.predict(x), np.cumsum(sizes)[:-1])
-    plain = dict(zip(users, items))
     again = {
-        user: [listed[i] for i in np.argsort(-own, kind="stable")]
-        for user, listed, own in zip(users, items, scores)
+        user: [found[i] for i in np.argsort(-own, kind="stable")]
+        for user, found, own in zip(users, items, scores)
     }
-    report = tessera.evaluate({"reranked": again, "as recommended": plain}, data, at=[10, 20])
+    report = tessera.evaluate({"reranked": again, "as recommended": dict(zip(users, items))}, data)
     for name, figures in report["systems"].items():
         print(f"{name:16} HR@10 {figures['HR@10']:.4f}  NDCG@10 {figures['NDCG@10']:.4f}")
     for metric in "HR@10", "NDCG@10":

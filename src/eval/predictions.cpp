@@ -89,7 +89,9 @@ class Collector {
       if (std::ranges::any_of(scores, [](float score) { return std::isnan(score); })) {
         fail("{}: a score of user '{}' is not a number", where, data_.user_ids[user]);
       }
-      std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return scores[i]; });
+      std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+        return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
+      });
     }
     std::unordered_set<std::int32_t> met;
     std::vector<std::int32_t> sorted;

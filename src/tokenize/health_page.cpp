@@ -21,6 +21,7 @@ table { border-collapse: collapse } td, th { padding: .2rem .8rem .2rem 0; text-
 .warning { border-left: 4px solid #c77700; background: #fff7e8; padding: .4rem .8rem;
   margin: .5rem 0 }
 .well { border-left: 4px solid #2e8b57; background: #eef8f1; padding: .4rem .8rem }
+td:first-child { white-space: nowrap }
 canvas { border: 1px solid #e4e6e8; max-width: 100% } small { color: #60666c }
 </style></head><body>
 <h1 id="title"></h1><p id="facts"></p><div id="warnings"></div><div id="parts"></div>
@@ -36,6 +37,7 @@ const element = (tag, text, kind) => {
   if (kind) made.className = kind;
   return made;
 };
+const short = (text) => text.length > 60 ? text.slice(0, 59) + '…' : text;
 const parts = document.getElementById('parts');
 const section = (title, note) => {
   parts.append(element('h2', title));
@@ -99,7 +101,7 @@ section('Collisions', health.collisions.items + ' items share ' + health.collisi
   ' tuples, ' + health.collisions.largest + ' at most.');
 table(['codes', 'items', 'among them'], health.collisions.groups.map((group) => {
   const list = element('span');
-  list.textContent = group.first.map((item) => item.title || item.id).join(' · ') +
+  list.textContent = group.first.map((item) => short(item.title || item.id)).join(' · ') +
     (group.items > group.first.length ? ' …' : '');
   return [group.codes.join('-'), group.items, list];
 }));
