@@ -135,7 +135,9 @@ Json collisions_json(const TokensToJudge& tokens, std::span<const std::uint64_t>
   const auto items = static_cast<double>(codes.rows);
   const auto distinct = static_cast<double>(members.size());
   std::erase_if(members, [](const auto& group) { return group.size() == 1; });
-  std::ranges::stable_sort(members, std::greater(), [](const auto& one) { return one.size(); });
+  std::ranges::sort(members, [](const auto& a, const auto& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a.front() < b.front();
+  });
   std::size_t collided = 0, of_equals = 0;
   Json groups = Json::array();
   for (const auto& group : members) {
@@ -382,6 +384,7 @@ class Warnings {
 
 Json warnings_of(const Json& health, std::size_t items, bool numbered) {
   Warnings warnings;
+  const bool residual = health.value("quantizer", std::string()) == "residual";
   const Json& levels = health.at("levels");
   // The last code of `extra` is a number, not a level that was learned.
   for (std::size_t l = 0; l + (numbered ? 1 : 0) < levels.size(); ++l) {
@@ -395,15 +398,20 @@ Json warnings_of(const Json& health, std::size_t items, bool numbered) {
     } else if (activation < kFewCodes) {
       warnings.add("dead codes",
                    fmt::format("level {} uses {:.1f} % of its codes", l + 1, 100 * activation),
-                   "choose a smaller --codebook-size, more --updates of the trained quantizer, or "
-                   "--quantizer residual, which splits codes that nobody has");
+                   residual ? "choose a smaller --codebook-size: there are few different vectors"
+                            : "choose a smaller --codebook-size, more --updates of the trained "
+                              "quantizer, or --quantizer residual, which splits codes that nobody "
+                              "has");
     }
     if (perplexity < kUneven * codes && static_cast<double>(items) >= 2.0 * codes) {
       warnings.add("collapse",
                    fmt::format("level {} spreads items as {:.1f} even codes would, of {:.0f}",
                                l + 1, perplexity, codes),
-                   "choose --distance cosine or unified, or --quantizer residual; look for vectors "
-                   "that are nearly the same");
+                   residual
+                       ? "choose --distance cosine or unified, which spreads items more evenly "
+                         "and loses more, or fewer codes here and more at the first level"
+                       : "choose --distance cosine or unified, or --quantizer residual; look "
+                         "for vectors that are nearly the same");
     }
   }
   const Json& collisions = health.at("collisions");
