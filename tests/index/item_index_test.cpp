@@ -122,8 +122,8 @@ TEST(Segment, AnItemAtTheThresholdIsFoundAlongEveryKindOfAxis) {
   SmallCatalogue catalogue(
       {.items = 300, .places = 0, .codebook_size = 0, .id_dims = 90, .width = 90});
   const ScoreSpace space = catalogue.space();
-  ASSERT_EQ(space.axes.ball_axes, 40U);
-  const std::vector<std::size_t> axes = {0, 15, 16, 55, 56, 63, 64, 89};
+  ASSERT_EQ(space.axes.ball_axes, 56U);
+  const std::vector<std::size_t> axes = {0, 15, 16, 71, 72, 75, 76, 89};
   Matrix states(2 * axes.size(), 90);
   for (std::size_t a = 0; a < axes.size(); ++a) {
     for (std::size_t w = 0; w < 90; ++w) {
@@ -305,7 +305,8 @@ TEST(ItemIndex, KOfZeroFindsNothing) {
 }
 
 TEST(ItemIndex, MemoryOfAnItemStaysBelow80Bytes) {
-  // Of the default recipe's tokens, and of the paper's.
+  // Of the default recipe's tokens, and of the paper's; along all axes alike, which asks for the
+  // most fields: 24 bytes.
   SmallCatalogue many({.items = 1 << 15, .places = 35, .id_dims = 4, .width = 132});
   SmallCatalogue few({.items = 1 << 15, .places = 3, .id_dims = 8, .width = 72});
   const auto bytes_an_item = [](const SmallCatalogue& catalogue) {
@@ -313,7 +314,7 @@ TEST(ItemIndex, MemoryOfAnItemStaysBelow80Bytes) {
            static_cast<double>(catalogue.items());
   };
   EXPECT_LE(bytes_an_item(many), 80.0);
-  EXPECT_LE(bytes_an_item(few), 60.0);
+  EXPECT_LE(bytes_an_item(few), 62.0);
 }
 
 }  // namespace
