@@ -17,10 +17,10 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* kWithCommas =
-    "an id with a comma in it goes into a JSON list: --history '[\"a,b\", \"c\"]'";
+    "an id with a comma in it goes into a JSON list: '[\"a,b\", \"c\"]'";
 
 // Ids with commas between them, or a JSON list.
-std::vector<std::string> split_history(const std::string& text) {
+std::vector<std::string> split_ids(const std::string& text, const char* option) {
   std::vector<std::string> ids;
   if (const Json list = Json::parse(text, nullptr, false); list.is_array()) {
     for (const Json& id : list) ids.push_back(id.is_string() ? id.get<std::string>() : id.dump());
@@ -28,19 +28,9 @@ std::vector<std::string> split_history(const std::string& text) {
     for (const std::string_view id : split(text, ",")) ids.emplace_back(id);
   }
   if (ids.empty() || std::ranges::count(ids, "") > 0) {
-    fail_usage("--history '{}': give item ids with commas between them; {}", text, kWithCommas);
+    fail_usage("--{} '{}': give item ids with commas between them; {}", option, text, kWithCommas);
   }
   return ids;
-}
-
-std::vector<std::int32_t> parse_history(const std::string& text, const Model& model) {
-  const std::vector<std::string> ids = split_history(text);
-  try {
-    return model.known(ids);
-  } catch (const Error& error) {
-    if (ids.size() == 1 || text.starts_with('[')) throw;
-    fail("{}; {}", error.what(), kWithCommas);
-  }
 }
 
 // The dataset's users by their ids.
@@ -68,12 +58,13 @@ class Users {
 };
 
 // One for each line of --users. A line without a user is told and leaves the others their lists.
-std::vector<RecommendRequest> requests_of_file(const std::string& file, const Users& users) {
+std::vector<RecommendRequest> requests_of_file(const std::string& file, const Users& users,
+                                               bool anybody) {
   std::vector<RecommendRequest> requests;
   std::size_t refused = 0;
   for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
     requests.push_back(users.find(line));
-    if (requests.back().why.empty()) return;
+    if (requests.back().why.empty() || (anybody && !line.empty())) return;
     ++refused;
     fmt::print(stderr, "note: {}:{}: {}\n", printable(file), number,
                message_line(requests.back().why));
@@ -88,17 +79,28 @@ std::vector<RecommendRequest> requests_of_file(const std::string& file, const Us
 
 }  // namespace
 
+std::vector<std::int32_t> items_given(const std::string& text, const char* option,
+                                      const Model& model) {
+  const std::vector<std::string> ids = split_ids(text, option);
+  try {
+    return model.known(ids);
+  } catch (const Error& error) {
+    if (ids.size() == 1 || text.starts_with('[')) throw;
+    fail("{}; {}", error.what(), kWithCommas);
+  }
+}
+
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
-                                          const Model& model) {
+                                          const Model& model, bool anybody) {
   if (!whom.history.empty()) {
     // A history needs no dataset; one that is named must be the model's all the same.
     if (!data.empty()) read_dataset_of(Json::parse(model.config()), data);
-    return {{"", parse_history(whom.history, model), ""}};
+    return {{"", items_given(whom.history, "history", model), ""}};
   }
   const Users users(data, model);
-  if (!whom.users.empty()) return requests_of_file(whom.users, users);
+  if (!whom.users.empty()) return requests_of_file(whom.users, users, anybody);
   RecommendRequest request = users.find(whom.user);
-  if (!request.why.empty()) fail("--user: {}; give --history instead", request.why);
+  if (!request.why.empty() && !anybody) fail("--user: {}; give --history instead", request.why);
   return {std::move(request)};
 }
 

@@ -20,11 +20,17 @@ struct RecommendRequest {
   std::string why;
 };
 
+/// Item ids with commas between them, or a JSON list, as the model's numbers; `option` is what gave
+/// them. Throws Error for one that is unknown, UsageError where they are not written so.
+std::vector<std::int32_t> items_given(const std::string& text, const char* option,
+                                      const Model& model);
+
 /// Those asked for, histories by the model's numbers. `data`: a dataset directory, or "" for the
 /// one that the model was trained on. A line of the file without a known user is told on standard
 /// error and leaves the others alone. Throws Error if nobody is left, UsageError for a history that
-/// is not written as it should be.
+/// is not written as it should be. `anybody`: who is unknown or has no events is no fault, and told
+/// to nobody.
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
-                                          const Model& model);
+                                          const Model& model, bool anybody);
 
 }  // namespace tessera

@@ -1,6 +1,9 @@
 #pragma once
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace tessera {
 
@@ -24,11 +27,15 @@ class ServiceMetrics {
   /// Counts the lines that the log drops; it must live as long as text() is called.
   void watch(const Log& log);
   void set_items(std::size_t items, std::size_t live);
+  /// A list that was answered: what it was made of, "model" or a source, and its items, of which
+  /// those from `known` on were put since training.
+  void note_list(std::string_view from, std::span<const std::int32_t> items, std::size_t known);
 
   /// In the text format of Prometheus.
   std::string text() const;
 
  private:
+  void set_process() const;
   struct State;
   std::unique_ptr<State> state_;
 };

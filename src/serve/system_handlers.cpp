@@ -48,7 +48,8 @@ Response describe_api(Call& call) { return reply(openapi(call.service.asks_for_t
 
 Response describe_model(Call& call) {
   const Model& model = *call.model;
-  return reply({{"generation", call.service.generation()},
+  return reply({{"name", call.service.model_name()},
+                {"generation", call.service.generation()},
                 {"items", model.size()},
                 {"live_items", model.live_items()},
                 {"reads_text", model.reads_text()},
