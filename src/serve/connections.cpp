@@ -210,7 +210,7 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
     co_return error_response(400, "malformed_request", fault->message);
   }
   parser.header_limit(options_.max_header);
-  parser.body_limit(options_.max_body);
+  parser.body_limit(boost::none);  // a body of lines may have any size; read_body asks the others
   co_await http::async_read_header(stream_, buffer_, parser, into(error));
   if (!error) co_return std::nullopt;
   std::optional<Response> refusal = answer_to(error);
@@ -224,6 +224,10 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
   if (!parser.get()[http::field::content_encoding].empty()) {
     co_return error_response(415, "unknown_coding", "this body must come as it is, unpacked");
   }
+  if (parser.content_length().value_or(0) > options_.max_body) {
+    co_return answer_to(http::error::body_limit);
+  }
+  parser.body_limit(options_.max_body);
   const std::size_t length = parser.content_length().value_or(options_.max_body);
   if (auto refusal = hold(share_, buffer_.capacity() + length)) co_return refusal;
   lowest_.expires_after(options_.body_timeout);

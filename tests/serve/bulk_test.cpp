@@ -18,7 +18,7 @@ Lines lines_of(const std::string& body) {
   Lines lines;
   std::size_t at = 0;
   while (at < body.size()) {
-    const std::size_t end = body.find('\n', at);
+    const std::size_t end = std::min(body.find('\n', at), body.size());
     lines.push_back(Parsed::parse(body.substr(at, end - at)));
     at = end + 1;
   }
