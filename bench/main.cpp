@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/folders.h"
 #include "base/parallel.h"
+#include "bench/filter_benchmark.h"
 #include "bench/index_benchmark.h"
 #include "bench/train_benchmark.h"
 #include "cli/checks.h"
@@ -29,8 +30,8 @@ struct BenchIndexArguments {
   bool no_peers = false;
 };
 
-// States of test users, spread over the dataset: their histories without the test item.
-Matrix test_states(const Bundle& bundle, const Dataset& data, std::size_t most) {
+// Histories of test users, spread over the dataset, without the test item.
+std::vector<History> test_histories(const Dataset& data, std::size_t most) {
   std::vector<History> histories;
   const std::size_t step = std::max<std::size_t>(1, data.users() / most);
   for (std::size_t u = 0; u < data.users() && histories.size() < most; u += step) {
@@ -39,6 +40,11 @@ Matrix test_states(const Bundle& bundle, const Dataset& data, std::size_t most) 
   }
   if (histories.empty())
     fail("no user of the dataset has two events: there is nobody to search for");
+  return histories;
+}
+
+Matrix test_states(const Bundle& bundle, const Dataset& data, std::size_t most) {
+  const std::vector<History> histories = test_histories(data, most);
   Matrix states(histories.size(), bundle.model.settings.width());
   user_states(bundle.model, bundle.catalogue, histories, states);
   return states;
@@ -96,6 +102,30 @@ void bench_index(BenchIndexArguments arguments) {
   arguments.options.report = line_printer(quiet);
   write_results(arguments.json, machine,
                 benchmark_index(bundle.model, bundle.catalogue, states, arguments.options));
+}
+
+struct BenchFilterArguments {
+  std::string model, data, work, json;
+  std::size_t queries = 500;
+  FilterBenchmarkOptions options;
+};
+
+void bench_filter(BenchFilterArguments arguments) {
+  check_results(arguments.json);
+  Bundle bundle = read_bundle(arguments.model);
+  const Dataset data = read_dataset_of(bundle, arguments.data);
+  std::vector<std::vector<std::int32_t>> histories;
+  for (const History history : test_histories(data, arguments.queries)) {
+    histories.emplace_back(history.begin(), history.end());
+  }
+  const Machine machine = measure_machine();
+  const bool quiet = arguments.json == "-";
+  if (!quiet) print_machine(machine);
+  arguments.options.report = line_printer(quiet);
+  set_threads(1);
+  write_results(arguments.json, machine,
+                benchmark_filters(std::move(bundle), arguments.model, histories, arguments.work,
+                                  arguments.options));
 }
 
 struct BenchTrainArguments {
@@ -179,6 +209,40 @@ void add_bench_index(CLI::App& bench) {
   index->callback([arguments] { bench_index(*arguments); });
 }
 
+void add_bench_filter(CLI::App& bench) {
+  auto arguments = std::make_shared<BenchFilterArguments>();
+  CLI::App* filter = bench.add_subcommand("filter", "Lists under filters and rules");
+  filter->add_option("--model", arguments->model, "Model bundle")->required();
+  filter->add_option("--data", arguments->data,
+                     "Dataset whose test users ask (default: the one trained on)");
+  filter
+      ->add_option("--work", arguments->work,
+                   "Directory for the grown bundle, which later runs use again")
+      ->required();
+  filter->add_option("--items", arguments->options.items, "Size of the grown catalogue")
+      ->check(count_from(1000))
+      ->capture_default_str();
+  filter->add_option("-k", arguments->options.k, "Length of the lists")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  filter->add_option("--queries", arguments->queries, "Test users, at most")
+      ->check(count_from(1))
+      ->capture_default_str();
+  filter->add_option("--rounds", arguments->options.rounds, "Times that all of them are answered")
+      ->check(count_from(1))
+      ->capture_default_str();
+  filter
+      ->add_option("--put", arguments->options.put,
+                   "Items put by their text while searches go on; 0: none")
+      ->capture_default_str();
+  filter->add_option("--json", arguments->json, "Write the figures to this file; - prints them");
+  filter->footer(
+      "Times are of a list without that of the user's state, by one thread; ratios are to the\n"
+      "lists without filter and rules in the same round.\n\n"
+      "Example:\n  tessera-bench filter --model shop-model --work /tmp/grown --json filter.json");
+  filter->callback([arguments] { bench_filter(*arguments); });
+}
+
 void add_bench_train(CLI::App& bench) {
   auto arguments = std::make_shared<BenchTrainArguments>();
   CLI::App* command = bench.add_subcommand("train", "Training and validation, stage by stage");
@@ -217,6 +281,7 @@ int main(int argc, char** argv) {
   app.parse_complete_callback([&] { tessera::set_threads(threads); });
   tessera::add_bench_machine(app);
   tessera::add_bench_index(app);
+  tessera::add_bench_filter(app);
   tessera::add_bench_train(app);
   return tessera::run_program(app, argc, argv);
 }

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   tessera::add_refresh(app);
   tessera::add_rollback(app);
   tessera::add_recommend(app);
+  tessera::add_similar(app);
   tessera::add_tokens(app);
   tessera::add_tokenize(app);
   tessera::add_export(app);

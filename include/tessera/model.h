@@ -14,6 +14,7 @@
 
 #include "tessera/attributes.h"
 #include "tessera/error.h"
+#include "tessera/fallback.h"
 #include "tessera/filter.h"
 #include "tessera/items.h"
 #include "tessera/rules.h"
@@ -90,6 +91,27 @@ struct Explanation {
   /// For each item of the history that the model reads, by how much the score would fall without
   /// it; they do not add up to the score.
   std::vector<float> history;
+};
+
+/// What rules do to an item and to its place in a list.
+struct RuleEffects {
+  struct Part {
+    std::string rule;  ///< as JSON names it: "boosts[0]", "freshness[1]", "popularity_penalty"
+    double adds = 0.0;
+  };
+  double score = 0.0;  ///< the model's
+  double value = 0.0;  ///< with what the rules add
+  std::vector<Part> parts = {};
+  /// In the list without the rules, and with them, from 1; nothing where it does not hold the item.
+  std::optional<std::size_t> place_without = {}, place = {};
+  bool pinned = false, buried = false, too_low = false;  ///< too_low: below the least score
+  std::vector<std::string> full = {};  ///< caps that other items have used up: "caps[0]: brand x"
+};
+
+/// What items may be like: some that are liked, some that are not, and a text that the model reads.
+struct Taste {
+  History liked = {}, disliked = {};
+  std::string_view text = {};
 };
 
 /// Where an item lies in the principal plane of the catalogue's vectors.
@@ -206,10 +228,12 @@ class Model {
   /// equal scores the smaller number, which is random, comes first. Throws UsageError for an empty
   /// history and for k = 0, Error if the user state is not finite.
   std::vector<ScoredItem> recommend(History history, const RecommendOptions& options = {}) const;
-  /// For whoever has no history: the items of `first`, such as those that are trending, and then
-  /// those with the most events in training, as far as the options let them; rules do not count.
-  /// Empty where `first` is and the bundle is of an earlier version, which did not count events.
-  std::vector<std::int32_t> popular(const RecommendOptions& options = {}, History first = {}) const;
+  /// For whoever has no history: items of the fall-back's sources as far as the options let them;
+  /// rules do not count. `trending`: the items touched most of late, which the model cannot know.
+  /// A bundle of an earlier version did not count events: nothing in it is popular.
+  std::vector<SourcedItem> fall_back(const Fallback& fallback = {},
+                                     const RecommendOptions& options = {},
+                                     History trending = {}) const;
   /// The same by ids. Throws Error that names an unknown one.
   std::vector<Recommendation> recommend(std::span<const std::string> history,
                                         const RecommendOptions& options = {}) const;
@@ -225,9 +249,18 @@ class Model {
   std::vector<float> score(History history, std::span<const std::int32_t> items) const;
   /// Why the item scores as it does. Throws UsageError for an empty history.
   Explanation explain(History history, std::int32_t item) const;
+  /// What rules do to an item in the list that the options ask for. Throws UsageError for an empty
+  /// history and where the options have no rules.
+  RuleEffects explain_rules(History history, std::int32_t item,
+                            const RecommendOptions& options) const;
   /// The k items whose vectors have the largest cosine with this one's, best first, without itself;
   /// of those that pass the filter, if one is given.
   std::vector<Neighbour> similar(std::int32_t item, std::size_t k,
+                                 const Filter* filter = nullptr) const;
+  /// The same by several items and a text: cosines with the mean of what is liked less half the
+  /// mean of what is not, all of them of length 1 (after Rocchio 1971). Items that are given are
+  /// left out. Throws UsageError where nothing is given, Error as tokens_of for the text.
+  std::vector<Neighbour> similar(const Taste& taste, std::size_t k,
                                  const Filter* filter = nullptr) const;
 
   // Its vectors and tokens.
@@ -286,6 +319,10 @@ class Model {
   ///
   ///     model.set_attributes(*model.number("9001"), {{"in_stock", true}, {"price", 24.5}});
   void set_attributes(std::int32_t item, const AttributeValues& values);
+  /// Whether it is an item of the bundle that was erased, and not put since.
+  bool restorable(std::string_view id) const;
+  /// Takes such an item in again as the bundle has it; false for any other.
+  bool restore(std::string_view id);
   /// Takes an item out: it is no longer recommended, nor known in histories. False if it was not
   /// known.
   bool erase(std::string_view id);

@@ -290,38 +290,65 @@ void set_attributes(OpenModel& self, nb::handle item, const std::string& values)
   model.set_attributes(number, attribute_values_from_json(values));
 }
 
-// Ids of those with the most events in training.
-nb::list popular(OpenModel& self, std::int64_t k, const std::string& filter) {
+// Lists for whoever has no history: (ids, names of sources).
+nb::tuple fall_back(OpenModel& self, std::int64_t k, const std::vector<std::string>& order,
+                    nb::handle trending, const std::string& filter) {
   const Model& model = *self;
-  return ids_list(model, model.popular(Wishes(model, k, false, filter, "").options()));
+  const Wishes wishes(model, k, false, filter, "");
+  const Numbers touched = model.known(ids_of(trending, "trending"));
+  Numbers items;
+  nb::list sources;
+  const Fallback fallback = fallback_from_words(order);
+  for (const SourcedItem& found : model.fall_back(fallback, wishes.options(), touched)) {
+    items.push_back(found.item);
+    sources.append(text_of(name_of(found.from)));
+  }
+  return nb::make_tuple(ids_list(model, items), sources);
 }
 
-nb::tuple similar(OpenModel& self, nb::handle item, std::int64_t k, const std::string& filter) {
+nb::tuple similar(OpenModel& self, nb::handle liked, nb::handle disliked, const std::string& text,
+                  std::int64_t k, const std::string& filter) {
   const Model& model = *self;
-  const std::size_t count = checked_k(k);
-  const std::int32_t number = model.known(std::vector{id_of(item, "item")}).front();
+  const Wishes wishes(model, k, false, filter, "");
+  const Numbers likes = model.known(ids_of(liked, "liked"));
+  const Numbers dislikes = model.known(ids_of(disliked, "disliked"));
   std::vector<Neighbour> best;
   {
     const nb::gil_scoped_release release;
-    const std::optional<Filter> wanted =
-        filter.empty() ? std::nullopt : std::optional(filter_from_text(filter));
-    best = model.similar(number, count, wanted ? &*wanted : nullptr);
+    const RecommendOptions options = wishes.options();
+    best = model.similar({likes, dislikes, text}, options.k, options.filter);
   }
   return pair_of(model, best, &Neighbour::number, &Neighbour::cosine);
 }
 
-std::string explain(OpenModel& self, nb::handle ids, nb::handle item) {
+nlohmann::json effects_json(const RuleEffects& effects) {
+  using Json = nlohmann::json;
+  const auto place = [](const std::optional<std::size_t>& at) { return at ? Json(*at) : Json(); };
+  Json parts = Json::object();
+  for (const auto& part : effects.parts) parts[part.rule] = part.adds;
+  return {{"score", effects.value},        {"parts", parts},
+          {"place", place(effects.place)}, {"place_without", place(effects.place_without)},
+          {"pinned", effects.pinned},      {"buried", effects.buried},
+          {"too_low", effects.too_low},    {"full", effects.full}};
+}
+
+std::string explain(OpenModel& self, nb::handle ids, nb::handle item, std::int64_t k,
+                    const std::string& filter, const std::string& rules) {
   const Model& model = *self;
   const Numbers history = history_of(model, ids, "history");
   const std::int32_t number = model.known(std::vector{id_of(item, "item")}).front();
+  const Wishes wishes(model, k, false, filter, rules);
   const nb::gil_scoped_release release;
   const Explanation why = model.explain(history, number);
-  return nlohmann::json{{"score", why.score},
-                        {"tokens", why.semantic},
-                        {"collaborative", why.collaborative},
-                        {"id_token", why.id_token},
-                        {"history", why.history}}
-      .dump();
+  nlohmann::json json = {{"score", why.score},
+                         {"tokens", why.semantic},
+                         {"collaborative", why.collaborative},
+                         {"id_token", why.id_token},
+                         {"history", why.history}};
+  if (!rules.empty()) {
+    json["rules"] = effects_json(model.explain_rules(history, number, wishes.options()));
+  }
+  return json.dump();
 }
 
 // (ids, places [n, 2], codes of the first level [n])
@@ -401,15 +428,15 @@ void bind_model(nb::module_& module) {
            "rules"_a)
       .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "skip_unknown"_a,
            "filter"_a, "rules"_a, "threads"_a)
-      .def("popular", &popular, "k"_a, "filter"_a)
+      .def("fall_back", &fall_back, "k"_a, "order"_a, "trending"_a, "filter"_a)
       .def("attributes", &attributes)
       .def("attributes_of", &attributes_of, "items"_a.none())
       .def("set_attributes", &set_attributes, "item"_a, "values"_a)
       .def("states", &states, "histories"_a, "skip_unknown"_a, "threads"_a)
       .def("tokens", &tokens, "items"_a.none(), "kind"_a)
       .def("vectors", &vectors, "items"_a.none())
-      .def("similar", &similar, "item"_a, "k"_a, "filter"_a)
-      .def("explain", &explain, "history"_a, "item"_a)
+      .def("similar", &similar, "liked"_a, "disliked"_a, "text"_a, "k"_a, "filter"_a)
+      .def("explain", &explain, "history"_a, "item"_a, "k"_a, "filter"_a, "rules"_a)
       .def("map", &map)
       .def("statistics", &statistics)
       .def("put_items", &put_items, "ids"_a, "titles"_a, "texts"_a, "embeddings"_a.none())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._training import EvaluateOptions
 
 Kind = Literal["semantic", "collaborative"]
+Source = Literal["trending", "popular", "newest"]
 
 
 class Model:
@@ -170,7 +171,12 @@ class Model:
             ((5,), False)
         """
         items, scores = self._model.recommend(
-            _tables.ids(history, "history"), k, repeats, skip_unknown, json_of(filter), json_of(rules)
+            _tables.ids(history, "history"),
+            k,
+            repeats,
+            skip_unknown,
+            json_of(filter),
+            json_of(rules),
         )
         if not vectors:
             return Recommendations(objects(items, scores.shape), scores)
@@ -230,7 +236,13 @@ class Model:
             (4, 5)
         """
         items, scores, unanswered = self._model.recommend_many(
-            histories_of(histories), k, repeats, skip_unknown, json_of(filter), json_of(rules), threads
+            histories_of(histories),
+            k,
+            repeats,
+            skip_unknown,
+            json_of(filter),
+            json_of(rules),
+            threads,
         )
         warn_of(unanswered, len(scores), "list")
         many = ManyRecommendations(objects(items, scores.shape), scores)
@@ -314,14 +326,40 @@ class Model:
         return json.loads(self._model.statistics())
 
     def popular(self, k: int = 10, *, filter: Wanted = None) -> list[str]:
-        """The items with the most events in training, for whoever has no history; of those that pass
-        the filter, if there is one.
+        """The items with the most events in training: `fall_back(k, "popular")`.
 
         Example:
             >>> len(model.popular(k=3))
             3
         """
-        return self._model.popular(k, json_of(filter))
+        return self.fall_back(k, "popular", filter=filter)
+
+    def fall_back(
+        self,
+        k: int = 10,
+        order: Source | Sequence[Source] | Literal["mixed"] = "popular",
+        *,
+        trending: Ids = (),
+        filter: Wanted = None,
+    ) -> list[str]:
+        """Items for whoever has no history.
+
+        Args:
+            order: Where they come from, one source after the other: "trending", "popular" (the most
+                events in training), "newest" (put last, then the latest by the first attribute of
+                type time); "mixed": an item of each in turn.
+            trending: Items touched most of late, which the model cannot know by itself.
+            filter: Only items whose attributes pass.
+
+        Example:
+            >>> model.fall_back(2, ["trending", "popular"], trending=["S000012"])[0]
+            'S000012'
+        """
+        words = [order] if isinstance(order, str) else list(order)
+        items, _ = self._model.fall_back(
+            k, words, _tables.ids(trending, "trending"), json_of(filter)
+        )
+        return items
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -357,33 +395,78 @@ class Model:
         self._model.set_attributes(item, json.dumps(values))
 
     def similar(
-        self, item: str | int, k: int = 10, *, filter: Wanted = None
+        self,
+        liked: str | int | Ids = (),
+        k: int = 10,
+        *,
+        disliked: Ids = (),
+        text: str = "",
+        filter: Wanted = None,
     ) -> Recommendations:
         """The items whose vectors have the largest cosine with this one's; scores are cosines.
+
+        Args:
+            liked: An item, or several: then cosines are with the mean of their directions.
+            disliked: Items to be unlike: they count half as much as what is liked.
+            text: To be like an item of this text, which nobody need know.
+            filter: Only items whose attributes pass.
 
         Example:
             >>> items, cosines = model.similar("S000012", k=3)
             >>> items.shape
             (3,)
+            >>> model.similar(["S000012", "S000100"], k=2, disliked=["S000001"]).items.shape
+            (2,)
+            >>> model.similar(text=data.texts[0], k=2).items.shape
+            (2,)
         """
-        items, scores = self._model.similar(item, k, json_of(filter))
+        likes = (
+            [liked] if isinstance(liked, (str, int)) else _tables.ids(liked, "liked")
+        )
+        items, scores = self._model.similar(
+            likes, _tables.ids(disliked, "disliked"), text, k, json_of(filter)
+        )
         return Recommendations(objects(items, scores.shape), scores)
 
-    def explain(self, history: Ids, item: str | int) -> dict[str, Any]:
+    def explain(
+        self,
+        history: Ids,
+        item: str | int,
+        *,
+        rules: Mapping[str, Any] | None = None,
+        k: int = 10,
+        filter: Wanted = None,
+    ) -> dict[str, Any]:
         """Why an item scores as it does: parts of the score by token and by event.
+
+        Args:
+            rules: As of `recommend`: then `rules` of the answer says what each does to the item.
+            k, filter: Of the list whose places are told.
 
         Returns:
             `score`; `tokens` (one a level), `collaborative` (one a collaborative token) and
             `id_token`, which add up to it; and `history`, for each event that counts how far the
-            score would fall without it.
+            score would fall without it. With rules `rules`: `score` with what the `parts` add,
+            `place` in the list and `place_without`, and what else happened to the item.
 
         Example:
             >>> why = model.explain(["S000012", "S000100"], "S000001")
             >>> parts = sum(why["tokens"]) + sum(why["collaborative"]) + why["id_token"]
             >>> bool(np.isclose(parts, why["score"], atol=1e-5))
             True
+            >>> boost = {"boosts": [{"add": 2.5}]}
+            >>> model.explain(["S000012"], "S000001", rules=boost)["rules"]["parts"]
+            {'boosts[0]': 2.5}
         """
-        return json.loads(self._model.explain(_tables.ids(history, "history"), item))
+        return json.loads(
+            self._model.explain(
+                _tables.ids(history, "history"),
+                item,
+                k,
+                json_of(filter),
+                json_of(rules),
+            )
+        )
 
     def map(self) -> tuple[list[str], np.ndarray, np.ndarray]:
         """The catalogue in its principal plane, to be plotted.

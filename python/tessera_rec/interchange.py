@@ -1,6 +1,6 @@
 """To other tools and back: RecBole's atomic files, token indices, faiss, experiment trackers.
 
-RecBole's files are read by `tessera.prepare(folder, out, format="recbole")`.
+Lists go out as Parquet, CSV or JSON lines. RecBole's files are read by `tessera.prepare(folder, out, format="recbole")`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import os
 import re
 import warnings
 from collections import Counter
-from typing import Any, Literal, Mapping, Union
+from typing import Any, Literal, Mapping, Sequence, Union
 
 import numpy as np
 
 from ._dataset import Dataset, Path
-from ._errors import Error
+from ._errors import Error, UsageError
+from ._lists import ManyRecommendations
 from ._model import Kind, Model
 from ._tokenize import Tokens
 from ._training import Epoch
@@ -385,8 +386,14 @@ def tracker_metrics(figures: Epoch | Mapping[str, Any]) -> dict[str, float]:
         ['HR_at_1', 'HR_at_10']
     """
     epoch = isinstance(figures, Epoch)
-    values = {"loss": figures.loss, **figures.validation} if epoch else figures["metrics"]
-    return {name.replace("@", "_at_"): value for name, value in values.items() if value == value}
+    values = (
+        {"loss": figures.loss, **figures.validation} if epoch else figures["metrics"]
+    )
+    return {
+        name.replace("@", "_at_"): value
+        for name, value in values.items()
+        if value == value
+    }
 
 
 def _plain(text: str) -> str:
@@ -397,3 +404,56 @@ def _plain(text: str) -> str:
 def _lines(folder: str, name: str):
     path = os.path.join(folder, name)
     return open(path, "w", encoding="utf-8", errors="surrogateescape", newline="\n")
+
+
+def write_recommendations(
+    path: Path, users: Sequence[str], many: ManyRecommendations
+) -> None:
+    """Writes the lists of `recommend_many` as a table: user, place (from 1), item, score.
+
+    Args:
+        path: FILE.parquet (needs pyarrow), FILE.csv or FILE.jsonl.
+        users: Whose they are, one for each history.
+
+    Example:
+        >>> users = data.user_ids[:3]
+        >>> many = model.recommend_many([data.history(user) for user in users], k=2)
+        >>> tessera.interchange.write_recommendations("lists.csv", users, many)
+        >>> open("lists.csv").readline()
+        'user,place,item,score\\n'
+    """
+    if len(users) != len(many.items):
+        raise UsageError(
+            f"{len(users)} users for {len(many.items)} lists: give one each"
+        )
+    rows = [
+        (str(user), place + 1, item, float(score))
+        for user, items, scores in zip(users, many.items, many.scores)
+        for place, (item, score) in enumerate(zip(items, scores))
+        if item is not None
+    ]
+    names = ("user", "place", "item", "score")
+    folder, file = os.path.split(os.path.abspath(os.fspath(path)))
+    if file.endswith(".parquet"):
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError:
+            raise Error(f"{path}: Parquet needs pyarrow: pip install pyarrow") from None
+        columns = list(zip(*rows)) or [()] * len(names)
+        types = (pyarrow.string(), pyarrow.int32(), pyarrow.string(), pyarrow.float32())
+        arrays = [pyarrow.array(column, type) for column, type in zip(columns, types)]
+        whole = os.path.join(folder, f".{file}.part")
+        pyarrow.parquet.write_table(pyarrow.table(arrays, names=names), whole)
+        os.replace(whole, os.path.join(folder, file))
+        return
+    if not file.endswith((".csv", ".jsonl")):
+        raise UsageError(f"{path}: give FILE.parquet, FILE.csv or FILE.jsonl")
+    with _lines(folder, file) as out:
+        if file.endswith(".jsonl"):
+            for row in rows:
+                out.write(json.dumps(dict(zip(names, row)), ensure_ascii=False) + "\n")
+            return
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(names)
+        table.writerows(rows)

@@ -29,6 +29,15 @@ class AttributeTable {
   /// Throws UsageError as `typed`.
   void set(std::size_t attribute, std::int32_t item, const AttributeValue& value);
 
+  /// Calls visit(item, number) for every item that has one, ascending, of a number or a time.
+  template <class Visit>
+  void for_each_number(std::size_t attribute, const Visit& visit) const {
+    const std::vector<double>& numbers = columns_[attribute].numbers;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (numbers[i] == numbers[i]) visit(static_cast<std::int32_t>(i), numbers[i]);  // no NaN
+    }
+  }
+
   /// A condition about one attribute, of the types that it holds.
   struct Predicate {
     std::size_t attribute = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <mutex>
+#include <queue>
 
 #include "attributes/attribute_values.h"
 #include "base/error.h"
@@ -126,6 +127,27 @@ void ItemFilter::check_type(std::string_view name, AttributeType type,
   if (attribute.type == type) return;
   fail_usage("{}: attribute '{}' is of type {}, not {}", what, name, name_of(attribute.type),
              name_of(type));
+}
+
+std::vector<std::int32_t> ItemFilter::latest(
+    std::string_view name, double until, std::size_t count,
+    const std::function<bool(std::int32_t)>& accepts) const {
+  using Dated = std::pair<double, std::int32_t>;  // the earliest of those kept is on top
+  std::priority_queue<Dated, std::vector<Dated>, std::greater<>> kept;
+  {
+    const std::shared_lock lock(mutex_);
+    table_.for_each_number(table_.number_of(name), [&](std::int32_t item, double time) {
+      const Dated dated(time, -item);
+      if (time > until || (kept.size() == count && (count == 0 || dated < kept.top()))) return;
+      if (!accepts(item)) return;
+      if (kept.size() == count) kept.pop();
+      kept.push(dated);
+    });
+  }
+  std::vector<std::int32_t> items;
+  for (; !kept.empty(); kept.pop()) items.push_back(-kept.top().second);
+  std::ranges::reverse(items);
+  return items;
 }
 
 const ItemSet* ItemFilter::kept(const Condition& condition) const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <functional>
 #include <map>
 #include <shared_mutex>
 
@@ -28,6 +29,11 @@ class ItemFilter {
   ItemSet select(const Filter& filter, std::size_t items) const;
   /// Throws as select does, and asks nothing.
   void check(const Filter& filter) const;
+
+  /// The `count` items of the latest times up to `until`, the latest first, of those for which
+  /// `accepts` is true. The attribute must be of type time.
+  std::vector<std::int32_t> latest(std::string_view name, double until, std::size_t count,
+                                   const std::function<bool(std::int32_t)>& accepts) const;
 
   /// Throws UsageError that names the first that is no attribute.
   void check(std::span<const std::string> names) const;

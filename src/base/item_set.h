@@ -37,6 +37,8 @@ class ItemSet {
     for (const std::uint64_t word : words_) count += static_cast<std::size_t>(std::popcount(word));
     return count;
   }
+  /// Members of the numbers [64·w, 64·w + 64), a bit each.
+  std::uint64_t word(std::size_t w) const { return w < words_.size() ? words_[w] : 0; }
   /// Calls visit(item) for every member, ascending.
   template <class Visit>
   void for_each(const Visit& visit) const {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/progress.h"
+#include "base/texts.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/list_format.h"
@@ -15,7 +16,7 @@ namespace tessera {
 namespace {
 
 struct RecommendArguments {
-  std::string model, data, where, rules, score;
+  std::string model, data, where, rules, score, fallback;
   Whom whom;
   RecommendOptions options;
   ListFormat format;
@@ -36,9 +37,34 @@ std::vector<std::vector<ScoredItem>> scores_of(const std::string& ids,
   return lists;
 }
 
+/// What the arguments say of whoever has no events. Throws UsageError.
+Fallback fallback_of(const RecommendArguments& arguments) {
+  if (arguments.fallback.empty()) return {.order = {}};
+  std::vector<std::string> words;
+  for (const std::string_view word : split(arguments.fallback, ",")) words.emplace_back(word);
+  Fallback fallback = fallback_from_words(words);
+  if (words.size() == 1 && words[0] == "mixed") std::erase(fallback.order, Source::trending);
+  if (std::ranges::count(fallback.order, Source::trending) > 0) {
+    fail_usage("--fallback trending: a running service alone knows what is touched of late");
+  }
+  return fallback;
+}
+
+Answered fallen_back(const Model& model, const Fallback& fallback,
+                     const RecommendOptions& options) {
+  Answered answered;
+  for (const SourcedItem& found : model.fall_back(fallback, options)) {
+    answered.items.push_back({found.item, 0.0F});
+    answered.from.push_back(found.from);
+  }
+  return answered;
+}
+
 void recommend(const RecommendArguments& arguments) {
   const Model model(arguments.model);
-  const std::vector<RecommendRequest> requests = requests_of(arguments.whom, arguments.data, model);
+  const Fallback fallback = fallback_of(arguments);
+  const std::vector<RecommendRequest> requests =
+      requests_of(arguments.whom, arguments.data, model, !fallback.order.empty());
   if (const std::size_t events = requests[0].history.size();
       !arguments.whom.history.empty() && events > model.max_length()) {
     fmt::print(stderr, "note: the model reads the last {} of {} events\n", model.max_length(),
@@ -60,12 +86,16 @@ void recommend(const RecommendArguments& arguments) {
     options.rules = &rules;
   }
   const bool scores = !arguments.score.empty();
-  const auto lists = scores ? scores_of(arguments.score, histories, model)
-                            : model.recommend_many(histories, options);
+  auto lists = scores ? scores_of(arguments.score, histories, model)
+                      : model.recommend_many(histories, options);
   ListFormat format = arguments.format;
   if (scores) format.heading = "Scores";
+  print_heading(format);
+  std::optional<Answered> otherwise;  // the same for all without a history
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    print_list(requests[i], lists[i], model, format);
+    const bool asked = !requests[i].history.empty() || fallback.order.empty();
+    if (!asked && !otherwise) otherwise = fallen_back(model, fallback, options);
+    print_list(requests[i], asked ? Answered{std::move(lists[i]), {}} : *otherwise, model, format);
   }
 }
 
@@ -110,19 +140,30 @@ void add_recommend(CLI::App& app) {
                    "In place of the best items the scores of these, in this order: ids with commas "
                    "between, or a JSON list")
       ->check(kNotEmpty);
+  command
+      ->add_option("--fallback", arguments->fallback,
+                   "What users without events, unknown ones too, get: 'popular' (most events in "
+                   "training), 'newest', both with a comma between, or 'mixed' (default: a note)")
+      ->check(kNotEmpty);
   CLI::Option* vectors = command->add_flag(
       "--vectors", arguments->format.vectors,
       "With --json: each item's vector and the user's state, for a ranking of your own");
   command->add_flag("--repeats", arguments->options.repeats, "Items of the history may come again");
   command->add_flag("--why", arguments->format.why,
                     "Also the event of the history that speaks most for each item");
-  command->add_flag("--json", arguments->format.json, "One JSON object a user and line");
+  CLI::Option* json =
+      command->add_flag("--json", arguments->format.json, "One JSON object a user and line");
+  command
+      ->add_flag("--csv", arguments->format.csv,
+                 "One line an item: user, place, item, title, score")
+      ->excludes(json);
   command->footer(
       "Examples:\n  tessera recommend --model shop-model --user U000001\n"
       "  tessera recommend --model shop-model --history S000012,S000700 -k 5 --json\n"
       "  tessera recommend --model shop-model --user U000001 --where 'in_stock and price < 20'\n"
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl\n"
+      "  tessera recommend --model shop-model --users users.txt --csv --fallback newest,popular\n"
       "  tessera recommend --model shop-model --split test -k 50 --json > lists.jsonl");
   command->callback([arguments, vectors] {
     check_belongs(vectors, arguments->format.json, "--json");

@@ -17,6 +17,7 @@
 #include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/option_sources.h"
 #include "serve/clients.h"
 #include "serve/server.h"
 #include "serve/service.h"
@@ -32,7 +33,9 @@ struct ServeArguments {
   bool without_tokens = false;
   std::size_t idle_seconds = 75;
   std::size_t of_client = 0;
-  std::vector<std::string> hosts, proxies;
+  std::vector<std::string> hosts, proxies, origins;
+  std::string config;
+  bool print_config = false;
   ServerOptions server;
 };
 
@@ -92,6 +95,17 @@ void print_notes(const ServeArguments& arguments) {
     fmt::print(stderr,
                "note: whoever asks by a name is refused (421): give --host NAME for each name of "
                "this service\n");
+  }
+}
+
+void check_origins(const std::vector<std::string>& origins) {
+  for (const std::string& origin : origins) {
+    const std::size_t scheme = origin.find("://");
+    const bool whole = scheme != std::string::npos && origin.find('/', scheme + 3) == origin.npos &&
+                       origin.size() > scheme + 3;
+    if (whole || origin == "*") continue;
+    fail_usage("--cors '{}': write an origin as https://shop.example, without a path, or *",
+               origin);
   }
 }
 
@@ -156,6 +170,7 @@ void serve(ServeArguments arguments) {
                    .token_file = arguments.token_file,
                    .backups = arguments.backups,
                    .hosts = HostNames(arguments.hosts),
+                   .origins = arguments.origins,
                    .load_later = true},
                   *store, events);
   Server server(server_options, service, file ? *file : events);
@@ -178,7 +193,7 @@ void add_serve(CLI::App& app) {
   auto arguments = std::make_shared<ServeArguments>();
   ServerOptions& server = arguments->server;
   CLI::App* command = app.add_subcommand("serve", "Recommend over HTTP, and take events and items");
-  command->add_option("--model", arguments->model, "Model bundle")->required();
+  command->add_option("--model", arguments->model, "Model bundle (must be given)");
   command->add_option("--listen", arguments->listen, "ADDRESS:PORT; port 0 takes a free one")
       ->capture_default_str();
   command->add_option("--state", arguments->state,
@@ -199,6 +214,10 @@ void add_serve(CLI::App& app) {
                           "Directory for POST /v1/admin/backup: the latest three are kept");
   command->add_option("--token-file", arguments->token_file,
                       "Bearer tokens: lines 'read TOKEN', 'write TOKEN', 'admin TOKEN'");
+  command->add_option(
+      "--cors", arguments->origins,
+      "Origin of pages elsewhere that may read, such as https://shop.example, or *; "
+      "may be given several times");
   command->add_flag("--without-tokens", arguments->without_tokens,
                     "Listen beyond this machine without tokens");
   command->add_option("--host", arguments->hosts,
@@ -227,7 +246,14 @@ void add_serve(CLI::App& app) {
                    "Seconds a connection may wait between requests")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  command->add_option("--config", arguments->config,
+                      "Settings file: NAME = VALUE a line, for every option here (or the variable "
+                      "TESSERA_CONFIG)");
+  command->add_flag("--print-config", arguments->print_config,
+                    "Print what all options come to as a settings file, and end");
   command->footer(
+      "An option that is left out is read from the environment (--max-connections from "
+      "TESSERA_MAX_CONNECTIONS),\nand then from the settings file.\n"
       "GET /openapi.json describes the API, / is a console. SIGTERM answers what is under way and\n"
       "ends; SIGHUP loads bundle, tokens and certificate anew while requests run, and opens the "
       "access\n"
@@ -237,7 +263,16 @@ void add_serve(CLI::App& app) {
       "      --host shop.example --token-file tokens --certificate cert.pem --key key.pem\n"
       "  curl -d '{\"history\": [\"S000012\"], \"k\": 5, \"titles\": true}' "
       "http://127.0.0.1:8080/v1/recommend");
-  command->callback([arguments, sync, backups] {
+  command->callback([arguments, command, sync, backups] {
+    const char* variable = std::getenv("TESSERA_CONFIG");
+    if (arguments->config.empty() && variable != nullptr) arguments->config = variable;
+    read_other_sources(*command, arguments->config);
+    if (arguments->print_config) {
+      fmt::print("{}", settings_text(*command));
+      return;
+    }
+    if (arguments->model.empty()) fail_usage("--model is required: the directory of a bundle");
+    check_origins(arguments->origins);
     const bool kept = !arguments->state.empty() && !is_redis(arguments->state);
     check_belongs(sync, kept, "--state DIRECTORY");
     check_belongs(backups, kept, "--state DIRECTORY");

@@ -84,12 +84,13 @@ class Users {
 };
 
 // One for each line of --users. A line without a user is told and leaves the others their lists.
-std::vector<RecommendRequest> requests_of_file(const std::string& file, const Users& users) {
+std::vector<RecommendRequest> requests_of_file(const std::string& file, const Users& users,
+                                               bool anybody) {
   std::vector<RecommendRequest> requests;
   std::size_t refused = 0;
   for_each_line(read_file(file), [&](std::string_view line, std::size_t number) {
     requests.push_back(users.find(line));
-    if (requests.back().why.empty()) return;
+    if (requests.back().why.empty() || (anybody && !line.empty())) return;
     ++refused;
     fmt::print(stderr, "note: {}:{}: {}\n", printable(file), number,
                message_line(requests.back().why));
@@ -116,7 +117,7 @@ std::vector<std::int32_t> items_of_words(const char* option, const std::string& 
 }
 
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
-                                          const Model& model) {
+                                          const Model& model, bool anybody) {
   if (!whom.history.empty()) {
     if (!whom.split.empty()) fail_usage("--split does not go with --history, which is as given");
     // A history needs no dataset; one that is named must be the model's all the same.
@@ -125,9 +126,9 @@ std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& d
   }
   const Users users(data, model, whom.split);
   if (whom.users.empty() && whom.user.empty()) return users.all();
-  if (!whom.users.empty()) return requests_of_file(whom.users, users);
+  if (!whom.users.empty()) return requests_of_file(whom.users, users, anybody);
   RecommendRequest request = users.find(whom.user);
-  if (!request.why.empty()) fail("--user: {}; give --history instead", request.why);
+  if (!request.why.empty() && !anybody) fail("--user: {}; give --history instead", request.why);
   return {std::move(request)};
 }
 

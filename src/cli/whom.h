@@ -26,9 +26,10 @@ struct RecommendRequest {
 /// Those asked for, histories by the model's numbers. `data`: a dataset directory, or "" for the
 /// one that the model was trained on. A line of the file without a known user is told on standard
 /// error and leaves the others alone. Throws Error if nobody is left, UsageError for a history that
-/// is not written as it should be.
+/// is not written as it should be. `anybody`: who is unknown or has no events is no fault, and told
+/// to nobody.
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
-                                          const Model& model);
+                                          const Model& model, bool anybody);
 
 /// The numbers of ids with commas between them, or of a JSON list, that an option was given. Throws
 /// UsageError where there are none, Error that names an unknown one.

@@ -48,12 +48,6 @@ std::vector<ScoredItem> Model::recommend(History history, const RecommendOptions
   return search.one(user.row(0), history);
 }
 
-std::vector<std::int32_t> Model::popular(const RecommendOptions& options, History first) const {
-  state_->check(options);
-  state_->check(first);
-  return Search(*state_, options).first_of({first, state_->by_popularity});
-}
-
 std::vector<Recommendation> Model::recommend(std::span<const std::string> history,
                                              const RecommendOptions& options) const {
   std::vector<Recommendation> list;
@@ -114,26 +108,6 @@ std::vector<float> Model::score(History history, std::span<const std::int32_t> i
   return scores;
 }
 
-std::vector<Neighbour> Model::similar(std::int32_t item, std::size_t k,
-                                      const Filter* filter) const {
-  const State& state = *state_;
-  check_length(k);
-  std::optional<ItemSet> passing;
-  if (filter != nullptr) passing = state.attributes.select(*filter, state.numbers());
-  std::vector<Neighbour> all;
-  const std::shared_lock lock(state.mutex);
-  const std::span<const float> own = state.vector(state.item(item));
-  all.reserve(state.items.size());
-  for (std::size_t i = 0; i < state.items.size(); ++i) {
-    const State::Item& other = state.items[i];
-    const auto number = static_cast<std::int32_t>(i);
-    if (number == item || !other.known || (passing && !passing->contains(number))) continue;
-    all.push_back({number, cosine(own, state.vector(other))});
-  }
-  keep_best(all, k, [](const Neighbour& a) { return std::pair(-a.cosine, a.number); });
-  return all;
-}
-
 namespace {
 
 /// The state after a history of item vectors [length, width], and then after it without its event
@@ -157,6 +131,18 @@ MatrixView<float> states_without(const Recommender& model, MatrixView<const floa
 }
 
 }  // namespace
+
+RuleEffects Model::explain_rules(History history, std::int32_t item,
+                                 const RecommendOptions& options) const {
+  const State& state = *state_;
+  check_history(history);
+  if (options.rules == nullptr) fail_usage("there are no rules to explain: give some");
+  state.check(options);
+  state.check({&item, 1});
+  const std::vector<float> user = states({&history, 1});
+  const Search search(state, options);
+  return RuledSearch(state, search, options).effects(user, history, item);
+}
 
 Explanation Model::explain(History history, std::int32_t item) const {
   const State& state = *state_;

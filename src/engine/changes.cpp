@@ -93,6 +93,9 @@ void Model::State::fill_in(std::int32_t number, const std::string& title,
                            std::span<const std::int32_t> codes, std::span<const float> vector) {
   Item& item = items[static_cast<std::size_t>(number)];
   if (item.known) forget(item);
+  if (item.put < 0 && std::cmp_less(number, bundle.catalogue.items())) {
+    bundle_titles.emplace(number, item.title);
+  }
   if (item.put < 0) {
     item.put = static_cast<std::int32_t>(put_vectors.size() / settings().width());
     put_codes.resize(put_codes.size() + codes.size());
@@ -169,6 +172,31 @@ std::vector<ItemCard> Model::put_many(std::span<const ItemToPut> items) {
 void Model::set_attributes(std::int32_t item, const AttributeValues& values) {
   state_->check(std::span(&item, 1));
   state_->attributes.set(item, values);
+}
+
+bool Model::restorable(std::string_view id) const {
+  const std::shared_lock lock(state_->mutex);
+  const auto found = state_->number_of.find(id);
+  return found != state_->number_of.end() && !state_->items[std::size_t(found->second)].known &&
+         std::cmp_less(found->second, state_->bundle.catalogue.items());
+}
+
+bool Model::restore(std::string_view id) {
+  if (!restorable(id)) return false;
+  State& state = *state_;
+  const std::unique_lock lock(state.mutex);
+  const std::int32_t number = state.number_of.find(id)->second;
+  State::Item& item = state.items[static_cast<std::size_t>(number)];
+  if (item.known) return false;
+  item.put = -1;  // what was put in its place is forgotten
+  if (const auto title = state.bundle_titles.find(number); title != state.bundle_titles.end()) {
+    item.title = title->second;
+  }
+  const std::span<const float> vector = state.vector(item);
+  state.index->put(number, state.codes(item), vector.last(state.settings().id_width()));
+  item.known = true;
+  if (state.lookup) state.lookup->insert(number, item.id, item.title);
+  return true;
 }
 
 bool Model::erase(std::string_view id) {

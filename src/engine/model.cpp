@@ -288,6 +288,7 @@ std::vector<std::int32_t> Model::find(std::string_view query, std::size_t limit)
 void Model::prepare_look_ups() const {
   state_->plane();
   state_->prepare_lookup();
+  if (!attributes().empty()) state_->index->prepare_filters();
 }
 
 }  // namespace tessera

@@ -18,8 +18,12 @@ void check_share(double value, const char* name) {
   if (!(value >= 0.0 && value <= 1.0)) fail_usage("rules: {} must lie from 0 to 1", name);
 }
 
-void check_finite(double value, const char* name) {
-  if (!std::isfinite(value)) fail_usage("rules: {} must be a finite number", name);
+/// Sums of them stay finite, however many rules there are.
+constexpr double kLargest = 1e15;
+
+void check_bounded(double value, const char* name) {
+  if (std::abs(value) <= kLargest) return;
+  fail_usage("rules: {} must be a number within -1e15 and 1e15", name);
 }
 
 }  // namespace
@@ -30,7 +34,7 @@ void Model::State::check(const Rules& rules) const {
     attributes.check(boost.filter);
     most_more += std::max(boost.factor - 1.0, 0.0);
     most_less += std::max(1.0 - boost.factor, 0.0);
-    check_finite(boost.add, "boosts.add");
+    check_bounded(boost.add, "boosts.add");
     if (!(boost.factor > 0.0 && boost.factor < 2.0)) {
       fail_usage("rules: boosts.factor must lie between 0 and 2");
     }
@@ -41,14 +45,15 @@ void Model::State::check(const Rules& rules) const {
   }
   for (const Rules::Freshness& fresh : rules.freshness) {
     attributes.check_type(fresh.attribute, AttributeType::time, "rules: freshness");
-    check_finite(fresh.add, "freshness.add");
+    check_bounded(fresh.add, "freshness.add");
     if (!(fresh.half_life > 0.0)) fail_usage("rules: freshness.half_life must be above 0");
   }
   for (const Rules::Cap& cap : rules.caps) {
     attributes.check_type(cap.attribute, AttributeType::labels, "rules: caps");
   }
   if (!(rules.popularity_penalty >= 0.0)) fail_usage("rules: popularity_penalty is below 0");
-  check_finite(rules.popularity_penalty, "popularity_penalty");
+  check_bounded(rules.popularity_penalty, "popularity_penalty");
+  if (rules.least_score) check_bounded(*rules.least_score, "least_score");
   check_share(rules.diversity, "diversity");
   check_share(rules.new_share, "new_share");
   if (rules.buried) attributes.check(*rules.buried);
@@ -69,14 +74,23 @@ class Model::RuledSearch::Selection {
     const auto same = [&](const Ruled& other) { return other.item == ruled.item; };
     if (full() || std::ranges::any_of(list_, same)) return false;
     const std::vector<Label> labels = labels_of(ruled.item);
-    const bool allowed = std::ranges::all_of(labels, [&](const Label& label) {
-      const auto used = used_.find(label);
-      return used == used_.end() || used->second < search_.rules_.caps[label.first].most;
-    });
-    if (!allowed) return false;
+    if (std::ranges::any_of(labels, [&](const Label& label) { return is_full(label); })) {
+      return false;
+    }
     for (const Label& label : labels) ++used_[label];
     list_.push_back(ruled);
     return true;
+  }
+
+  /// The caps that keep the item out, as RuleEffects names them.
+  std::vector<std::string> full_caps(std::int32_t item) const {
+    std::vector<std::string> full;
+    for (const Label& label : labels_of(item)) {
+      const auto& [cap, name] = label;
+      if (!is_full(label)) continue;
+      full.push_back(fmt::format("caps[{}]: {} {}", cap, search_.rules_.caps[cap].attribute, name));
+    }
+    return full;
   }
 
   /// Adds of the candidates, best first, those that say most and repeat least.
@@ -110,6 +124,11 @@ class Model::RuledSearch::Selection {
 
  private:
   using Label = std::pair<std::size_t, std::string>;  // of a cap
+
+  bool is_full(const Label& label) const {
+    const auto used = used_.find(label);
+    return used != used_.end() && used->second >= search_.rules_.caps[label.first].most;
+  }
 
   std::vector<Label> labels_of(std::int32_t item) const {
     std::vector<Label> labels;
@@ -156,25 +175,67 @@ bool Model::RuledSearch::before(const Ruled& a, const Ruled& b) {
   return a.value != b.value ? a.value > b.value : a.item < b.item;
 }
 
+ScoredItem Model::RuledSearch::scored(std::span<const float> user, std::int32_t item) const {
+  const std::shared_lock lock(state_.mutex);
+  return {item, dot(user, state_.vector(state_.item(item)))};
+}
+
 bool Model::RuledSearch::is_new(std::int32_t item) const {
   return static_cast<std::size_t>(item) >= state_.bundle.catalogue.items();
 }
 
-double Model::RuledSearch::value_of(const ScoredItem& scored) const {
+/// Calls visit(name of the rules, number of the rule among them, what it adds) for each rule that
+/// changes the item's score.
+template <class Visit>
+void Model::RuledSearch::for_each_part(const ScoredItem& scored, const Visit& visit) const {
   const double score = scored.score;
-  double value = score;
   for (std::size_t b = 0; b < boosted_.size(); ++b) {
     if (!boosted_[b].contains(scored.item)) continue;
-    value += rules_.boosts[b].add + (rules_.boosts[b].factor - 1.0) * std::abs(score);
+    visit("boosts", b, rules_.boosts[b].add + (rules_.boosts[b].factor - 1.0) * std::abs(score));
   }
-  for (const Rules::Freshness& fresh : rules_.freshness) {
+  for (std::size_t f = 0; f < rules_.freshness.size(); ++f) {
+    const Rules::Freshness& fresh = rules_.freshness[f];
     const std::string names[] = {fresh.attribute};
     const AttributeValues values = state_.attributes.values(scored.item, names);
     if (const double* time = std::get_if<double>(&values.front().second)) {
-      value += fresh.add * std::exp2(-std::max(fresh.now - *time, 0.0) / fresh.half_life);
+      visit("freshness", f,
+            fresh.add * std::exp2(-std::max(fresh.now - *time, 0.0) / fresh.half_life));
     }
   }
-  return value - rules_.popularity_penalty * std::log1p(state_.events_of(scored.item));
+  if (rules_.popularity_penalty == 0.0) return;
+  visit("popularity_penalty", std::nullopt,
+        -rules_.popularity_penalty * std::log1p(state_.events_of(scored.item)));
+}
+
+double Model::RuledSearch::value_of(const ScoredItem& scored) const {
+  double value = scored.score;
+  for_each_part(scored, [&](auto, auto, double adds) { value += adds; });
+  return value;
+}
+
+RuleEffects Model::RuledSearch::effects(std::span<const float> user, History history,
+                                        std::int32_t item) const {
+  const ScoredItem scored = this->scored(user, item);
+  RuleEffects effects{.score = scored.score, .value = value_of(scored)};
+  for_each_part(scored, [&](const char* rules, std::optional<std::size_t> number, double adds) {
+    effects.parts.push_back({number ? fmt::format("{}[{}]", rules, *number) : rules, adds});
+  });
+  const auto place_in = [&](const std::vector<ScoredItem>& list) {
+    const auto found = std::ranges::find(list, item, &ScoredItem::item);
+    const auto before = static_cast<std::size_t>(found - list.begin());
+    return found == list.end() ? std::nullopt : std::optional(before + 1);
+  };
+  const std::vector<ScoredItem> list = one(user, history);
+  effects.place = place_in(list);
+  effects.place_without = place_in(search_.one(user, history));
+  effects.pinned = std::ranges::count(rules_.pinned, item) > 0;
+  effects.buried = buried_ && buried_->contains(item);
+  effects.too_low = rules_.least_score && effects.value < *rules_.least_score && !effects.pinned;
+  if (effects.place) return effects;
+  Selection selection(*this, list.size());
+  for (const ScoredItem& other : list) selection.add({other.item, other.score});
+  effects.full = selection.full_caps(item);
+  return effects;
 }
 
 double Model::RuledSearch::most_below(double score) const {
@@ -224,12 +285,8 @@ void Model::RuledSearch::fill(Selection& selection, std::span<const float> user,
 std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
                                                 History history) const {
   Selection selection(*this, k_);
-  const auto scored = [&](std::int32_t item) {
-    const std::shared_lock lock(state_.mutex);
-    return ScoredItem{item, dot(user, state_.vector(state_.item(item)))};
-  };
   for (const std::int32_t item : rules_.pinned) {
-    if (state_.is_known(item)) selection.add({item, value_of(scored(item))});
+    if (state_.is_known(item)) selection.add({item, value_of(scored(user, item))});
   }
   const std::size_t pinned = selection.size();
   const std::size_t free = k_ - pinned;

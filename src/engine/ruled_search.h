@@ -11,6 +11,7 @@ class Model::RuledSearch {
 
   /// `user` [width]: the state after the history.
   std::vector<ScoredItem> one(std::span<const float> user, History history) const;
+  RuleEffects effects(std::span<const float> user, History history, std::int32_t item) const;
 
  private:
   /// An item, and its score with the rules.
@@ -23,6 +24,9 @@ class Model::RuledSearch {
 
   /// The larger value first; of equal ones the smaller number.
   static bool before(const Ruled& a, const Ruled& b);
+  ScoredItem scored(std::span<const float> user, std::int32_t item) const;
+  template <class Visit>
+  void for_each_part(const ScoredItem& scored, const Visit& visit) const;
   double value_of(const ScoredItem& scored) const;
   /// No item whose own score is at most this can have a larger value.
   double most_below(double score) const;

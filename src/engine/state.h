@@ -54,6 +54,13 @@ struct Model::State {
   /// Makes `lookup` unless it is there.
   void prepare_lookup();
 
+  /// The k items of the largest cosines with the direction [width], of those that pass the filter
+  /// (null: all) and are not among `without`.
+  std::vector<Neighbour> nearest(std::span<const float> direction, std::size_t k,
+                                 const Filter* filter, History without) const;
+  /// The items that were put last, or are the latest by an attribute, of those that pass.
+  std::vector<std::int32_t> newest(const Search& search, std::size_t count) const;
+
   // These want it to be held.
   /// Throws Error if no item has the number.
   const Item& item(std::int32_t number) const;
@@ -94,7 +101,8 @@ struct Model::State {
   std::vector<std::int32_t> put_codes;  // [rows, codes]
   std::vector<float> put_vectors;       // [rows, width]
   std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> number_of;
-  std::optional<ItemLookup> lookup;  // made by the first `find`
+  std::unordered_map<std::int32_t, std::string> bundle_titles;  // of items put in others' place
+  std::optional<ItemLookup> lookup;                             // made by the first `find`
   std::size_t live_items = 0;
 };
 

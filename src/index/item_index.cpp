@@ -99,6 +99,7 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
   const auto version = this->version();
   TopK best(k);
   if (k == 0) return {};
+  const std::size_t allowed = filter.allowed != nullptr ? filter.allowed->count() : 0;
   for (const auto& entry : version->changes.entries()) {
     if (entry->removed) continue;
     if (filter.allowed != nullptr && !filter.allowed->contains(entry->item)) continue;
@@ -109,27 +110,11 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
     }
   }
   for (const Part& part : version->parts) {
-    const Admission shown{filter.allowed, [&](std::int32_t item) {
+    const Admission shown{filter.allowed, allowed, [&](std::int32_t item) {
                             return part.shows(item) && version->changes.find(item) == nullptr &&
                                    admission.passes(item);
                           }};
     part.segment->search(query, shown, scan, best, statistics);
-  }
-  return best.take();
-}
-
-std::vector<ScoredItem> ItemIndex::search_listed(std::span<const float> state, std::size_t k,
-                                                 std::span<const std::int32_t> items,
-                                                 const TokensOf& tokens,
-                                                 const SearchFilter& filter) const {
-  const IndexQuery query = index_query(space_, state);
-  const Exclusion admission(filter);
-  TopK best(k);
-  if (k == 0) return {};
-  for (const std::int32_t item : items) {
-    const auto [codes, id] = tokens(item);
-    const double score = token_score(query.scores, space_.tables.codebook_size, codes, id);
-    if (best.admits(score, item) && admission.passes(item)) best.add(score, item);
   }
   return best.take();
 }
@@ -213,6 +198,10 @@ void ItemIndex::change(std::vector<Changes::Entry> entries) {
     version_ = std::move(next);
   }
   if (many) many_changes_.notify_one();
+}
+
+void ItemIndex::prepare_filters() const {
+  for (const Part& part : version()->parts) part.segment->prepare_places();
 }
 
 std::size_t ItemIndex::size() const { return version()->size; }

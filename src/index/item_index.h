@@ -33,17 +33,12 @@ class ItemIndex {
   std::vector<ScoredItem> search(std::span<const float> state, std::size_t k,
                                  const SearchFilter& filter, ScanFunction scan,
                                  SearchStatistics& statistics) const;
-  /// As search, but over these items alone, one after the other: cheaper than a scan where they are
-  /// few. `tokens` gives the codes and the ID vector that an item was put with; the filter's bitmap
-  /// is not looked at. Items that are not in the index are the caller's to leave out.
-  using TokensOf = std::function<std::pair<std::span<const std::int32_t>, std::span<const float>>(
-      std::int32_t item)>;
-  std::vector<ScoredItem> search_listed(std::span<const float> state, std::size_t k,
-                                        std::span<const std::int32_t> items, const TokensOf& tokens,
-                                        const SearchFilter& filter) const;
   /// One list for each row of `states` [n, width], by all threads. `filters` is empty or [n].
   std::vector<std::vector<ScoredItem>> search_batch(MatrixView<const float> states, std::size_t k,
                                                     std::span<const SearchFilter> filters) const;
+
+  /// Does now what the first search by a bitmap would do.
+  void prepare_filters() const;
 
   /// An item to be put: `codes` [places], `id` [ID dims], borrowed for the call.
   struct NewItem {

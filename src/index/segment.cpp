@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "base/error.h"
 
@@ -24,11 +25,26 @@ constexpr std::size_t kManyHits = 32;
 
 // Blocks whose rows are under way.
 constexpr std::size_t kAhead = 4;
+// Where at most one of so many items is allowed they are scored one by one; to score one costs as
+// much as to scan so many.
+constexpr std::size_t kListed = 32;
+// Where at most one of so many is allowed it is worth while to find their places first: what a scan
+// finds is then looked at only if it is allowed.
+constexpr std::size_t kPlaced = 4;
+// Rows asked for before the first of them is read.
+constexpr std::size_t kRowsAhead = 16;
 
 constexpr std::size_t kMostFields = kBoxAxes + kRestGroups + kMostBallAxes;
 
 double length(std::span<const double> weights) {
   return std::sqrt(std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0));
+}
+
+// Whether one of the places of a block is in the set.
+bool any_of_block(const ItemSet& places, std::size_t block) {
+  std::uint64_t any = 0;
+  for (std::size_t w = 0; w < kScanBlock / 64; ++w) any |= places.word(block * kScanBlock / 64 + w);
+  return any != 0;
 }
 
 // Numbers of nodes, those of the largest bounds first.
@@ -131,28 +147,25 @@ struct Segment::BlockHits {
 };
 
 void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, BlockHits& block,
-                         const Admission& admission, TopK& best,
-                         SearchStatistics& statistics) const {
+                         const Wanted& wanted, TopK& best, SearchStatistics& statistics) const {
   int least = branch.least_sum(block.base, best.threshold());
   for (const ScanHit& hit : std::span(block.hits).first(block.count)) {
     if (hit.sum < least) continue;
     const std::uint8_t* row = this->row(block.first + hit.place);
     const std::int32_t item = TokenRow::item(row);
     if (item == kNoItem) continue;
-    if (admission.allowed != nullptr && !admission.allowed->contains(item)) continue;
+    const ItemSet* allowed = wanted.places == nullptr ? wanted.admission.allowed : nullptr;
+    if (allowed != nullptr && !allowed->contains(item)) continue;
     ++statistics.rescored;
-    const double exact = row_.with_codes(row, block.room, [&](auto codes) {
-      return token_score(query.scores, row_.codebook_size, codes, row_.id(row));
-    });
-    if (!best.admits(exact, item) || !admission.admits(item)) continue;
+    const double exact = exact_score(query, row, block.room);
+    if (!best.admits(exact, item) || !wanted.admission.admits(item)) continue;
     best.add(exact, item);
     least = branch.least_sum(block.base, best.threshold());
   }
 }
 
 void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool best_first,
-                            const Admission& admission, ScanFunction scan, TopK& best,
-                            SearchStatistics& statistics) const {
+                            const Wanted& wanted, TopK& best, SearchStatistics& statistics) const {
   float bounds[kBranchBlocks];
   float centres[kBranchBlocks];
   node_bounds(nodes(arrays_.blocks.data() + branch * node_rows() * kBranchBlocks, kBranchBlocks),
@@ -172,15 +185,22 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
   std::size_t turn = 0;
   for (const std::uint32_t b : order) {
     if (!(query.base + double{bounds[b]} + slack >= best.threshold())) continue;
+    if (wanted.places != nullptr && !any_of_block(*wanted.places, first + b)) continue;
     BlockHits& hits = found[turn];
     hits.first = (first + b) * kScanBlock;
     hits.base = query.base + double{centres[b]};
     shared.query.threshold = shared.least_sum(hits.base, best.threshold());
     hits.count = shared.query.threshold > kHighestSum
                      ? 0
-                     : scan(arrays_.fields.data() + (first + b) * shape_.block_bytes(),
-                            shared.query, hits.hits);
+                     : wanted.scan(arrays_.fields.data() + (first + b) * shape_.block_bytes(),
+                                   shared.query, hits.hits);
     ++statistics.blocks;
+    if (wanted.places != nullptr) {
+      const auto end = std::remove_if(hits.hits, hits.hits + hits.count, [&](const ScanHit& hit) {
+        return !wanted.places->contains(static_cast<std::int32_t>(hits.first + hit.place));
+      });
+      hits.count = static_cast<std::size_t>(end - hits.hits);
+    }
     if (best_first && hits.count > kManyHits) {
       std::ranges::sort(hits.hits, hits.hits + hits.count, std::ranges::greater(), &ScanHit::sum);
     }
@@ -189,14 +209,79 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
       __builtin_prefetch(row(hits.first + hit.place) + row_.bytes() - 1);
     }
     turn = (turn + 1) % kAhead;
-    score_hits(query, shared, found[turn], admission, best, statistics);
+    score_hits(query, shared, found[turn], wanted, best, statistics);
     found[turn].count = 0;
   }
-  for (BlockHits& hits : found) score_hits(query, shared, hits, admission, best, statistics);
+  for (BlockHits& hits : found) score_hits(query, shared, hits, wanted, best, statistics);
+}
+
+double Segment::exact_score(const IndexQuery& query, const std::uint8_t* row,
+                            std::vector<std::uint8_t>& room) const {
+  return row_.with_codes(row, room, [&](auto codes) {
+    return token_score(query.scores, row_.codebook_size, codes, row_.id(row));
+  });
+}
+
+std::span<const std::int32_t> Segment::place_of_item() const {
+  return item_places_->of([&] {
+    std::vector<std::int32_t> places;
+    for (std::size_t place = 0; place < blocks_ * kScanBlock; ++place) {
+      const std::int32_t item = TokenRow::item(row(place));
+      if (item == kNoItem) continue;
+      const auto number = static_cast<std::size_t>(item);
+      if (number >= places.size()) places.resize(number + 1, kNoItem);
+      places[number] = static_cast<std::int32_t>(place);
+    }
+    return places;
+  });
+}
+
+ItemSet Segment::places_of(const ItemSet& items) const {
+  const std::span<const std::int32_t> place = place_of_item();
+  ItemSet places(blocks_ * kScanBlock);
+  items.for_each([&](std::int32_t item) {
+    const auto number = static_cast<std::size_t>(item);
+    if (number < place.size() && place[number] != kNoItem) places.insert(place[number]);
+  });
+  return places;
+}
+
+/// Scores the allowed items one by one; their rows are asked for some ahead.
+void Segment::search_listed(const IndexQuery& query, const Admission& admission, TopK& best,
+                            SearchStatistics& statistics) const {
+  const std::span<const std::int32_t> place = place_of_item();
+  std::array<const std::uint8_t*, kRowsAhead> rows{};
+  std::vector<std::uint8_t> room;
+  std::size_t count = 0;
+  const auto score = [&](const std::uint8_t* row) {
+    const std::int32_t item = TokenRow::item(row);
+    ++statistics.rescored;
+    const double exact = exact_score(query, row, room);
+    if (best.admits(exact, item) && admission.admits(item)) best.add(exact, item);
+  };
+  admission.allowed->for_each([&](std::int32_t item) {
+    const auto number = static_cast<std::size_t>(item);
+    if (number >= place.size() || place[number] == kNoItem) return;
+    const std::uint8_t*& next = rows[count % kRowsAhead];
+    if (count >= kRowsAhead) score(next);
+    next = row(static_cast<std::size_t>(place[number]));
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + row_.bytes() - 1);
+    ++count;
+  });
+  for (std::size_t i = count - std::min(count, kRowsAhead); i < count; ++i)
+    score(rows[i % kRowsAhead]);
 }
 
 void Segment::search(const IndexQuery& query, const Admission& admission, ScanFunction scan,
                      TopK& best, SearchStatistics& statistics) const {
+  const auto at_most_one_in = [&](std::size_t many) {
+    return admission.allowed != nullptr && admission.allowed_count <= size_ / many;
+  };
+  if (at_most_one_in(kListed)) return search_listed(query, admission, best, statistics);
+  std::optional<ItemSet> places;
+  if (at_most_one_in(kPlaced)) places = places_of(*admission.allowed);
+  const Wanted wanted = {admission, places ? &*places : nullptr, scan};
   std::vector<float> bounds(branches_);
   std::vector<float> centres(branches_);
   node_bounds(nodes(arrays_.branches.data(), branches_),
@@ -209,7 +294,7 @@ void Segment::search(const IndexQuery& query, const Admission& admission, ScanFu
   for (const std::uint32_t branch : order) {
     const double slack = slack_of(query, branch);
     if (!(query.base + double{bounds[branch]} + slack >= best.threshold())) continue;
-    search_branch(query, branch, branch == order.front(), admission, scan, best, statistics);
+    search_branch(query, branch, branch == order.front(), wanted, best, statistics);
   }
 }
 
@@ -226,7 +311,7 @@ std::map<std::string, Tensor> Segment::tensors() const {
 std::size_t Segment::bytes() const {
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : tensors()) bytes += tensor.bytes.size();
-  return bytes;
+  return bytes + item_places_->bytes();
 }
 
 void Segment::for_each(const std::function<void(std::int32_t, std::span<const std::int32_t>,

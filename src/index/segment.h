@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <mutex>
 
 #include "base/safetensors.h"
 #include "index/score_axes.h"
@@ -44,7 +45,24 @@ std::size_t second_rest_group(std::size_t width, std::size_t ball_axes);
 /// second is asked only for items that would be among the best.
 struct Admission {
   const ItemSet* allowed = nullptr;
+  std::size_t allowed_count = 0;  ///< how many these are
   std::function<bool(std::int32_t item)> admits;
+};
+
+/// Where an item lies in a segment, by its number. Made when it is first asked for, since only
+/// searches among some of the items need it.
+class ItemPlaces {
+ public:
+  /// [largest number + 1]: the place, or kNoItem.
+  std::span<const std::int32_t> of(const std::function<std::vector<std::int32_t>()>& make) {
+    std::call_once(once_, [&] { places_ = make(); });
+    return places_;
+  }
+  std::size_t bytes() const { return places_.size() * sizeof(std::int32_t); }
+
+ private:
+  std::once_flag once_;
+  std::vector<std::int32_t> places_;
 };
 
 /// What a search looked at.
@@ -73,6 +91,9 @@ class Segment {
   void search(const IndexQuery& query, const Admission& admission, ScanFunction scan, TopK& best,
               SearchStatistics& statistics) const;
 
+  /// Does now what the first search among some items would do.
+  void prepare_places() const { place_of_item(); }
+
   std::size_t size() const { return size_; }
   std::size_t bytes() const;  ///< resident, all arrays together
   /// The tensors of a file that holds this segment, looking into it.
@@ -96,6 +117,18 @@ class Segment {
   };
   struct BranchScan;
   struct BlockHits;
+  /// What admission and scan of one search share.
+  struct Wanted {
+    const Admission& admission;
+    const ItemSet* places = nullptr;  // if given: those of allowed items, and no others
+    ScanFunction scan;
+  };
+  std::span<const std::int32_t> place_of_item() const;
+  ItemSet places_of(const ItemSet& items) const;
+  void search_listed(const IndexQuery& query, const Admission& admission, TopK& best,
+                     SearchStatistics& statistics) const;
+  double exact_score(const IndexQuery& query, const std::uint8_t* row,
+                     std::vector<std::uint8_t>& room) const;
   std::size_t node_rows() const { return Nodes::row_count(kBoxAxes, ball_axes_); }
   Nodes nodes(const float* first, std::size_t count) const {
     return {kBoxAxes, ball_axes_, {first, node_rows(), count}};
@@ -109,10 +142,9 @@ class Segment {
   void check_rows(const fs::path& path);
   BranchScan branch_scan(const IndexQuery& query, std::size_t branch) const;
   void search_branch(const IndexQuery& query, std::size_t branch, bool best_first,
-                     const Admission& admission, ScanFunction scan, TopK& best,
-                     SearchStatistics& statistics) const;
+                     const Wanted& wanted, TopK& best, SearchStatistics& statistics) const;
   void score_hits(const IndexQuery& query, const BranchScan& branch, BlockHits& hits,
-                  const Admission& admission, TopK& best, SearchStatistics& statistics) const;
+                  const Wanted& wanted, TopK& best, SearchStatistics& statistics) const;
 
   std::size_t size_ = 0;
   std::size_t blocks_ = 0;
@@ -122,6 +154,7 @@ class Segment {
   ScanShape shape_;
   Arrays arrays_;
   std::shared_ptr<const void> memory_;  // of the arrays
+  std::shared_ptr<ItemPlaces> item_places_ = std::make_shared<ItemPlaces>();
 };
 
 /// The number of places behind the last item.

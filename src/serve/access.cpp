@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/numbers.h"
 #include "serve/exchange.h"
 
 namespace tessera {
@@ -26,6 +27,14 @@ const char* name_of(Access access) {
 
 bool allows(const fs::path& path, fs::perms permissions) {
   return (fs::status(path).permissions() & permissions) != fs::perms::none;
+}
+
+/// "50/s" or "0.5/s"; null for anything else.
+std::shared_ptr<RateLimit> limit_of(std::string_view text) {
+  if (!text.ends_with("/s")) return nullptr;
+  const auto rate = parse_number<double>(text.substr(0, text.size() - 2));
+  if (!rate || !(*rate > 0.0 && *rate <= 1e9)) return nullptr;
+  return std::make_shared<RateLimit>(*rate);
 }
 
 }  // namespace
@@ -65,8 +74,17 @@ AccessTokens::AccessTokens(const fs::path& file) {
     if (line.empty() || line.starts_with('#')) return;
     const std::size_t blank = line.find(' ');
     const std::string_view word = line.substr(0, blank);
-    const std::string_view token =
+    std::string_view token =
         blank == std::string_view::npos ? std::string_view() : line.substr(blank + 1);
+    std::shared_ptr<RateLimit> limit;
+    if (const std::size_t more = token.find(' '); more != std::string_view::npos) {
+      limit = limit_of(token.substr(more + 1));
+      if (!limit) {
+        fail("{}:{}: behind the token may stand how many requests a second it may make: 50/s",
+             file.string(), number);
+      }
+      token = token.substr(0, more);
+    }
     const Access access = word == "read"    ? Access::read
                           : word == "write" ? Access::write
                           : word == "admin" ? Access::admin
@@ -79,14 +97,14 @@ AccessTokens::AccessTokens(const fs::path& file) {
           file.string(), number, kShortestToken);
     }
     if (access == Access::read) reading_needs_one_ = true;
-    tokens_.push_back({access, digest_of(token)});
+    tokens_.push_back({access, digest_of(token), std::move(limit)});
   });
   if (tokens_.empty()) fail("{}: holds no token", file.string());
 }
 
-Access AccessTokens::granted(std::string_view authorization) const {
-  if (tokens_.empty()) return Access::admin;
-  Access granted = reading_needs_one_ ? Access::open : Access::read;
+AccessTokens::Grant AccessTokens::grant(std::string_view authorization) const {
+  if (tokens_.empty()) return {Access::admin, nullptr};
+  Grant granted = {reading_needs_one_ ? Access::open : Access::read, nullptr};
   constexpr std::string_view kScheme = "bearer ";
   const bool bearer =
       authorization.size() > kScheme.size() &&
@@ -96,7 +114,7 @@ Access AccessTokens::granted(std::string_view authorization) const {
   const Digest digest = digest_of(authorization.substr(kScheme.size()));
   for (const Token& token : tokens_) {  // all of them, whichever fits
     if (CRYPTO_memcmp(token.digest.data(), digest.data(), digest.size()) == 0) {
-      granted = std::max(granted, token.access);
+      granted = {std::max(granted.access, token.access), token.limit.get()};
     }
   }
   return granted;

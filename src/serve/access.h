@@ -1,9 +1,11 @@
 #pragma once
 #include <array>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "base/files.h"
+#include "serve/rate_limit.h"
 
 namespace tessera {
 
@@ -22,15 +24,22 @@ class AccessTokens {
  public:
   /// No tokens: everybody may do everything.
   AccessTokens() = default;
-  /// A file of lines `read TOKEN`, `write TOKEN` and `admin TOKEN`; empty lines and lines that
-  /// begin with # are skipped. Without a `read` line everybody may read. Throws Error naming file
+  /// A file of lines `read TOKEN`, `write TOKEN` and `admin TOKEN`, each perhaps with a blank and
+  /// how many requests a second it may make, such as `50/s`; empty lines and lines that begin with
+  /// # are skipped. Without a `read` line everybody may read. Throws Error naming file
   /// and line, also when the file holds no token, or others could read or replace it.
   explicit AccessTokens(const fs::path& file);
 
   bool empty() const { return tokens_.empty(); }
   /// What the value of an Authorization header allows. The time it takes does not depend on how
   /// much of a token is right.
-  Access granted(std::string_view authorization) const;
+  Access granted(std::string_view authorization) const { return grant(authorization).access; }
+  /// The same with the limit of the token, which lives as long as these; null if it has none.
+  struct Grant {
+    Access access;
+    RateLimit* limit;
+  };
+  Grant grant(std::string_view authorization) const;
 
  private:
   using Digest = std::array<unsigned char, 32>;
@@ -38,6 +47,7 @@ class AccessTokens {
   struct Token {
     Access access;
     Digest digest;
+    std::shared_ptr<RateLimit> limit;
   };
   std::vector<Token> tokens_;
   bool reading_needs_one_ = false;

@@ -15,6 +15,7 @@ namespace tessera {
 namespace {
 
 constexpr std::size_t kMaxDepth = 64;
+constexpr std::int64_t kLongestList = 1000;  // of a list of lists
 /// A parser that has read more than this is not kept: it holds a dozen bytes for each one read.
 constexpr std::size_t kKeptCapacity = std::size_t{256} << 10;
 
@@ -104,6 +105,20 @@ StoredEvent event_of(const simdjson::dom::element& value, std::string_view list)
   return event;
 }
 
+std::vector<std::string> ids_of(const simdjson::dom::element& value, std::string_view field,
+                                std::int64_t most) {
+  simdjson::dom::array array;
+  if (value.get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of ids", field);
+  std::vector<std::string> ids;
+  for (const simdjson::dom::element element : array) {
+    if (std::cmp_equal(ids.size(), most)) refuse("'{}' may hold {} ids at most", field, most);
+    std::optional<std::string> id = id_of(element, field);
+    if (!id) refuse("'{}' must hold ids: strings or whole numbers", field);
+    ids.push_back(std::move(*id));
+  }
+  return ids;
+}
+
 }  // namespace
 
 Body::Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted)
@@ -186,23 +201,37 @@ bool Body::flag(std::string_view field) const {
 std::int64_t Body::number(std::string_view field) const {
   const auto value = find(field);
   if (!value) return known(field).standard;
-  const std::int64_t most = known(field).most;
+  const auto [least, most] = std::pair(known(field).least, known(field).most);
   std::int64_t number = 0;
-  if (value->get(number) != simdjson::SUCCESS || number < 1 || number > most) {
-    refuse("'{}' must be a whole number from 1 to {}", field, most);
+  if (value->get(number) != simdjson::SUCCESS || number < least || number > most) {
+    refuse("'{}' must be a whole number from {} to {}", field, least, most);
   }
   return number;
 }
 
-std::string_view Body::word(std::string_view field) const {
-  const std::span<const std::string_view> words = known(field).words;
+std::optional<std::vector<std::string>> Body::words(std::string_view field) const {
   const auto value = find(field);
-  if (!value) return words.front();
-  std::string_view text;
-  const bool fits = value->get(text) == simdjson::SUCCESS;
-  const auto found = fits ? std::ranges::find(words, text) : words.end();
-  if (found == words.end()) refuse("'{}' must be one of {}", field, joined(words, ", "));
-  return *found;
+  if (!value) return std::nullopt;
+  const std::span<const std::string_view> known_words = known(field).words;
+  std::vector<std::string> words;
+  const auto add = [&](const simdjson::dom::element& element) {
+    std::string_view word;
+    if (element.get(word) != simdjson::SUCCESS ||
+        std::ranges::find(known_words, word) == known_words.end()) {
+      refuse("'{}' must be one of {}, or a list of them", field, joined(known_words, ", "));
+    }
+    words.emplace_back(word);
+  };
+  simdjson::dom::array array;
+  if (value->get(array) != simdjson::SUCCESS) {
+    add(*value);
+    return words;
+  }
+  for (const simdjson::dom::element element : array) {
+    if (words.size() == known_words.size()) refuse("'{}' holds too many words", field);
+    add(element);
+  }
+  return words;
 }
 
 std::optional<std::string> Body::json(std::string_view field) const {
@@ -227,18 +256,21 @@ std::optional<std::string> Body::json(std::string_view field) const {
 
 std::optional<std::vector<std::string>> Body::ids(std::string_view field) const {
   const auto value = find(field);
+  return value ? std::optional(ids_of(*value, field, known(field).most)) : std::nullopt;
+}
+
+std::optional<std::vector<std::vector<std::string>>> Body::lists(std::string_view field) const {
+  const auto value = find(field);
   if (!value) return std::nullopt;
   simdjson::dom::array array;
-  if (value->get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of ids", field);
+  if (value->get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of lists of ids", field);
   const std::int64_t most = known(field).most;
-  std::vector<std::string> ids;
+  std::vector<std::vector<std::string>> lists;
   for (const simdjson::dom::element element : array) {
-    if (std::cmp_equal(ids.size(), most)) refuse("'{}' may hold {} ids at most", field, most);
-    std::optional<std::string> id = id_of(element, field);
-    if (!id) refuse("'{}' must hold ids: strings or whole numbers", field);
-    ids.push_back(std::move(*id));
+    if (std::cmp_equal(lists.size(), most)) refuse("'{}' may hold {} lists at most", field, most);
+    lists.push_back(ids_of(element, field, kLongestList));
   }
-  return ids;
+  return lists;
 }
 
 std::optional<std::vector<StoredEvent>> Body::events(std::string_view field) const {

@@ -37,9 +37,12 @@ class Body {
   std::optional<std::string> id(std::string_view field) const;
   bool flag(std::string_view field) const;
   std::int64_t number(std::string_view field) const;
-  std::string_view word(std::string_view field) const;
+  /// A word alone, or those of a list in order.
+  std::optional<std::vector<std::string>> words(std::string_view field) const;
   /// A filter, or an object, as JSON; of a filter in words those.
   std::optional<std::string> json(std::string_view field) const;
+  /// Of lists; `most` is the number of lists.
+  std::optional<std::vector<std::vector<std::string>>> lists(std::string_view field) const;
   /// Each as `id` takes it.
   std::optional<std::vector<std::string>> ids(std::string_view field) const;
   /// Times may lie a day ahead of the clock at most.

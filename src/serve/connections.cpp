@@ -3,6 +3,9 @@
 
 #include "serve/framing.h"
 #include "serve/http_message.h"
+#include "serve/json.h"
+#include "serve/line_report.h"
+#include "serve/request_ids.h"
 
 // NOLINTBEGIN(bugprone-unused-return-value): Asio also returns the error that it puts into its
 // argument.
@@ -14,6 +17,7 @@ using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReadAhead = 4096;
+constexpr std::size_t kLeastPacked = 1024;  // of an answer; less is not worth it
 constexpr std::size_t kLongestLinger = std::size_t{4} << 20;
 constexpr std::chrono::milliseconds kLinger{1000};
 
@@ -21,6 +25,24 @@ void close(PlainStream& stream) {
   error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
   stream.close();
+}
+
+/// The text of lines that are carried out together, and what a body of lines may occupy.
+constexpr std::size_t kPiece = std::size_t{64} << 10;
+constexpr std::size_t kLinesAtOnce = std::size_t{256} << 10;
+constexpr std::size_t kHeldForLines = std::size_t{2} << 20;
+
+/// Beast takes a line end between quotes for a part of a chunk's extension; others may not.
+void check_chunk(std::uint64_t, beast::string_view extension, error_code& wrong) {
+  if (!is_one_line(view(extension))) wrong = http::error::bad_chunk_extension;
+}
+
+/// An error's answer as what it was made of.
+Refusal refusal_of(const Response& response) {
+  const Json json = Json::parse(response.body, nullptr, false);
+  const Json none = Json::object();
+  const Json& error = json.is_object() && json.contains("error") ? json.at("error") : none;
+  return {response.status, error.value("code", "internal"), error.value("message", "it failed")};
 }
 
 /// Nothing, or the answer where the connection may not hold so many bytes. Little is always held:
@@ -79,8 +101,17 @@ class Connections::Conversation {
   asio::awaitable<std::optional<Response>> read_body(Parser& parser, error_code& error);
   asio::awaitable<void> refuse(const Plan& plan, const Response& response);
   asio::awaitable<bool> answer(const HttpRequest& message, const Plan& plan);
-  asio::awaitable<void> write(HttpResponse message, bool head_only, error_code& error);
+  asio::awaitable<bool> answer_lines(Parser& parser, const Plan& plan);
+  asio::awaitable<std::optional<Refusal>> read_lines(LineParser& parser, const Plan& plan,
+                                                     LineReport& report, error_code& error);
+  asio::awaitable<std::optional<Refusal>> take_lines(const Request& header, std::string& text,
+                                                     bool last, const Plan& plan,
+                                                     LineReport& report);
+  asio::awaitable<void> go_on(const Parser& parser, error_code& error);
+  asio::awaitable<void> write(HttpResponse message, bool head_only, const std::string& readable_by,
+                              error_code& error);
   asio::awaitable<void> linger();
+  void begin_request(const http::request_header<>& header);
   void note(const Plan& plan, const Response& response, double seconds) const;
 
   Connections& all_;
@@ -89,7 +120,10 @@ class Connections::Conversation {
   Stream& stream_;
   PlainStream& lowest_;
   Loop::Connection& connection_;
+  // Of the request under way.
+  std::string id_, trace_, traceparent_;
   const Ends ends_ = ends_of(lowest_.socket());
+  std::string client_ = ends_.client;
   beast::flat_buffer buffer_{options_.max_header + options_.max_body};
   Budget::Share share_{all_.budget_, client_of(ends_.client)};
 };
@@ -136,10 +170,16 @@ asio::awaitable<void> Connections::Conversation<Stream>::serve() {
     }
     Parser parser;
     Plan plan;
+    begin_request(http::request_header<>());
     std::optional<Response> refusal = co_await read_header(parser, error);
     if (!error && !refusal) {
+      begin_request(parser.get());
       // Who may not ask is told so before anything is kept for him.
       plan = all_.service_.plan(request_of(parser.get(), ends_));
+      if (!plan.answer && plan.match.route->lines) {
+        if (!co_await answer_lines(parser, plan)) co_return;
+        continue;
+      }
       if (!parser.is_done()) {
         refusal = plan.answer;
         if (!refusal) refusal = co_await read_body(parser, error);
@@ -170,7 +210,7 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
     co_return error_response(400, "malformed_request", fault->message);
   }
   parser.header_limit(options_.max_header);
-  parser.body_limit(options_.max_body);
+  parser.body_limit(boost::none);  // a body of lines may have any size; read_body asks the others
   co_await http::async_read_header(stream_, buffer_, parser, into(error));
   if (!error) co_return std::nullopt;
   std::optional<Response> refusal = answer_to(error);
@@ -181,19 +221,20 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
 template <class Stream>
 asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read_body(
     Parser& parser, error_code& error) {
+  if (!parser.get()[http::field::content_encoding].empty()) {
+    co_return error_response(415, "unknown_coding", "this body must come as it is, unpacked");
+  }
+  if (parser.content_length().value_or(0) > options_.max_body) {
+    co_return answer_to(http::error::body_limit);
+  }
+  parser.body_limit(options_.max_body);
   const std::size_t length = parser.content_length().value_or(options_.max_body);
   if (auto refusal = hold(share_, buffer_.capacity() + length)) co_return refusal;
   lowest_.expires_after(options_.body_timeout);
-  if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-    http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
-    co_await http::async_write(stream_, go_on, into(error));
-    if (error) co_return std::nullopt;
-  }
+  co_await go_on(parser, error);
+  if (error) co_return std::nullopt;
   const std::size_t fields = field_count(parser);
-  // Beast takes a line end between quotes for a part of the extension; others may not.
-  auto check_extension = [](std::uint64_t, beast::string_view extension, error_code& wrong) {
-    if (!is_one_line(view(extension))) wrong = http::error::bad_chunk_extension;
-  };
+  auto check_extension = check_chunk;
   parser.on_chunk_header(check_extension);
   co_await http::async_read(stream_, buffer_, parser, into(error));
   if (error) {
@@ -207,13 +248,121 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
   co_return std::nullopt;
 }
 
+/// Tells a client that waits for it to send the body.
+template <class Stream>
+asio::awaitable<void> Connections::Conversation<Stream>::go_on(const Parser& parser,
+                                                               error_code& error) {
+  if (!beast::iequals(parser.get()[http::field::expect], "100-continue")) co_return;
+  http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
+  co_await http::async_write(stream_, go_on, into(error));
+}
+
+/// Carries out a body of lines while it comes, some at a time: memory does not grow with it. False
+/// if the connection is to end.
+template <class Stream>
+asio::awaitable<bool> Connections::Conversation<Stream>::answer_lines(Parser& parser,
+                                                                      const Plan& plan) {
+  const auto begin = Clock::now();
+  error_code error;
+  if (auto refusal = hold(share_, kHeldForLines)) {
+    co_await refuse(plan, *refusal);
+    co_return false;
+  }
+  lowest_.expires_after(options_.body_timeout);
+  co_await go_on(parser, error);
+  if (error) co_return false;
+  LineReport report;
+  LineParser lines(std::move(parser));
+  lines.body_limit(boost::none);
+  const std::optional<Refusal> stopped = co_await read_lines(lines, plan, report, error);
+  if (error) co_return false;
+  Response response =
+      lines_response(report, stopped ? stopped->status : 200, stopped ? &*stopped : nullptr);
+  if (stopped && stopped->status == 503) response.retry_after = 1;
+  note(plan, response, std::chrono::duration<double>(Clock::now() - begin).count());
+  const bool keep_alive = !stopped && lines.keep_alive() && !loop_.draining;
+  const unsigned version = lines.get().version();
+  co_await write(message_of(std::move(response), version, keep_alive), false, plan.readable_by,
+                 error);
+  if (stopped && !error) co_await linger();
+  buffer_.shrink_to_fit();
+  co_return !error && keep_alive && !hold(share_, buffer_.capacity());
+}
+
+/// Reads to the end of the body, or until it can go no further and says why.
+template <class Stream>
+asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::read_lines(
+    LineParser& parser, const Plan& plan, LineReport& report, error_code& error) {
+  std::optional<Refusal> stopped;
+  try {
+    const Request header = request_of(parser.get(), "", ends_);
+    Unpacker unpacker(coding_of(parser.get()));
+    const std::size_t fields = field_count(parser);
+    auto check_extension = check_chunk;
+    parser.on_chunk_header(check_extension);
+    std::vector<char> piece(kPiece);
+    std::string text;
+    while (!parser.is_done()) {
+      parser.get().body() = {piece.data(), piece.size(), true};
+      lowest_.expires_after(options_.body_timeout);
+      co_await http::async_read_some(stream_, buffer_, parser, into(error));
+      if (error == http::error::need_buffer) error = {};
+      if (error) {
+        if (const auto answer = answer_to(error)) {
+          error = {};
+          throw Refusal(400, "malformed_request", "the body is not as its header says");
+        }
+        co_return std::nullopt;
+      }
+      std::string_view packed(piece.data(), piece.size() - parser.get().body().size);
+      for (bool more = true; more;) {
+        const std::size_t left = packed.size(), had = text.size();
+        unpacker.expand(packed, kPiece, text);
+        more = packed.size() < left || text.size() > had;
+        if (text.size() < kLinesAtOnce) continue;
+        stopped = co_await take_lines(header, text, false, plan, report);
+        if (stopped) co_return stopped;
+        if (loop_.draining) throw Refusal(503, "draining", "the service ends; go on elsewhere");
+      }
+    }
+    if (field_count(parser) != fields) {
+      throw Refusal(400, "malformed_request", "fields after a chunked body are not read");
+    }
+    if (!unpacker.whole()) throw Refusal(400, "damaged_body", "the packed body is cut short");
+    stopped = co_await take_lines(header, text, true, plan, report);
+  } catch (const Refusal& refusal) {
+    stopped = refusal;
+  } catch (const Error& damage) {
+    stopped = Refusal(400, "damaged_body", damage.what());
+  }
+  co_return stopped;
+}
+
+/// Carries out the whole lines of the text, and takes them away; of the `last` text all.
+template <class Stream>
+asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::take_lines(
+    const Request& header, std::string& text, bool last, const Plan& plan, LineReport& report) {
+  const std::size_t end = last ? text.size() : text.rfind('\n') + 1;  // 0 where there is none
+  if (end == 0) {
+    if (text.size() <= options_.max_body) co_return std::nullopt;
+    co_return Refusal(413, "line_too_large", fmt::format("line {} is too large", report.line + 1));
+  }
+  Request lines = header;
+  lines.body = std::string_view(text).substr(0, end);
+  lines.lines = &report;
+  const Response response = co_await all_.answering_.answer(loop_.context, plan, lines);
+  if (response.status != 200) co_return refusal_of(response);
+  text.erase(0, end);
+  co_return std::nullopt;
+}
+
 /// The last answer on a connection whose rest is not read as a request.
 template <class Stream>
 asio::awaitable<void> Connections::Conversation<Stream>::refuse(const Plan& plan,
                                                                 const Response& response) {
   note(plan, response, 0.0);
   error_code error;
-  co_await write(message_of(response, 11, false), false, error);
+  co_await write(message_of(response, 11, false), false, plan.readable_by, error);
   if (!error) co_await linger();
 }
 
@@ -230,15 +379,25 @@ asio::awaitable<bool> Connections::Conversation<Stream>::answer(const HttpReques
   note(plan, response, seconds);
   const bool keep_alive = message.keep_alive() && !loop_.draining;
   error_code error;
-  co_await write(message_of(std::move(response), message.version(), keep_alive),
-                 message.method() == http::verb::head, error);
+  const bool packs = response.body.size() >= kLeastPacked && takes_gzip(message);
+  if (packs) response.body = gzipped(response.body);
+  HttpResponse answer = message_of(std::move(response), message.version(), keep_alive);
+  if (packs) {
+    answer.set(http::field::content_encoding, "gzip");
+    answer.set(http::field::vary, "Accept-Encoding");
+  }
+  co_await write(std::move(answer), message.method() == http::verb::head, plan.readable_by, error);
   co_return !error && keep_alive;
 }
 
 template <class Stream>
 asio::awaitable<void> Connections::Conversation<Stream>::write(HttpResponse message, bool head_only,
+                                                               const std::string& readable_by,
                                                                error_code& error) {
   lowest_.expires_after(options_.write_timeout);
+  message.set("X-Request-Id", id_);
+  if (!trace_.empty()) message.set("traceparent", traceparent_);
+  if (!readable_by.empty()) let_read(message, readable_by);
   if (head_only) {
     http::response_serializer<http::string_body> serializer(message);
     co_await http::async_write_header(stream_, serializer, into(error));
@@ -261,6 +420,15 @@ asio::awaitable<void> Connections::Conversation<Stream>::linger() {
   }
 }
 
+/// How the request is called, and whom it is from.
+template <class Stream>
+void Connections::Conversation<Stream>::begin_request(const http::request_header<>& header) {
+  id_ = request_id(view(header["X-Request-Id"]));
+  traceparent_ = view(header["traceparent"]);
+  trace_ = trace_of(traceparent_);
+  client_ = forwarded_client(header, ends_.client, options_.unbounded);
+}
+
 template <class Stream>
 void Connections::Conversation<Stream>::note(const Plan& plan, const Response& response,
                                              double seconds) const {
@@ -268,9 +436,9 @@ void Connections::Conversation<Stream>::note(const Plan& plan, const Response& r
   if (all_.access_log_.discards()) return;
   // Routes, not addresses: those hold the names of users, who may ask to be forgotten.
   all_.access_log_.write_line(fmt::format(
-      R"({{"time":"{}","client":"{}","method":"{}","route":"{}","status":{},"bytes":{},"ms":{:.3f}}})",
-      utc_now(), ends_.client, plan.method(), plan.route(), response.status, response.body.size(),
-      seconds * 1e3));
+      R"({{"time":"{}","id":"{}","client":"{}","method":"{}","route":"{}","status":{},"bytes":{},"ms":{:.3f}{}}})",
+      utc_now(), id_, client_, plan.method(), plan.route(), response.status, response.body.size(),
+      seconds * 1e3, trace_.empty() ? "" : fmt::format(R"(,"trace":"{}")", trace_)));
 }
 
 }  // namespace tessera

@@ -5,6 +5,16 @@
 
 namespace tessera {
 
+/// What became of the lines of a body that comes in parts, of those before as well.
+struct LineReport {
+  std::size_t lines = 0;     ///< read, without empty ones
+  std::size_t done = 0;      ///< of these, carried out
+  std::size_t repeated = 0;  ///< carried out before, with the same key
+  std::size_t failed = 0;
+  std::size_t line = 0;     ///< the number of the last line of the body, from 1, empty ones too
+  std::string errors = {};  ///< a line of JSON each
+};
+
 /// One HTTP request as the handlers see it. The views are borrowed for the call.
 struct Request {
   std::string_view method;                  ///< "GET"
@@ -13,7 +23,9 @@ struct Request {
   std::string_view authorization = {};      ///< header Authorization
   std::string_view idempotency_key = {};    ///< header Idempotency-Key
   std::string_view host = {}, origin = {};  ///< headers Host and Origin
+  std::string_view asked_method = {};       ///< header Access-Control-Request-Method
   std::string_view own_address = {};        ///< at which the connection came in
+  LineReport* lines = nullptr;  ///< of a body that comes in parts, of which this is one: some lines
 };
 
 struct Response {
@@ -22,6 +34,7 @@ struct Response {
   std::string content_type = "application/json";
   std::string allow = {};  ///< header Allow, with status 405
   int retry_after = 0;     ///< header Retry-After in seconds; 0: none
+  std::string model = {};  ///< which one answered: header Tessera-Model; "": none
 };
 
 /// Thrown by a handler to answer with an error: `what` is the sentence for people, `code` the word
@@ -32,6 +45,7 @@ class Refusal : public std::runtime_error {
       : std::runtime_error(message), status(http_status), code(error_code) {}
   int status;
   std::string code;
+  int retry_after = 0;  ///< seconds; 0: not told
 };
 
 }  // namespace tessera

@@ -14,15 +14,16 @@ namespace tessera {
 struct Field {
   enum class Kind {
     flag,    ///< true or false
-    number,  ///< a whole number from 1
+    number,  ///< a whole number
     id,      ///< of a user or an item
     ids,     ///< a list of ids
     line,    ///< text without control characters
     text,    ///< text of several lines
     filter,  ///< of items, as JSON or in words
     object,  ///< a JSON object
-    word,    ///< one of some words
     events,  ///< a list of objects {"item", "kind", "weight", "time"}
+    lists,   ///< a list of lists of ids, of at most 1,000 each
+    words,   ///< one of some words, or a list of them
   };
   std::string_view name;
   Kind kind = Kind::text;
@@ -34,7 +35,8 @@ struct Field {
   bool required = false;
   Work work = Work::quick;  ///< what the answer has to wait for where it is given
   bool choice = false;      ///< exactly one of these must be given
-  std::span<const std::string_view> words = {};  ///< of a word, the first one where it is left out
+  std::int64_t least = 1;   ///< of a number
+  std::span<const std::string_view> words = {};  ///< that may be given
 };
 
 /// Their names, for messages.

@@ -14,9 +14,9 @@ constexpr std::string_view kLineEnd = "\r\n";
 
 /// Fields that say where a request ends, to whom it goes and what it may: two of one kind could be
 /// read by another program in another way.
-constexpr std::array<std::string_view, 7> kOnce = {"content-length", "transfer-encoding", "host",
+constexpr std::array<std::string_view, 8> kOnce = {"content-length", "transfer-encoding", "host",
                                                    "authorization",  "idempotency-key",   "origin",
-                                                   "expect"};
+                                                   "expect",         "content-encoding"};
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 

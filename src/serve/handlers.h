@@ -11,17 +11,22 @@ Task<Response> recommend(Call& call);
 Task<Response> explain(Call& call);
 Task<Response> score_items(Call& call);
 Response similar_items(Call& call);
+Response similar_to(Call& call);
 
 Response find_items(Call& call);
 Response get_item(Call& call);
 Response put_item(Call& call);
 Response patch_item(Call& call);
 Response delete_item(Call& call);
+Response restore_item(Call& call);
+Response bulk_items(Call& call);
 Response get_token(Call& call);
 Response get_map(Call& call);
 
 Task<Response> append_events(Call& call);
 Response list_events(Call& call);
+Task<Response> bulk_events(Call& call);
+Task<Response> recommend_many(Call& call);
 Task<Response> get_user(Call& call);
 Task<Response> delete_user(Call& call);
 

@@ -97,6 +97,10 @@ Response delete_item(Call& call) {
   return {.status = 204, .body = ""};
 }
 
+Response restore_item(Call& call) {
+  return reply(card_json(call.service.restore_item(call.match.segments.front()), true));
+}
+
 Response get_token(Call& call) {
   const Model& model = *call.model;
   const Token token = token_of_path(call);

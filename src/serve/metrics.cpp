@@ -6,13 +6,21 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "base/item_set.h"
 #include "serve/log.h"
 
 namespace tessera {
@@ -66,6 +74,51 @@ struct ServiceMetrics::State {
                              .Name("tessera_items")
                              .Help("Items that can be recommended, by kind")
                              .Register(registry);
+
+  Family<Counter>& lists =
+      prometheus::BuildCounter()
+          .Name("tessera_lists_total")
+          .Help("Lists answered, by what they were made of: model, trending, popular, newest")
+          .Register(registry);
+  Counter& empty_lists = prometheus::BuildCounter()
+                             .Name("tessera_empty_lists_total")
+                             .Help("Lists answered without an item")
+                             .Register(registry)
+                             .Add({});
+  Family<Counter>& listed = prometheus::BuildCounter()
+                                .Name("tessera_listed_items_total")
+                                .Help("Places of lists, by kind of item: known to training, or new")
+                                .Register(registry);
+  Gauge& distinct = prometheus::BuildGauge()
+                        .Name("tessera_listed_items_distinct")
+                        .Help(
+                            "Different items in lists since the process started; beside "
+                            "tessera_items it is the coverage")
+                        .Register(registry)
+                        .Add({});
+  Gauge& resident = prometheus::BuildGauge()
+                        .Name("process_resident_memory_bytes")
+                        .Help("Resident memory size in bytes")
+                        .Register(registry)
+                        .Add({});
+  Gauge& cpu = prometheus::BuildGauge()
+                   .Name("process_cpu_seconds_total")
+                   .Help("Total user and system CPU time in seconds")
+                   .Register(registry)
+                   .Add({});
+  Gauge& descriptors = prometheus::BuildGauge()
+                           .Name("process_open_fds")
+                           .Help("Number of open file descriptors")
+                           .Register(registry)
+                           .Add({});
+  Gauge& started = prometheus::BuildGauge()
+                       .Name("process_start_time_seconds")
+                       .Help("Start time of the process in seconds since 1970")
+                       .Register(registry)
+                       .Add({});
+  std::mutex items_mutex;  // guards what follows
+  ItemSet seen;
+  std::size_t seen_count = 0;
 
   Gauge& dropped_lines = prometheus::BuildGauge()
                              .Name("tessera_log_lines_dropped")
@@ -123,7 +176,16 @@ struct ServiceMetrics::State {
   }
 };
 
-ServiceMetrics::ServiceMetrics() : state_(new State) {}
+ServiceMetrics::ServiceMetrics() : state_(new State) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  state_->started.Set(std::chrono::duration<double>(now).count());
+  prometheus::BuildGauge()
+      .Name("tessera_build_info")
+      .Help("1, with the version of the program")
+      .Register(state_->registry)
+      .Add({{"version", TESSERA_VERSION}})
+      .Set(1.0);
+}
 ServiceMetrics::~ServiceMetrics() = default;
 
 void ServiceMetrics::count_request(std::string_view method, std::string_view route, int status,
@@ -191,9 +253,43 @@ ServiceMetrics::Freshness ServiceMetrics::freshness() const {
   return now;
 }
 
+void ServiceMetrics::note_list(std::string_view from, std::span<const std::int32_t> items,
+                               std::size_t known) {
+  state_->lists.Add({{"from", std::string(from)}}).Increment();
+  if (items.empty()) return state_->empty_lists.Increment();
+  const auto fresh = std::ranges::count_if(
+      items, [&](std::int32_t item) { return std::cmp_greater_equal(item, known); });
+  const auto learned = std::ssize(items) - fresh;
+  if (fresh > 0) state_->listed.Add({{"kind", "new"}}).Increment(static_cast<double>(fresh));
+  if (learned > 0) state_->listed.Add({{"kind", "known"}}).Increment(static_cast<double>(learned));
+  const std::lock_guard lock(state_->items_mutex);
+  for (const std::int32_t item : items) {
+    if (state_->seen.contains(item)) continue;
+    state_->seen.insert(item);
+    ++state_->seen_count;
+  }
+}
+
 void ServiceMetrics::watch(const Log& log) {
   const std::unique_lock lock(state_->mutex);
   if (std::ranges::find(state_->logs, &log) == state_->logs.end()) state_->logs.push_back(&log);
+}
+
+void ServiceMetrics::set_process() const {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  state_->cpu.Set(seconds(used.ru_utime) + seconds(used.ru_stime));
+  std::ifstream statm("/proc/self/statm");
+  std::size_t pages = 0, resident = 0;
+  if (statm >> pages >> resident) {
+    state_->resident.Set(static_cast<double>(resident) * static_cast<double>(::getpagesize()));
+  }
+  std::error_code unknown;
+  const std::filesystem::directory_iterator open("/proc/self/fd", unknown);
+  if (!unknown) state_->descriptors.Set(static_cast<double>(std::distance(begin(open), end(open))));
 }
 
 std::string ServiceMetrics::text() const {
@@ -203,6 +299,11 @@ std::string ServiceMetrics::text() const {
     for (const Log* log : state_->logs) dropped += log->dropped();
     state_->dropped_lines.Set(static_cast<double>(dropped));
     state_->age.Set(state_->age_now());
+    set_process();
+  }
+  {
+    const std::lock_guard lock(state_->items_mutex);
+    state_->distinct.Set(static_cast<double>(state_->seen_count));
   }
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());
 }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -43,11 +44,15 @@ class ServiceMetrics {
     std::uint64_t watched_events = 0, hits = 0;
   };
   Freshness freshness() const;
+  /// A list that was answered: what it was made of, "model" or a source, and its items, of which
+  /// those from `known` on were put since training.
+  void note_list(std::string_view from, std::span<const std::int32_t> items, std::size_t known);
 
   /// In the text format of Prometheus.
   std::string text() const;
 
  private:
+  void set_process() const;
   struct State;
   std::unique_ptr<State> state_;
 };

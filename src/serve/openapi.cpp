@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "serve/body.h"
+#include "serve/examples.h"
 #include "serve/handlers.h"
 #include "serve/routes.h"
 
@@ -27,13 +28,18 @@ constexpr const char* kSchemas = R"({
   "Recommendations": {"type": "object", "required": ["items"], "properties": {
     "state": {"type": "array", "items": {"type": "number"}, "description": "with 'vectors': of the user"},
     "items": {"type": "array", "items": {"$ref": "#/components/schemas/ScoredItem"}},
-    "from": {"type": "string", "enum": ["trending", "popular"],
-      "description": "what they are, where the model was not asked"}}},
+    "from": {"type": "string", "enum": ["trending", "popular", "newest"],
+      "description": "what the first of them is, where the model was not asked"},
+    "user": {"type": "string", "description": "of one of many users"},
+    "error": {"type": "object", "description": "why one of many has no list", "properties": {
+      "code": {"type": "string"}, "message": {"type": "string"}}}}},
   "ScoredItem": {"type": "object", "required": ["id"], "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
     "score": {"type": "number"}, "cosine": {"type": "number"},
     "vector": {"type": "array", "items": {"type": "number"}},
     "attributes": {"type": "object", "description": "those of 'fields'"},
+    "from": {"type": "string", "enum": ["trending", "popular", "newest"],
+      "description": "where the model was not asked"},
     "codes": {"type": "array", "items": {"type": "integer"}}}},
   "Filter": {"type": "object", "description": "a condition, which has a key, or a group: all of must, one of should, none of must_not",
     "properties": {
@@ -63,7 +69,7 @@ Json schema_of(const Field& field) {
       break;
     case Kind::number:
       schema = {{"type", "integer"},
-                {"minimum", 1},
+                {"minimum", field.least},
                 {"maximum", field.most},
                 {"default", field.standard}};
       break;
@@ -82,6 +88,14 @@ Json schema_of(const Field& field) {
                 {"maxItems", field.most},
                 {"items", {{"$ref", "#/components/schemas/Event"}}}};
       break;
+    case Kind::lists:
+      schema = {{"type", "array"},
+                {"maxItems", field.most},
+                {"items",
+                 {{"type", "array"},
+                  {"maxItems", 1000},
+                  {"items", {{"$ref", "#/components/schemas/Id"}}}}}};
+      break;
     case Kind::line:
     case Kind::text:
       schema = {{"type", "string"}, {"maxLength", field.most}};
@@ -91,9 +105,12 @@ Json schema_of(const Field& field) {
                  {{{"$ref", "#/components/schemas/Filter"}},
                   {{"type", "string"}, {"maxLength", field.most}}}}};
       break;
-    case Kind::word:
-      schema = {{"type", "string"}, {"enum", field.words}, {"default", field.words.front()}};
+    case Kind::words: {
+      const Json word = {{"type", "string"}, {"enum", field.words}};
+      schema = {{"oneOf",
+                 {word, {{"type", "array"}, {"items", word}, {"maxItems", field.words.size()}}}}};
       break;
+    }
     case Kind::object:
       schema = {{"type", "object"}};
       break;
@@ -124,6 +141,12 @@ Json body_schema(const Route& route) {
   return schema;
 }
 
+std::string_view example_of_segment(std::string_view part) {
+  if (part == "{user}") return "anna";
+  if (part == "{file}") return "console.css";
+  return part == "{code}" || part == "{level}" ? "1" : "17";
+}
+
 Json parameters_of(const Route& route) {
   Json parameters = Json::array();
   for (const std::string_view part : parts_of_path(route.path)) {
@@ -131,6 +154,7 @@ Json parameters_of(const Route& route) {
     parameters.push_back({{"name", part.substr(1, part.size() - 2)},
                           {"in", "path"},
                           {"required", true},
+                          {"example", example_of_segment(part)},
                           {"schema", {{"type", "string"}}}});
   }
   for (const Field& field : route.query) {
@@ -163,10 +187,17 @@ Json operation_of(const Route& route, bool with_tokens) {
     return Json{{"application/json", {{"schema", std::move(schema)}}}};
   };
   if (!route.body.empty()) {
-    operation["requestBody"] = {{"required", true}, {"content", json_content(body_schema(route))}};
+    Json content = json_content(body_schema(route));
+    content["application/json"]["example"] = Json::parse(example_of(route));
+    if (route.lines) content = {{"application/x-ndjson", content["application/json"]}};
+    operation["requestBody"] = {{"required", true}, {"content", std::move(content)}};
   }
   Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
-  if (!route.reply.empty()) answer["content"] = json_content(Json::parse(route.reply));
+  if (!route.reply.empty()) {
+    Json content = json_content(Json::parse(route.reply));
+    if (route.lines) content = {{"application/x-ndjson", content["application/json"]}};
+    answer["content"] = std::move(content);
+  }
   const char* status = route.method == "DELETE"       ? "204"
                        : route.handle == reload_model ? "202"
                                                       : "200";

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include "base/error.h"
@@ -40,15 +41,30 @@ std::vector<std::int32_t> known_of(const Call& call, const std::vector<std::stri
   return known;
 }
 
+/// Whether the route's body may have the field.
+bool knows(const Call& call, std::string_view field) {
+  const auto known = call.match.route->body;
+  return std::ranges::find(known, field, &Field::name) != known.end();
+}
+
 /// "repeats", or as it was called once the other way round, "exclude_seen".
-bool repeats_of(const Body& body) {
-  if (!body.has("exclude_seen")) return body.flag("repeats");
+bool repeats_of(const Call& call, const Body& body) {
+  if (!knows(call, "exclude_seen") || !body.has("exclude_seen")) return body.flag("repeats");
   const bool repeats = !body.flag("exclude_seen");
   if (body.has("repeats") && body.flag("repeats") != repeats) {
     throw Refusal(400, "invalid_request",
                   "'repeats' and 'exclude_seen' contradict each other: give 'repeats' alone");
   }
   return repeats;
+}
+
+/// Counts a list for the metrics; `from`: what it was made of.
+template <class Listed>
+void note_list(const Call& call, std::string_view from, const std::vector<Listed>& list,
+               std::int32_t Listed::* item) {
+  std::vector<std::int32_t> items;
+  for (const Listed& listed : list) items.push_back(listed.*item);
+  call.service.metrics().note_list(from, items, call.model->catalogue_items());
 }
 
 /// The attributes to answer with; throws Refusal 400 for an unknown one.
@@ -89,8 +105,9 @@ std::optional<Rules> rules_of(const Call& call, const Body& body) {
 struct Wishes {
   Wishes(const Call& call, const Body& body)
       : filter(filter_of(*call.model, body.json("filter"))), rules(rules_of(call, body)) {
-    options.k = static_cast<std::size_t>(body.number("k"));
-    options.repeats = repeats_of(body);
+    offset = knows(call, "offset") ? static_cast<std::size_t>(body.number("offset")) : 0;
+    options.k = static_cast<std::size_t>(body.number("k")) + offset;
+    options.repeats = repeats_of(call, body);
     if (const auto deny = body.ids("deny")) denied = known_of(call, *deny);
     options.deny = denied;
     if (const auto allow = body.ids("allow")) {
@@ -103,26 +120,44 @@ struct Wishes {
   Wishes(const Wishes&) = delete;
   Wishes& operator=(const Wishes&) = delete;
 
+  /// The page of a list that is asked for.
+  template <class Listed>
+  void cut(std::vector<Listed>& list) const {
+    list.erase(list.begin(), list.begin() + std::ssize(list) -
+                                 std::max<std::ptrdiff_t>(
+                                     std::ssize(list) - static_cast<std::ptrdiff_t>(offset), 0));
+  }
+
+  std::size_t offset = 0;
   std::vector<std::int32_t> denied, allowed;
   std::optional<Filter> filter;
   std::optional<Rules> rules;
   RecommendOptions options;
 };
 
-/// What whoever has no history gets.
-Response fall_back(Call& call, const Body& body, const Wishes& wishes,
-                   std::span<const std::string> fields) {
-  const bool trending = body.word("fallback") == "trending";
-  const std::vector<std::int32_t> first =
-      trending ? known_of(call, call.service.trends().top()) : std::vector<std::int32_t>();
-  std::vector<ScoredItem> list;
-  for (const std::int32_t item : call.model->popular(wishes.options, first)) {
-    list.push_back({item, 0.0F});
+/// What whoever has no history gets; throws Refusal 400 for sources that do not go together.
+Fallback fallback_of(const Body& body) {
+  try {
+    const auto words = body.words("fallback");
+    return words ? fallback_from_words(*words) : Fallback();
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_request", error.what());
   }
-  const bool trends = !list.empty() && std::ranges::count(first, list.front().item) > 0;
-  return reply({{"from", trends ? "trending" : "popular"},
-                {"items", list_json(call, list, &ScoredItem::item, body.flag("titles"), fields,
-                                    nullptr, &ScoredItem::score)}});
+}
+
+Json fall_back(const Call& call, const Body& body, const Fallback& fallback, const Wishes& wishes,
+               std::span<const std::string> fields) {
+  const std::vector<std::int32_t> trending = known_of(call, call.service.trends().top());
+  auto list = call.model->fall_back(fallback, wishes.options, trending);
+  wishes.cut(list);
+  note_list(call, list.empty() ? "none" : name_of(list.front().from), list, &SourcedItem::item);
+  std::vector<ScoredItem> items;
+  for (const SourcedItem& found : list) items.push_back({found.item, 0.0F});
+  Json json = list_json(call, items, &ScoredItem::item, body.flag("titles"), fields, nullptr,
+                        &ScoredItem::score);
+  for (std::size_t i = 0; i < list.size(); ++i) json[i]["from"] = name_of(list[i].from);
+  const Source first = list.empty() ? fallback.order.back() : list.front().from;
+  return {{"from", name_of(first)}, {"items", std::move(json)}};
 }
 
 /// Adds the vectors of the items to the answer, and the user's state.
@@ -143,15 +178,17 @@ void add_vectors(const Call& call, History history, std::span<const std::int32_t
 
 Task<Response> recommend(Call& call) {
   const Body body = call.body();
-  const bool none = body.word("fallback") == "none";
+  const Fallback fallback = fallback_of(body);
   Task<std::vector<std::int32_t>> asked =
-      none ? history_of(call, body) : history_or_none(call, body);
+      fallback.order.empty() ? history_of(call, body) : history_or_none(call, body);
   const std::vector<std::int32_t> history = co_await std::move(asked);
   const Wishes wishes(call, body);
   const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
-  if (history.empty()) co_return fall_back(call, body, wishes, fields);
-  const std::vector<ScoredItem> list = call.model->recommend(history, wishes.options);
+  if (history.empty()) co_return reply(fall_back(call, body, fallback, wishes, fields));
+  auto list = call.model->recommend(history, wishes.options);
+  wishes.cut(list);
+  note_list(call, "model", list, &ScoredItem::item);
   Json answer = {{"items", list_json(call, list, &ScoredItem::item, body.flag("titles"), fields,
                                      score, &ScoredItem::score)}};
   if (body.flag("vectors")) {
@@ -180,6 +217,75 @@ Task<Response> score_items(Call& call) {
   co_return reply(answer);
 }
 
+namespace {
+
+/// One of many histories, or why there is no list for it.
+struct OneOfMany {
+  std::string user;  // "" of a given history
+  std::vector<std::string> ids;
+  ReadHistory read;
+};
+
+Task<std::vector<OneOfMany>> read_many(Call& call, const Body& body) {
+  std::vector<OneOfMany> many;
+  bool skip = body.flag("skip_unknown");
+  if (const auto users = body.ids("users")) {
+    skip = true;
+    for (const std::string& user : *users) {
+      auto stored = co_await call.from_store(call.service.store().history_async(user));
+      OneOfMany& one = many.emplace_back();
+      one.user = user;
+      if (stored) one.ids = std::move(*stored);
+    }
+  } else {
+    auto histories = body.lists("histories").value();
+    for (auto& ids : histories) many.emplace_back().ids = std::move(ids);
+  }
+  for (OneOfMany& one : many) {
+    one.read = std::move(call.model->histories({&one.ids, 1}, skip).front());
+  }
+  co_return many;
+}
+
+}  // namespace
+
+Task<Response> recommend_many(Call& call) {
+  const Body body = call.body();
+  const Fallback fallback = fallback_of(body);
+  const Wishes wishes(call, body);
+  const auto fields = fields_of(call, body);
+  const bool titles = body.flag("titles");
+  const char* score = body.flag("scores") ? "score" : nullptr;
+  Task<std::vector<OneOfMany>> reading = read_many(call, body);
+  const std::vector<OneOfMany> many = co_await std::move(reading);
+  std::vector<History> histories;
+  for (const OneOfMany& one : many) histories.emplace_back(one.read.items);
+  const auto lists = call.model->recommend_many(histories, wishes.options);
+  std::optional<Json> otherwise;  // the same for all without a history
+  Json json = Json::array();
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    Json one = Json::object();
+    const bool unknown_item = !many[i].ids.empty() && many[i].user.empty() &&
+                              !many[i].read.why.empty() && !body.flag("skip_unknown");
+    if (!many[i].read.items.empty()) {
+      note_list(call, "model", lists[i], &ScoredItem::item);
+      one["items"] =
+          list_json(call, lists[i], &ScoredItem::item, titles, fields, score, &ScoredItem::score);
+    } else if (fallback.order.empty() || unknown_item) {
+      one = {{"items", Json::array()},
+             {"error",
+              {{"code", unknown_item ? "unknown_item" : "empty_history"},
+               {"message", many[i].read.why}}}};
+    } else {
+      if (!otherwise) otherwise = fall_back(call, body, fallback, wishes, fields);
+      one = *otherwise;
+    }
+    if (!many[i].user.empty()) one["user"] = many[i].user;
+    json.push_back(std::move(one));
+  }
+  co_return reply({{"lists", std::move(json)}});
+}
+
 Response similar_items(Call& call) {
   const std::size_t k = call.number("k");
   const auto filter = filter_of(*call.model, call.given("filter"));
@@ -188,12 +294,59 @@ Response similar_items(Call& call) {
                                     &Neighbour::cosine)}});
 }
 
+Response similar_to(Call& call) {
+  const Body body = call.body();
+  const auto items_of = [&](std::string_view field) {
+    const std::vector<std::string> ids = body.ids(field).value_or(std::vector<std::string>());
+    std::vector<std::int32_t> items;
+    for (std::size_t i = 0; const auto& number : call.model->numbers(ids)) {
+      if (!number) {
+        throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(ids[i])));
+      }
+      items.push_back(*number);
+      ++i;
+    }
+    return items;
+  };
+  const std::vector<std::int32_t> liked = items_of("liked"), disliked = items_of("disliked");
+  const auto filter = filter_of(*call.model, body.json("filter"));
+  const auto fields = fields_of(call, body);
+  const Taste taste = {liked, disliked, body.text("text").value_or("")};
+  const auto k = static_cast<std::size_t>(body.number("k"));
+  try {
+    const auto found = call.model->similar(taste, k, filter ? &*filter : nullptr);
+    return reply({{"items", list_json(call, found, &Neighbour::number, true, fields, "cosine",
+                                      &Neighbour::cosine)}});
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_request", error.what());
+  } catch (const Error& error) {
+    throw Refusal(422, "unreadable_text", error.what());
+  }
+}
+
+namespace {
+
+Json effects_json(const RuleEffects& effects) {
+  const auto place = [](const std::optional<std::size_t>& at) { return at ? Json(*at) : Json(); };
+  Json parts = Json::array();
+  for (const auto& part : effects.parts)
+    parts.push_back({{"rule", part.rule}, {"adds", part.adds}});
+  return {{"score", effects.value},        {"parts", parts},
+          {"place", place(effects.place)}, {"place_without", place(effects.place_without)},
+          {"pinned", effects.pinned},      {"buried", effects.buried},
+          {"too_low", effects.too_low},    {"full", effects.full}};
+}
+
+}  // namespace
+
 Task<Response> explain(Call& call) {
   const Body body = call.body();
   const std::string id = body.id("item").value();
   const auto item = call.model->number(id);
   if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));
   const std::vector<std::int32_t> history = co_await history_of(call, body);
+  const auto filter = filter_of(*call.model, body.json("filter"));
+  const auto rules = rules_of(call, body);
   const Explanation why = call.model->explain(history, *item);
   const ItemCard card = call.model->card(*item);
   Json json = {{"item", card_json(card, true)}, {"score", why.score}};
@@ -205,6 +358,12 @@ Task<Response> explain(Call& call) {
         {"tokens", parts_json("part", card.tokens.collaborative, why.collaborative)}};
   }
   json["id_token"] = {{"contribution", why.id_token}};
+  if (rules) {
+    const RecommendOptions options = {.k = static_cast<std::size_t>(body.number("k")),
+                                      .filter = filter ? &*filter : nullptr,
+                                      .rules = &*rules};
+    json["rules"] = effects_json(call.model->explain_rules(history, *item, options));
+  }
   json["history"] = Json::array();
   const auto read = History(history).last(why.history.size());
   const std::vector<ItemCard> events = call.model->cards(read);

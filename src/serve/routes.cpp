@@ -30,6 +30,15 @@ constexpr const char* kExplanation =
               "part": {"type": "integer"}, "code": {"type": "integer"},
               "contribution": {"type": "number"}}}}}},
         "id_token": {"type": "object", "properties": {"contribution": {"type": "number"}}},
+        "rules": {"type": "object", "description": "what the rules do to the item in the list that is asked for",
+          "properties": {"score": {"type": "number", "description": "with what they add"},
+            "parts": {"type": "array", "items": {"type": "object", "properties": {
+              "rule": {"type": "string"}, "adds": {"type": "number"}}}},
+            "place": {"type": "integer", "nullable": true, "description": "in the list, from 1"},
+            "place_without": {"type": "integer", "nullable": true, "description": "in the list without rules"},
+            "pinned": {"type": "boolean"}, "buried": {"type": "boolean"},
+            "too_low": {"type": "boolean", "description": "below the least score"},
+            "full": {"type": "array", "items": {"type": "string"}, "description": "caps that others have used up"}}},
         "history": {"type": "array", "description": "by how much the score would fall without this event",
           "items": {"type": "object", "properties": {"id": {"type": "string"},
             "title": {"type": "string"}, "contribution": {"type": "number"}}}}}})";
@@ -48,6 +57,15 @@ constexpr const char* kAppended =
 constexpr const char* kUser =
     R"({"type": "object", "properties": {"user": {"type": "string"},
         "items": {"$ref": "#/components/schemas/Ids"}}})";
+constexpr const char* kLineReport =
+    R"({"type": "object", "description": "a line for each line that failed, and at last a line with the numbers",
+        "properties": {"line": {"type": "integer"}, "error": {"type": "object", "properties": {
+          "code": {"type": "string"}, "message": {"type": "string"}}},
+        "lines": {"type": "integer"}, "done": {"type": "integer"},
+        "repeated": {"type": "integer"}, "failed": {"type": "integer"}}})";
+constexpr const char* kLists =
+    R"({"type": "object", "required": ["lists"], "properties": {"lists": {"type": "array",
+        "items": {"$ref": "#/components/schemas/Recommendations"}}}})";
 constexpr const char* kToken =
     R"({"type": "object", "properties": {
         "level": {"type": "integer", "description": "of a semantic token"},
@@ -80,6 +98,7 @@ constexpr std::int64_t kMaxList = 10'000;      // items of an allow or deny list
 constexpr std::int64_t kMaxTitle = 4 << 10;    // bytes
 constexpr std::int64_t kMaxText = 64 << 10;    // bytes
 constexpr std::int64_t kMaxFilter = 64 << 10;  // bytes
+constexpr std::int64_t kMaxMany = 100;         // lists in an answer
 constexpr std::int64_t kMaxNames = 100;        // of attributes
 constexpr std::int64_t kMaxEvents = 100'000;   // of a page
 constexpr std::int64_t kMaxPoints = 50'000;    // of the map
@@ -102,13 +121,44 @@ constexpr Field kSkipUnknownField = {
     .kind = Kind::flag,
     .description = "pass over items of 'history' that the model does not know"};
 
-constexpr std::string_view kFallbacks[] = {"trending", "popular", "none"};
+constexpr std::string_view kFallbacks[] = {"trending", "popular", "newest", "mixed", "none"};
+
+constexpr Field kKField = {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10};
+constexpr Field kFilterField = {
+    .name = "filter",
+    .kind = Kind::filter,
+    .most = kMaxFilter,
+    .description = "only items whose attributes pass, as JSON or in words: \"price < 20\""};
+constexpr Field kRulesField = {
+    .name = "rules",
+    .kind = Kind::object,
+    .most = kMaxFilter,
+    .description = "what changes the order: boosts, caps, pinned items, diversity and others",
+    .work = Work::compute};
+constexpr Field kFieldsField = {.name = "fields",
+                                .kind = Kind::ids,
+                                .most = kMaxNames,
+                                .description = "attributes to answer with each item"};
+
+constexpr Field kFallbackField = {
+    .name = "fallback",
+    .kind = Kind::words,
+    .description =
+        "what a user without a history that the model knows gets, in this order: what was touched "
+        "most of late (trending), most in training (popular), put last (newest); or alone: all of "
+        "them in turn (mixed), or a refusal (none). Without it: trending, popular",
+    .words = kFallbacks};
 
 constexpr Field kRecommendBody[] = {
     kUserField,
     kHistoryField,
     kSkipUnknownField,
-    {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
+    kKField,
+    {.name = "offset",
+     .kind = Kind::number,
+     .most = kMaxItems,
+     .description = "leave out so many of the best: the next page",
+     .least = 0},
     {.name = "repeats", .kind = Kind::flag, .description = "items of the history may come again"},
     {.name = "exclude_seen",
      .kind = Kind::flag,
@@ -116,26 +166,11 @@ constexpr Field kRecommendBody[] = {
      .standard = 1},
     {.name = "allow", .kind = Kind::ids, .most = kMaxList, .description = "only these"},
     {.name = "deny", .kind = Kind::ids, .most = kMaxList, .description = "none of these"},
-    {.name = "filter",
-     .kind = Kind::filter,
-     .most = kMaxFilter,
-     .description = "only items whose attributes pass, as JSON or in words: \"price < 20\""},
-    {.name = "rules",
-     .kind = Kind::object,
-     .most = kMaxFilter,
-     .description = "what changes the order: boosts, caps, pinned items, diversity and others",
-     .work = Work::compute},
-    {.name = "fallback",
-     .kind = Kind::word,
-     .description =
-         "what a user without a history that the model knows gets: what was touched most "
-         "of late and then most in training, the latter alone, or a refusal",
-     .words = kFallbacks},
+    kFilterField,
+    kRulesField,
+    kFallbackField,
     {.name = "titles", .kind = Kind::flag, .description = "titles and semantic codes as well"},
-    {.name = "fields",
-     .kind = Kind::ids,
-     .most = kMaxNames,
-     .description = "attributes to answer with each item"},
+    kFieldsField,
     {.name = "scores", .kind = Kind::flag},
     {.name = "vectors",
      .kind = Kind::flag,
@@ -159,6 +194,20 @@ constexpr Field kExplainBody[] = {
     kHistoryField,
     kSkipUnknownField,
     {.name = "item", .kind = Kind::id, .description = "the item to explain", .required = true},
+    kRulesField,
+    kFilterField,
+    kKField,
+};
+constexpr Field kSimilarBody[] = {
+    {.name = "liked", .kind = Kind::ids, .most = kMaxHistory, .description = "items to be like"},
+    {.name = "disliked", .kind = Kind::ids, .most = kMaxHistory, .description = "and unlike"},
+    {.name = "text",
+     .kind = Kind::text,
+     .most = kMaxText,
+     .description = "of an item that nobody knows, to be like"},
+    kKField,
+    kFilterField,
+    kFieldsField,
 };
 constexpr Field kPatchBody[] = {
     {.name = "attributes",
@@ -201,6 +250,48 @@ constexpr Field kEventsBody[] = {
      .kind = Kind::id,
      .description =
          "as the header Idempotency-Key: a batch with a key used before changes nothing"},
+};
+constexpr Field kBulkItemsBody[] = {
+    {.name = "id", .kind = Kind::id, .description = "of the item", .required = true},
+    {.name = "title", .kind = Kind::line, .most = kMaxTitle, .description = "it is put, as by PUT"},
+    {.name = "text", .kind = Kind::text, .most = kMaxText, .description = "it is put, as by PUT"},
+    {.name = "attributes", .kind = Kind::object, .most = kMaxText, .description = "as of PATCH"},
+    {.name = "erase", .kind = Kind::flag, .description = "it is taken out, as by DELETE"},
+};
+constexpr Field kBulkEventsBody[] = {
+    {.name = "user", .kind = Kind::id, .description = "whose events they are", .required = true},
+    kEventsBody[0],
+    kEventsBody[1],
+    kEventsBody[2],
+    kEventsBody[3],
+    {.name = "idempotency_key",
+     .kind = Kind::id,
+     .description = "without it, if the request has the header Idempotency-Key: that, a colon and "
+                    "the number of the line"},
+};
+constexpr Field kManyBody[] = {
+    {.name = "users",
+     .kind = Kind::ids,
+     .most = kMaxMany,
+     .description = "users with stored events",
+     .access = Access::write,
+     .choice = true},
+    {.name = "histories",
+     .kind = Kind::lists,
+     .most = kMaxMany,
+     .description = "events of each, oldest first",
+     .choice = true},
+    kSkipUnknownField,
+    kKField,
+    {.name = "repeats", .kind = Kind::flag, .description = "items of a history may come again"},
+    kRecommendBody[7],
+    kRecommendBody[8],
+    kFilterField,
+    kRulesField,
+    kFallbackField,
+    {.name = "titles", .kind = Kind::flag, .description = "titles and semantic codes as well"},
+    kFieldsField,
+    {.name = "scores", .kind = Kind::flag},
 };
 constexpr Field kSimilarQuery[] = {
     {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
@@ -291,6 +382,15 @@ const Route kRoutes[] = {
      kPatchBody,
      R"({"type": "object", "properties": {"id": {"type": "string"}, "attributes": {"type": "object"}}})"},
     {"DELETE", "/v1/items/{id}", Access::write, Work::change, delete_item, "Erases an item"},
+    {"POST",
+     "/v1/items/{id}/restore",
+     Access::write,
+     Work::change,
+     restore_item,
+     "Takes an erased item of the catalogue in again, as the model knows it",
+     {},
+     {},
+     kItem},
     {"GET",
      "/v1/items/{id}/similar",
      Access::read,
@@ -301,6 +401,15 @@ const Route kRoutes[] = {
      {},
      kScoredItems},
     {"POST",
+     "/v1/similar",
+     Access::read,
+     Work::compute,
+     similar_to,
+     "Items like some that are liked, unlike some that are not, and like a text",
+     {},
+     kSimilarBody,
+     kScoredItems},
+    {"POST",
      "/v1/users/{user}/events",
      Access::write,
      Work::store,
@@ -309,6 +418,32 @@ const Route kRoutes[] = {
      {},
      kEventsBody,
      kAppended},
+    {.method = "POST",
+     .path = "/v1/recommend:bulk",
+     .access = Access::read,
+     .work = Work::store,
+     .handle = recommend_many,
+     .summary = "Lists for many users or histories, each as of /v1/recommend",
+     .body = kManyBody,
+     .reply = kLists},
+    {.method = "POST",
+     .path = "/v1/items:bulk",
+     .access = Access::write,
+     .work = Work::change,
+     .handle = bulk_items,
+     .summary = "Puts, changes and erases items: a line of JSON each, of any number",
+     .body = kBulkItemsBody,
+     .reply = kLineReport,
+     .lines = true},
+    {.method = "POST",
+     .path = "/v1/events:bulk",
+     .access = Access::write,
+     .work = Work::store,
+     .handle = bulk_events,
+     .summary = "Appends events to histories: a line of JSON for each batch of a user",
+     .body = kBulkEventsBody,
+     .reply = kLineReport,
+     .lines = true},
     {"GET",
      "/v1/users/{user}",
      Access::write,

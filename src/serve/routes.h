@@ -44,6 +44,7 @@ struct Route {
   std::span<const Field> query = {};  ///< its query's parameters
   std::span<const Field> body = {};   ///< its body's fields; none: it has no body
   std::string_view reply = {};        ///< JSON schema of its answer; "" if that is not JSON
+  bool lines = false;  ///< its body is lines of JSON, of any number, each with the fields of `body`
 };
 
 std::span<const Route> routes();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 #include <utility>
 
 #include "attributes/attribute_values.h"
@@ -63,6 +64,13 @@ bool is_trained(const Model& model, const StoredItem& item, const ItemTokens& to
   return card.title == item.title && card.tokens.semantic == tokens.semantic;
 }
 
+/// FNV-1a, of 64 bits.
+std::uint64_t digest_of(std::string_view text) {
+  std::uint64_t digest = 0xCBF29CE484222325U;
+  for (const char c : text) digest = (digest ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  return digest;
+}
+
 }  // namespace
 
 ServedModel::ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics)
@@ -73,9 +81,9 @@ ServedModel::~ServedModel() {
   if (thread_.joinable()) thread_.join();
 }
 
-std::shared_ptr<Model> ServedModel::now() const {
+std::pair<std::shared_ptr<Model>, std::string> ServedModel::in_use() const {
   const std::lock_guard lock(mutex_);
-  return loaded_.model;
+  return {loaded_.model, loaded_.name};
 }
 
 bool ServedModel::loading() const {
@@ -201,8 +209,8 @@ void ServedModel::swap_in_next() {
 
 ServedModel::Loaded ServedModel::load_next() {
   const std::string version = bundle_version(bundle_);
-  Loaded next{std::make_shared<Model>(bundle_), ""};
-  next.written = written_at(bundle_ / kWeightsFile);
+  Loaded next{std::make_shared<Model>(bundle_), "", "", written_at(bundle_ / kWeightsFile)};
+  next.name = fmt::format("{:016x}", digest_of(next.model->config()));
   if (next.model->reads_text()) next.fingerprint = bundle_fingerprint(bundle_);
   if (bundle_version(bundle_) != version) next.fingerprint.clear();
   put_stored_items(next);
@@ -310,7 +318,9 @@ void ServedModel::apply_changes(const Loaded& next) {
       }
       continue;
     }
-    if (change.erased) {
+    if (change.restored) {
+      next.model->restore(change.item.id);
+    } else if (change.erased) {
       next.model->erase(change.item.id);
     } else if (const auto tokens = encode(next, change.item)) {
       std::vector<NewItem> one = {{change.item.id, change.item.title, *tokens}};
@@ -348,6 +358,124 @@ ItemCard ServedModel::put(const StoredItem& item,
     } catch (const Error& error) {
       throw Refusal(503, "too_many_items", error.what());
     }
+  }
+  count_items();
+  return card;
+}
+
+namespace {
+
+/// What the store keeps of a wish; the tokens of a put item are found here. Throws Refusal for what
+/// the model cannot do.
+StoredChange stored_change(const Model& model, const std::string& fingerprint,
+                           const ServedModel::Wish& wish, ItemTokens& tokens) {
+  using Kind = StoredChange::Kind;
+  StoredChange change = {wish.item, wish.kind};
+  if (wish.kind != Kind::put && !model.number(wish.item.id)) {
+    throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(wish.item.id)));
+  }
+  try {
+    model.check_attributes(wish.values);
+  } catch (const UsageError& error) {
+    throw Refusal(422, "invalid_attributes", error.what());
+  }
+  for (const auto& [name, value] : wish.values) change.attributes.push_back({name, json_of(value)});
+  if (wish.kind != Kind::put) return change;
+  try {
+    tokens = model.tokens_of(wish.item.text);
+  } catch (const Error& error) {
+    throw Refusal(422, "unreadable_text", error.what());
+  }
+  if (!fingerprint.empty()) {
+    change.item.tokens = keep_codes(fingerprint, wish.item.text, joined(tokens));
+  }
+  return change;
+}
+
+}  // namespace
+
+std::vector<std::optional<Refusal>> ServedModel::change(
+    std::span<const Wish> wishes, const std::function<void(std::span<const StoredChange>)>& write) {
+  using Kind = StoredChange::Kind;
+  std::vector<std::optional<Refusal>> refused(wishes.size());
+  const std::lock_guard lock(changes_);
+  Loaded in_use;
+  bool loads = false;
+  {
+    const std::lock_guard state(mutex_);
+    in_use = loaded_;
+    loads = loading_;
+  }
+  Model& model = *in_use.model;
+  std::vector<StoredChange> stored;
+  std::vector<NewItem> puts;
+  std::vector<const Wish*> granted;
+  // What was gathered, for later ones may ask for it.
+  const auto flush = [&] {
+    if (stored.empty()) return;
+    write(stored);
+    if (!puts.empty()) model.put(puts);
+    for (const Wish* wish : granted) {
+      const std::string& id = wish->item.id;
+      if (wish->kind == Kind::erase) model.erase(id);
+      if (!wish->values.empty() && model.number(id)) {
+        model.set_attributes(*model.number(id), wish->values);
+      }
+      if (!loads) continue;
+      if (wish->kind != Kind::attributes) {
+        noted_.push_back({.item = wish->item, .erased = wish->kind == Kind::erase});
+      }
+      if (!wish->values.empty()) {
+        noted_.push_back({.item = {id, "", "", ""}, .attributes = wish->values});
+      }
+    }
+    stored.clear();
+    puts.clear();
+    granted.clear();
+  };
+  std::unordered_set<std::string_view> ids;
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    const Wish& wish = wishes[i];
+    if (!ids.insert(wish.item.id).second) {  // it may want what an earlier one does
+      flush();
+      ids = {wish.item.id};
+    }
+    try {
+      ItemTokens tokens;
+      stored.push_back(stored_change(model, in_use.fingerprint, wish, tokens));
+      if (wish.kind == Kind::put) {
+        puts.push_back({wish.item.id, wish.item.title, std::move(tokens)});
+      }
+      granted.push_back(&wish);
+    } catch (const Refusal& refusal) {
+      refused[i] = refusal;
+    }
+  }
+  try {
+    flush();
+  } catch (const Error& error) {  // the model has no room for them
+    throw Refusal(503, "too_many_items", error.what());
+  }
+  count_items();
+  return refused;
+}
+
+ItemCard ServedModel::restore(std::string_view id, const std::function<void()>& write) {
+  ItemCard card;
+  {
+    const std::lock_guard lock(changes_);
+    const std::shared_ptr<Model> model = now();
+    if (model->number(id)) {
+      throw Refusal(409, "item_is_there", fmt::format("item '{}' is not erased", printable(id)));
+    }
+    if (!model->restorable(id)) {
+      throw Refusal(404, "unknown_item",
+                    fmt::format("no erased item '{}' of the catalogue; put it", printable(id)));
+    }
+    write();
+    if (loading()) noted_.push_back({.item = {std::string(id), "", "", ""}, .restored = true});
+    model->restore(id);
+    card = model->card(*model->number(id));
   }
   count_items();
   return card;

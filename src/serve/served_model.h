@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "serve/exchange.h"
 #include "serve/log.h"
 #include "serve/metrics.h"
 #include "store/store.h"
@@ -29,7 +30,9 @@ class ServedModel {
   ServedModel& operator=(const ServedModel&) = delete;
 
   /// Null until the first was loaded.
-  std::shared_ptr<Model> now() const;
+  std::shared_ptr<Model> now() const { return in_use().first; }
+  /// The same with its name: 16 hex digits, which tell models apart by what they say of themselves.
+  std::pair<std::shared_ptr<Model>, std::string> in_use() const;
   /// Loads the first one here; throws Error.
   void load();
   /// Loads one in a thread of its own. What goes wrong is logged and leaves the one in use, and if
@@ -55,6 +58,21 @@ class ServedModel {
   /// values.
   AttributeValues set_attributes(std::string_view id, const AttributeValues& values,
                                  const std::function<void()>& write);
+  /// A change of an item as a caller wishes it; a put item has a text, and what `values` names is
+  /// changed after it.
+  struct Wish {
+    StoredChange::Kind kind = StoredChange::Kind::put;
+    StoredItem item;
+    AttributeValues values = {};
+  };
+  /// Many at once, in order: calls write(changes) once for those that can be, and then does them.
+  /// Returns why one was refused, for each that was.
+  std::vector<std::optional<Refusal>> change(
+      std::span<const Wish> wishes,
+      const std::function<void(std::span<const StoredChange>)>& write);
+  /// Puts an erased item of the catalogue back as it was. Calls write() in between; throws Refusal
+  /// 404 for one that the bundle does not have, 409 for one that is there.
+  ItemCard restore(std::string_view id, const std::function<void()>& write);
   /// Calls write() and then takes the item out; throws Refusal 404 for an unknown one.
   void erase(std::string_view id, const std::function<void()>& write);
 
@@ -62,12 +80,14 @@ class ServedModel {
   struct Loaded {
     std::shared_ptr<Model> model;
     std::string fingerprint;  // "" if the bundle's files changed meanwhile
+    std::string name;
     std::chrono::system_clock::time_point written{};
   };
   /// A change of an item that came while a bundle was loaded, which may have read the store before.
   struct Change {
     StoredItem item;
     bool erased = false;
+    bool restored = false;
     std::optional<AttributeValues> attributes = {};  ///< only these are changed
   };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -127,6 +128,24 @@ std::chrono::milliseconds Service::announcement() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(probe_interval_) + 100ms;
 }
 
+bool Service::may_read(std::string_view origin) const {
+  return std::ranges::any_of(options_.origins, [&](const std::string& allowed) {
+    return allowed == "*" || allowed == origin;
+  });
+}
+
+/// Pages of other sites may read if they were named, and never write.
+void Service::check_origin(const Request& request, Plan& plan) const {
+  const Route& route = *plan.match.route;
+  const bool reads = !request.origin.empty() && may_read(request.origin) &&
+                     route.access <= Access::read && route.path.starts_with("/v1/");
+  if (reads) {
+    plan.readable_by = request.origin;
+  } else if (from_another_site(request)) {
+    throw Refusal(403, "cross_origin", "pages of other sites may not write here");
+  }
+}
+
 Plan Service::plan(const Request& request) const noexcept {
   Plan plan;
   std::string allowed;
@@ -137,15 +156,28 @@ Plan Service::plan(const Request& request) const noexcept {
     }
     Request routed = request;
     if (routed.method == "HEAD") routed.method = "GET";
+    const bool asks = routed.method == "OPTIONS" && !routed.asked_method.empty() &&
+                      !routed.origin.empty() && may_read(routed.origin);
+    if (asks) routed.method = routed.asked_method;
     plan.match = match_route(routed.method, routed.target, allowed);
-    if (from_another_site(request)) {
-      throw Refusal(403, "cross_origin", "pages of other sites may not write here");
+    check_origin(routed, plan);
+    if (asks) {  // a browser, before it sends what a page wants to send
+      plan.answer = Response{.status = 204, .body = ""};
+      return plan;
     }
-    plan.granted = tokens()->granted(request.authorization);
+    const auto in_use = tokens();
+    const AccessTokens::Grant grant = in_use->grant(request.authorization);
+    plan.granted = grant.access;
     require(plan.match.route->access, plan.granted, "this");
+    if (const auto wait = grant.limit != nullptr ? grant.limit->take() : std::nullopt) {
+      Refusal refusal(429, "rate_limited", "this token has made too many requests; try again");
+      refusal.retry_after = static_cast<int>(std::ceil(wait->count()));
+      throw refusal;
+    }
   } catch (const Refusal& refusal) {
     plan.answer = error_response(refusal.status, refusal.code, refusal.what());
     plan.answer->allow = allowed;
+    plan.answer->retry_after = refusal.retry_after;
   } catch (const std::exception& error) {
     plan.answer = error_response(500, "internal", "the request could not be read");
   }
@@ -168,13 +200,22 @@ Work Service::work_of(const Plan& plan, const Request& request, Scratch& scratch
 Task<Response> Service::respond(const Plan& plan, const Request& request, Scratch& scratch,
                                 const Resume& resume) {
   if (plan.answer) co_return *plan.answer;
+  const auto [model, name] = model_.in_use();
+  if (plan.needs_model() && !model) {
+    Response starting = error_response(503, "starting", "the model is still being loaded");
+    starting.retry_after = 1;
+    co_return starting;
+  }
+  Task<Response> handling = handle(plan, request, scratch, resume, model);
+  Response response = co_await std::move(handling);
+  if (plan.needs_model()) response.model = name;
+  co_return response;
+}
+
+Task<Response> Service::handle(const Plan& plan, const Request& request, Scratch& scratch,
+                               const Resume& resume, std::shared_ptr<Model> model) {
   try {
-    if (plan.needs_model() && !model()) {
-      Response starting = error_response(503, "starting", "the model is still being loaded");
-      starting.retry_after = 1;
-      co_return starting;
-    }
-    Call call{*this, request, plan.match, plan.granted, model(), scratch, resume};
+    Call call{*this, request, plan.match, plan.granted, std::move(model), scratch, resume};
     co_return co_await plan.match.route->handle(call);
   } catch (const Refusal& refusal) {
     Response response = error_response(refusal.status, refusal.code, refusal.what());
@@ -196,8 +237,19 @@ ItemCard Service::put_item(const StoredItem& item) {
   return model_.put(item, write);
 }
 
+std::vector<std::optional<Refusal>> Service::change_items(
+    std::span<const ServedModel::Wish> wishes) {
+  return model_.change(wishes, [&](std::span<const StoredChange> changes) {
+    with_store([&](Store& store) { store.change_items(changes); });
+  });
+}
+
 void Service::erase_item(std::string_view id) {
   model_.erase(id, [&] { with_store([&](Store& store) { store.erase_item(id); }); });
+}
+
+ItemCard Service::restore_item(std::string_view id) {
+  return model_.restore(id, [&] { with_store([&](Store& store) { store.restore_item(id); }); });
 }
 
 AttributeValues Service::set_attributes(std::string_view id, const AttributeValues& values) {

@@ -58,6 +58,7 @@ struct Plan {
   Match match;
   Access granted = Access::open;
   std::optional<Response> answer;
+  std::string readable_by = {};  ///< the origin whose pages may read the answer; "": none
 
   std::string_view route() const { return match.route != nullptr ? match.route->path : "none"; }
   std::string_view method() const { return match.route != nullptr ? match.route->method : "none"; }
@@ -70,7 +71,8 @@ struct ServiceOptions {
   fs::path token_file = {};  ///< none: no tokens
   fs::path backups = {};     ///< where the store is backed up to on request; empty: nowhere
   HostNames hosts = {};      ///< what the service is called
-  bool load_later = false;   ///< by `start`, not by the constructor
+  std::vector<std::string> origins = {};  ///< of pages elsewhere that may read; "*": of all
+  bool load_later = false;                ///< by `start`, not by the constructor
 };
 
 /// What a service does.
@@ -109,6 +111,7 @@ class Service {
   Phase phase() const;
   /// Null while the first is loaded.
   std::shared_ptr<Model> model() const { return model_.now(); }
+  std::string model_name() const { return model_.in_use().second; }
   /// Loads the bundle again beside the one in use, in a thread of its own, and swaps it in with all
   /// stored items; what goes wrong is logged and leaves the old one in use. While that is going on:
   /// false, and with `again` another follows.
@@ -136,6 +139,10 @@ class Service {
   /// Returns the item as the model stored it.
   ItemCard put_item(const StoredItem& item);
   void erase_item(std::string_view id);
+  /// Returns the item as it is again.
+  ItemCard restore_item(std::string_view id);
+  /// Many changes at once; returns why one was refused, for each that was.
+  std::vector<std::optional<Refusal>> change_items(std::span<const ServedModel::Wish> wishes);
   /// Returns all attributes of the item.
   AttributeValues set_attributes(std::string_view id, const AttributeValues& values);
   Store& store() const { return store_; }
@@ -161,6 +168,10 @@ class Service {
   using Clock = std::chrono::steady_clock;
 
   std::shared_ptr<const AccessTokens> tokens() const;
+  bool may_read(std::string_view origin) const;
+  void check_origin(const Request& request, Plan& plan) const;
+  Task<Response> handle(const Plan& plan, const Request& request, Scratch& scratch,
+                        const Resume& resume, std::shared_ptr<Model> model);
 
   const ServiceOptions options_;
   Store& store_;

@@ -61,7 +61,8 @@ Json share(std::uint64_t part, std::uint64_t of) {
 Response describe_model(Call& call) {
   const Model& model = *call.model;
   const ServiceMetrics::Freshness fresh = call.service.metrics().freshness();
-  return reply({{"generation", call.service.generation()},
+  return reply({{"name", call.service.model_name()},
+                {"generation", call.service.generation()},
                 {"items", model.size()},
                 {"live_items", model.live_items()},
                 {"reads_text", model.reads_text()},

@@ -1,7 +1,6 @@
-#include <algorithm>
-
 #include "base/error.h"
 #include "serve/answers.h"
+#include "serve/appending.h"
 #include "serve/handlers.h"
 #include "store/export.h"
 
@@ -14,53 +13,15 @@ const std::string& user_of(const Call& call) {
   return user;
 }
 
-/// The key in the body or the header; "" if there is none.
-std::string key_of(const Call& call, const Body& body) {
+/// The header's key where the body has none.
+std::string key_of(const Call& call, std::string key) {
   const std::string header(call.request.idempotency_key);
-  std::string key = body.id("idempotency_key").value_or(header);
+  if (key.empty()) key = header;
   if (!header.empty() && key != header) {
     throw Refusal(400, "invalid_request",
                   "'idempotency_key' and the header Idempotency-Key differ");
   }
-  if (!key.empty()) check_id(key, "idempotency_key");
   return key;
-}
-
-/// What is to be appended: items alone, or events of which more is known. Throws Refusal.
-std::vector<StoredEvent> events_of(const Body& body) {
-  const auto items = body.ids("items");
-  std::vector<StoredEvent> events = items ? plain_events(*items) : body.events("events").value();
-  if (!events.empty()) return events;
-  throw Refusal(400, "invalid_request",
-                fmt::format("'{}' is empty: give them in time order", items ? "items" : "events"));
-}
-
-std::vector<std::string> items_of(std::span<const StoredEvent> events) {
-  std::vector<std::string> items;
-  for (const StoredEvent& event : events) items.push_back(event.item);
-  return items;
-}
-
-/// Those that the model does not know.
-std::vector<std::string> unknown_of(const Model& model, std::span<const std::string> items) {
-  std::vector<std::string> unknown;
-  const auto numbers = model.numbers(items);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!numbers[i]) unknown.push_back(items[i]);
-  }
-  return unknown;
-}
-
-/// What becomes of a batch's unknown items.
-enum class Unknown { refuse, skip, keep };
-
-Unknown rule_of(const Body& body) {
-  const bool skip = body.flag("skip_unknown"), keep = body.flag("keep_unknown");
-  if (skip && keep) {
-    throw Refusal(400, "invalid_request",
-                  "'skip_unknown' and 'keep_unknown' contradict each other: give one of them");
-  }
-  return skip ? Unknown::skip : keep ? Unknown::keep : Unknown::refuse;
 }
 
 [[noreturn]] void refuse_unknown(const std::string& user) {
@@ -70,42 +31,12 @@ Unknown rule_of(const Body& body) {
 }  // namespace
 
 Task<Response> append_events(Call& call) {
-  const std::string& user = user_of(call);
-  const Body body = call.body();
-  std::vector<StoredEvent> events = events_of(body);
-  const std::string key = key_of(call, body);
-  const Unknown rule = rule_of(body);
-  const std::vector<std::string> unknown = unknown_of(*call.model, items_of(events));
-  if (rule == Unknown::skip) {
-    std::erase_if(events, [&](const StoredEvent& event) {
-      return std::ranges::count(unknown, event.item) > 0;
-    });
-  }
-  const bool refused = rule == Unknown::refuse && !unknown.empty();
-  // A batch that was accepted stays so, whatever became of its items.
-  Store& store = call.service.store();
-  Task<Append> asked = refused ? store.foresee_append_async(user, events, key)
-                               : store.append_events_async(user, events, key);
-  const Append result = co_await call.from_store(std::move(asked));
-  if (result == Append::kConflict) {
-    throw Refusal(422, "idempotency_key_reused",
-                  fmt::format("the key '{}' came with other events before", printable(key)));
-  }
-  const bool done = result == Append::kDone;
-  call.service.metrics().count_items_asked(unknown.empty());
-  if (done && !refused) {
-    const std::vector<std::string> appended = items_of(events);
-    call.service.trends().note(appended);
-    call.service.watch().note(user, appended, call.model);
-  }
-  if (done && refused) {
-    throw Refusal(422, "unknown_item",
-                  fmt::format("no item '{}'; 'skip_unknown' leaves such out, 'keep_unknown' stores "
-                              "them for when the model knows them",
-                              printable(unknown.front())));
-  }
-  Json json = {{"appended", done ? events.size() : 0}, {"repeated", !done}};
-  if (done && !unknown.empty()) json["unknown"] = unknown;
+  EventBatch batch = event_batch_of(call.body(), user_of(call));
+  batch.key = key_of(call, std::move(batch.key));
+  Task<Appended> appending = append(call, std::move(batch));
+  const Appended appended = co_await std::move(appending);
+  Json json = {{"appended", appended.count}, {"repeated", appended.repeated}};
+  if (!appended.unknown.empty()) json["unknown"] = appended.unknown;
   co_return reply(json);
 }
 

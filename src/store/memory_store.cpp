@@ -89,6 +89,12 @@ class MemoryStore final : public Store {
     return "";
   }
 
+  void restore_item(std::string_view id) override {
+    check_id(id);
+    const std::lock_guard lock(mutex_);
+    items_.erase(std::string(id));
+  }
+
   void for_each_item(const std::function<void(const StoredItem&)>& put,
                      const std::function<void(std::string_view)>& erased) const override {
     const std::shared_lock lock(mutex_);

@@ -1,6 +1,7 @@
 #include "store/redis_store.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 
 #include "base/error.h"
@@ -167,6 +168,35 @@ class RedisStore final : public Store {
         REDIS_REPLY_INTEGER);
   }
 
+  void change_items(std::span<const StoredChange> changes) override {
+    std::vector<std::string> texts;  // what the words refer to
+    texts.reserve(4 * changes.size());
+    Words items = {"HSET", items_}, tokens = {"HSET", tokens_}, forgotten = {"HDEL", tokens_};
+    Words attributes = {"HSET", attributes_};
+    std::deque<std::string> keys;
+    for (const auto& [item, kind, values] : changes) {
+      check_id(item.id);
+      const bool put = kind == StoredChange::Kind::put;
+      if (kind != StoredChange::Kind::attributes) {
+        texts.push_back(put ? encode_item(item) : encode_erased_item());
+        items.insert(items.end(), {item.id, texts.back()});
+        if (put && !item.tokens.empty()) {
+          tokens.insert(tokens.end(), {item.id, item.tokens});
+        } else {
+          forgotten.push_back(item.id);
+        }
+      }
+      for (const StoredAttribute& value : values) {
+        keys.push_back(encode_attribute_key(item.id, value.name));
+        attributes.insert(attributes.end(), {keys.back(), value.value});
+      }
+    }
+    // What a model made of an older text says so itself: the order of these does not matter.
+    for (const Words* words : {&items, &forgotten, &tokens, &attributes}) {
+      if (words->size() > 2) ask(*words, REDIS_REPLY_INTEGER);
+    }
+  }
+
   void keep_tokens(std::span<const StoredItem> items) override {
     if (items.empty()) return;
     Words command = {"HSET", tokens_};
@@ -219,6 +249,12 @@ class RedisStore final : public Store {
   void erase_item(std::string_view id) override {
     check_id(id);
     ask({"EVAL", kPut, "2", items_, tokens_, id, encode_erased_item(), ""}, REDIS_REPLY_INTEGER);
+  }
+
+  void restore_item(std::string_view id) override {
+    check_id(id);
+    ask({"HDEL", tokens_, id}, REDIS_REPLY_INTEGER);
+    ask({"HDEL", items_, id}, REDIS_REPLY_INTEGER);
   }
 
   void for_each_item(const std::function<void(const StoredItem&)>& put,

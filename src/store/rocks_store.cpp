@@ -118,11 +118,27 @@ class RocksStore final : public Store {
   }
 
   void put_item(const StoredItem& item) override {
-    check_id(item.id);
+    const StoredChange change = {item};
+    change_items({&change, 1});
+  }
+
+  void change_items(std::span<const StoredChange> changes) override {
     recover();
     rocksdb::WriteBatch batch;
-    batch.Put(prefixed(kItemPrefix, item.id), encode_item(item));
-    if (!item.tokens.empty()) batch.Put(prefixed(kTokensPrefix, item.id), item.tokens);
+    for (const auto& [item, kind, attributes] : changes) {
+      check_id(item.id);
+      if (kind == StoredChange::Kind::put) {
+        batch.Put(prefixed(kItemPrefix, item.id), encode_item(item));
+        if (!item.tokens.empty()) batch.Put(prefixed(kTokensPrefix, item.id), item.tokens);
+      } else if (kind == StoredChange::Kind::erase) {
+        batch.Put(prefixed(kItemPrefix, item.id), encode_erased_item());
+        batch.Delete(prefixed(kTokensPrefix, item.id));
+      }
+      for (const StoredAttribute& value : attributes) {
+        const std::string key = encode_attribute_key(item.id, value.name);
+        batch.Put(prefixed(kAttributePrefix, key), value.value);
+      }
+    }
     write(batch);
   }
 
@@ -140,10 +156,15 @@ class RocksStore final : public Store {
   }
 
   void erase_item(std::string_view id) override {
+    const StoredChange change = {{std::string(id), "", ""}, StoredChange::Kind::erase};
+    change_items({&change, 1});
+  }
+
+  void restore_item(std::string_view id) override {
     check_id(id);
     recover();
     rocksdb::WriteBatch batch;
-    batch.Put(prefixed(kItemPrefix, id), encode_erased_item());
+    batch.Delete(prefixed(kItemPrefix, id));
     batch.Delete(prefixed(kTokensPrefix, id));
     write(batch);
   }
@@ -160,13 +181,9 @@ class RocksStore final : public Store {
   }
 
   void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
-    check_id(id);
-    recover();
-    rocksdb::WriteBatch batch;
-    for (const StoredAttribute& value : values) {
-      batch.Put(prefixed(kAttributePrefix, encode_attribute_key(id, value.name)), value.value);
-    }
-    write(batch);
+    const StoredChange change = {
+        {std::string(id), "", ""}, StoredChange::Kind::attributes, {values.begin(), values.end()}};
+    change_items({&change, 1});
   }
 
   void for_each_attribute(

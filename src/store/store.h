@@ -58,6 +58,18 @@ struct StoredEvent {
 /// Events of which nothing but the items is known.
 std::vector<StoredEvent> plain_events(std::span<const std::string> items);
 
+/// A change of an item, of its attributes, or of both.
+struct StoredChange {
+  enum class Kind {
+    put,         ///< the item is put
+    erase,       ///< it is gone
+    attributes,  ///< only its attributes change
+  };
+  StoredItem item;
+  Kind kind = Kind::put;
+  std::vector<StoredAttribute> attributes = {};
+};
+
 /// What became of a batch of events.
 enum class Append {
   kDone,      ///< it was appended
@@ -117,9 +129,21 @@ class Store : public StoredState {
   virtual void keep_tokens(std::span<const StoredItem> items) = 0;
   /// The item is gone, whether it was put over the API or belongs to the model's catalogue.
   virtual void erase_item(std::string_view id) = 0;
+  /// Forgets that the item was erased, or what was put in its place.
+  virtual void restore_item(std::string_view id) = 0;
+
   /// Keeps attributes of an item, all in one atomic step, over what was kept of them before. The
   /// item may be any, stored or not, and its end does not change them.
   virtual void put_attributes(std::string_view id, std::span<const StoredAttribute> values) = 0;
+  /// Many changes in order, which costs much less than one by one. If it throws some of them may be
+  /// there: repeat them all.
+  virtual void change_items(std::span<const StoredChange> changes) {
+    for (const StoredChange& change : changes) {
+      if (change.kind == StoredChange::Kind::put) put_item(change.item);
+      if (change.kind == StoredChange::Kind::erase) erase_item(change.item.id);
+      if (!change.attributes.empty()) put_attributes(change.item.id, change.attributes);
+    }
+  }
 
   /// By how much the clock stands before that of events which were taken earlier: it went back.
   virtual std::chrono::milliseconds clock_behind() const { return {}; }

@@ -153,12 +153,31 @@ TEST_P(Ruled, GoTogetherWithFiltersAndForMany) {
   for (std::size_t i = 0; i < 5; ++i) EXPECT_EQ(many[2][i].item, one[i].item);
 }
 
-TEST_P(Ruled, PopularItemsNeedNoHistory) {
-  const Filter filter = filter_from_words("in_stock");
-  const Numbers trending = {44, 45, 301}, deny = {3};
-  EXPECT_EQ(model->popular({.k = 4}), (Numbers{0, 1, 2, 3}));
-  EXPECT_EQ(model->popular({.k = 5, .deny = deny, .filter = &filter}, trending),
-            (Numbers{45, 301, 1, 5, 7}));
+TEST_P(Ruled, EffectsAddUpAndTellThePlaces) {
+  const Rules rules = rules_of(
+      R"({"boosts": [{"filter": "in_stock", "add": 0.4}, {"filter": "price < 50", "factor": 1.2}],
+          "freshness": [{"key": "since", "add": 0.5, "half_life_days": 50}],
+          "popularity_penalty": 0.01, "caps": [{"key": "brand", "most": 1}]})");
+  const RecommendOptions options = {.k = 5, .rules = &rules};
+  const auto list = model->recommend(history, options);
+  const auto plain = model->recommend(history, {.k = 5});
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const RuleEffects effects = model->explain_rules(history, list[i].item, options);
+    double sum = effects.score;
+    for (const auto& part : effects.parts) sum += part.adds;
+    EXPECT_NEAR(sum, effects.value, 1e-9);
+    EXPECT_NEAR(effects.value, list[i].score, 1e-4);
+    EXPECT_EQ(effects.place, i + 1);
+    const auto found = std::ranges::find(plain, list[i].item, &ScoredItem::item);
+    EXPECT_EQ(effects.place_without.has_value(), found != plain.end());
+    EXPECT_TRUE(effects.full.empty());
+  }
+  // Of the best one's brand no other is let in.
+  const std::int32_t same_brand = list[0].item + (list[0].item < 7 ? 7 : -7);
+  const RuleEffects kept_out = model->explain_rules(history, same_brand, options);
+  EXPECT_FALSE(kept_out.place);
+  EXPECT_EQ(kept_out.full, std::vector{"caps[0]: brand " + std::to_string(list[0].item % 7)});
+  expect_error<UsageError>([&] { model->explain_rules(history, 1, {}); }, {"no rules"});
 }
 
 INSTANTIATE_TEST_SUITE_P(Tokens, Ruled,
@@ -208,6 +227,10 @@ TEST_P(Ruled, AreCheckedAgainstTheAttributes) {
           {"'price' is of type number, not time"});
   refused(R"({"caps": [{"key": "since"}]})", {"'since' is of type time, not labels"});
   refused(R"({"diversity": 1.5})", {"diversity", "from 0 to 1"});
+  refused(R"({"boosts": [{"add": 1e308}, {"add": 1e308}]})", {"boosts.add", "within", "1e15"});
+  refused(R"({"freshness": [{"key": "since", "add": -1e16}]})", {"freshness.add", "within"});
+  refused(R"({"popularity_penalty": 1e16})", {"popularity_penalty", "within"});
+  refused(R"({"least_score": -1e16})", {"least_score", "within"});
 }
 
 }  // namespace

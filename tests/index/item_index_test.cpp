@@ -96,7 +96,7 @@ void expect_items_at_their_thresholds(const SmallCatalogue& catalogue, const Sco
         TopK best(1);
         best.add(score, std::numeric_limits<std::int32_t>::max());
         SearchStatistics statistics;
-        segment.search(query, {nullptr, [&](std::int32_t other) { return other == item; }},
+        segment.search(query, {nullptr, 0, [&](std::int32_t other) { return other == item; }},
                        target.scan, best, statistics);
         ASSERT_EQ(best.take().front().item, item) << target.name << ", state " << s;
       }
@@ -254,7 +254,7 @@ TEST(ItemIndex, EveryFilterIsExact) {
   const auto index = catalogue.index();
   const PlainItems items = testing::plain_items(catalogue);
   const Matrix states = catalogue.states(3);
-  for (const std::size_t one_in : {1U, 2U, 50U, 5000U, 1000000U}) {
+  for (const std::size_t one_in : {1U, 2U, 6U, 20U, 50U, 5000U, 1000000U}) {
     ItemSet allowed;
     for (std::int32_t i = 0; i < 20000; ++i) {
       if (catalogue.below(one_in) == 0) allowed.insert(i);

@@ -29,6 +29,20 @@ TEST(AccessTokens, WithoutAnyEverythingIsAllowed) {
   EXPECT_EQ(AccessTokens().granted("Bearer whatever"), Access::admin);
 }
 
+TEST_F(TokenFile, ATokenMayHaveARate) {
+  const AccessTokens all = tokens("read " + kRead + " 0.5/s\nwrite " + kWrite + "\n");
+  EXPECT_EQ(all.granted("Bearer " + kRead), Access::read);
+  RateLimit* limit = all.grant("Bearer " + kRead).limit;
+  ASSERT_NE(limit, nullptr);
+  EXPECT_FALSE(limit->take().has_value());
+  EXPECT_TRUE(limit->take().has_value());
+  EXPECT_EQ(all.grant("Bearer " + kWrite).limit, nullptr);
+  EXPECT_EQ(all.grant("").limit, nullptr);
+  for (const char* wrong : {" 5", " 0/s", " -1/s", " x/s", " 5/s 6/s", " nan/s"}) {
+    testing::expect_error([&] { tokens("read " + kRead + wrong + "\n"); }, {"tokens:1", "50/s"});
+  }
+}
+
 TEST_F(TokenFile, GrantsWhatItsLinesSay) {
   const AccessTokens all =
       tokens("# a comment\n\nread " + kRead + "\nwrite " + kWrite + "\r\nadmin " + kAdmin + "\n");

@@ -113,6 +113,56 @@ TEST_F(FiltersApi, WhatWasTouchedOfLateComesFirst) {
   EXPECT_EQ(ids_of(popular), (Ids{"16", "15"}));
 }
 
+TEST_F(FiltersApi, FallBacksComeInTheOrderAskedFor) {
+  json("PUT", "/v1/items/new", R"({"title":"steel teapot"})");
+  json("POST", "/v1/users/anna/events", R"({"items":["3"]})");
+  const auto asked = [&](const std::string& fallback) {
+    return json("POST", "/v1/recommend", R"({"history":[],"k":4,"fallback":)" + fallback + "}");
+  };
+  const Parsed newest = asked(R"(["newest","popular"])");
+  EXPECT_EQ(ids_of(newest), (Ids{"new", "16", "15", "14"}));
+  EXPECT_EQ(newest.at("from"), "newest");
+  EXPECT_EQ(newest.at("items")[1].at("from"), "popular");
+  EXPECT_EQ(ids_of(asked(R"("mixed")")), (Ids{"3", "16", "new", "15"}));
+  EXPECT_EQ(ids_of(asked("null")), (Ids{"3", "16", "15", "14"}));
+  for (const char* wrong :
+       {R"(["mixed","popular"])", R"(["best"])", "[]", "3", R"(["popular","popular"])"}) {
+    refused(400, "invalid_request", "POST", "/v1/recommend",
+            R"({"history":[],"fallback":)" + std::string(wrong) + "}");
+  }
+}
+
+TEST_F(FiltersApi, ItemsAreLikeOthersAndATextAndUnlikeOthers) {
+  const auto asked = [&](const std::string& body, int status = 200) {
+    return json("POST", "/v1/similar", body, status);
+  };
+  EXPECT_EQ(ids_of(asked(R"({"liked":["1"],"k":4})")),
+            ids_of(json("GET", "/v1/items/1/similar?k=4")));
+  const Parsed found = asked(
+      R"({"liked":[1,2],"disliked":["3"],"text":"steel","k":9,"filter":"price < 7","fields":["price"]})");
+  const Ids ids = ids_of(found);
+  EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()), (std::set<std::string>{"4", "5", "6"}));
+  EXPECT_TRUE(found.at("items")[0].at("attributes").contains("price"));
+  asked("{}", 400);
+  asked(R"({"text":""})", 400);
+  asked(R"({"text":"zzzzz"})", 422);
+  asked(R"({"liked":["999"]})", 422);
+  asked(R"({"liked":["1"],"filter":"prise < 3"})", 400);
+}
+
+TEST_F(FiltersApi, ExplainsWhatTheRulesDo) {
+  const Parsed why = json("POST", "/v1/explain",
+                          R"({"history":["16"],"item":"5","k":3,"rules":{"boosts":[
+                             {"filter":"brand = 'y'","add":1000}],"pinned":["5"]}})");
+  const Parsed& rules = why.at("rules");
+  EXPECT_EQ(rules.at("parts"), Parsed::parse(R"([{"rule":"boosts[0]","adds":1000.0}])"));
+  EXPECT_EQ(rules.at("place"), 1);
+  EXPECT_EQ(rules.at("pinned"), true);
+  EXPECT_FALSE(json("POST", "/v1/explain", R"({"history":["16"],"item":"5"})").contains("rules"));
+  refused(400, "invalid_rules", "POST", "/v1/explain",
+          R"({"history":["1"],"item":"2","rules":{"boosts":[{"add":1e308}]}})");
+}
+
 TEST_F(FiltersApi, RulesChangeTheOrder) {
   const auto asked = [&](const char* rules) {
     return ids_of(json("POST", "/v1/recommend",

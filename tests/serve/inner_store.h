@@ -21,6 +21,7 @@ class InnerStore : public Store {
   void put_item(const StoredItem& item) override { inner().put_item(item); }
   void keep_tokens(std::span<const StoredItem> items) override { inner().keep_tokens(items); }
   void erase_item(std::string_view id) override { inner().erase_item(id); }
+  void restore_item(std::string_view id) override { inner().restore_item(id); }
   void put_attributes(std::string_view id, std::span<const StoredAttribute> values) override {
     inner().put_attributes(id, values);
   }
