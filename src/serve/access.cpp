@@ -79,11 +79,7 @@ AccessTokens::AccessTokens(const fs::path& file) {
     std::shared_ptr<RateLimit> limit;
     if (const std::size_t more = token.find(' '); more != std::string_view::npos) {
       limit = limit_of(token.substr(more + 1));
-      if (!limit) {
-        fail("{}:{}: behind the token may stand how many requests a second it may make: 50/s",
-             file.string(), number);
-      }
-      token = token.substr(0, more);
+      if (limit) token = token.substr(0, more);  // otherwise it holds a blank, which no token may
     }
     const Access access = word == "read"    ? Access::read
                           : word == "write" ? Access::write
@@ -93,7 +89,7 @@ AccessTokens::AccessTokens(const fs::path& file) {
     if (access == Access::open || token.size() < kShortestToken || !printed) {
       fail(
           "{}:{}: write 'read', 'write' or 'admin', a blank, and a token of at least {} printable "
-          "characters",
+          "characters, behind which may stand how many requests a second it may make: 50/s",
           file.string(), number, kShortestToken);
     }
     if (access == Access::read) reading_needs_one_ = true;
