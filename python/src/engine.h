@@ -1,5 +1,5 @@
-// The Python module `tessera_rec._engine`: what the package's Python code calls. Each part binds one
-// room's functions; nothing is computed here.
+// The Python module `tessera_rec._engine`: what the package's Python code calls. Each part binds
+// one room's functions; nothing is computed here.
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>

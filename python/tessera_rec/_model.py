@@ -367,8 +367,8 @@ class Model:
         `prepare(attributes=…)` names them.
 
         Example:
-            >>> model.attributes
-            {}
+            >>> model.attributes["price"], model.attributes["brand"]
+            ('number', 'labels')
         """
         return self._model.attributes()
 
@@ -377,8 +377,8 @@ class Model:
         True or False, a number (of a time: unix seconds) or a list of labels.
 
         Example:
-            >>> model.attributes_of(["S000012"])
-            {}
+            >>> model.attributes_of(["S000012", "S000007"])["in_stock"]
+            [..., ...]
         """
         return self._model.attributes_of(None if items is None else _tables.ids(items, "items"))
 
@@ -388,9 +388,8 @@ class Model:
 
         Example:
             >>> model.set_attributes("S000012", price=4.5)
-            Traceback (most recent call last):
-            ...
-            tessera.UsageError: no attribute 'price': items have none; name some with 'tessera prepare attributes'
+            >>> model.attributes_of(["S000012"])["price"]
+            [4.5]
         """
         self._model.set_attributes(item, json.dumps(values))
 

@@ -13,11 +13,11 @@ struct SimulationOptions {
 };
 
 /// A simulated shop, labelled as such, with two years of purchases as users' histories. Items have
-/// texts that say what they are and attributes (department, category, brand, colour, price, arrived,
-/// in_stock); many appear while the shop is open and some vanish. Popularity has a long tail that
-/// no text shows. Users have tastes (products, brands, colours, a level of prices), come in visits,
-/// take steps from one product to the next, buy again what is used up, and follow seasons.
-/// Linear in users, items and events. Throws UsageError for options that make no shop.
+/// texts that say what they are and attributes (department, category, brand, colour, price,
+/// arrived, in_stock); many appear while the shop is open and some vanish. Popularity has a long
+/// tail that no text shows. Users have tastes (products, brands, colours, a level of prices), come
+/// in visits, take steps from one product to the next, buy again what is used up, and follow
+/// seasons. Linear in users, items and events. Throws UsageError for options that make no shop.
 Dataset simulate_shop(const SimulationOptions& options);
 
 /// Writes the shop as one would export it: events.csv (user,item,time,kind: each purchase of `data`
