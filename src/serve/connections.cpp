@@ -1,6 +1,8 @@
 // The only translation unit that includes Beast: it takes half a minute to compile.
 #include "serve/connections.h"
 
+#include <limits>
+
 #include "serve/framing.h"
 #include "serve/http_message.h"
 #include "serve/json.h"
@@ -210,7 +212,8 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
     co_return error_response(400, "malformed_request", fault->message);
   }
   parser.header_limit(options_.max_header);
-  parser.body_limit(boost::none);  // a body of lines may have any size; read_body asks the others
+  parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // a body of lines may have any
+                                                                 // size; read_body asks the others
   co_await http::async_read_header(stream_, buffer_, parser, into(error));
   if (!error) co_return std::nullopt;
   std::optional<Response> refusal = answer_to(error);
@@ -273,7 +276,7 @@ asio::awaitable<bool> Connections::Conversation<Stream>::answer_lines(Parser& pa
   if (error) co_return false;
   LineReport report;
   LineParser lines(std::move(parser));
-  lines.body_limit(boost::none);
+  lines.body_limit(std::numeric_limits<std::uint64_t>::max());
   const std::optional<Refusal> stopped = co_await read_lines(lines, plan, report, error);
   if (error) co_return false;
   Response response =
