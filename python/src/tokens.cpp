@@ -117,16 +117,15 @@ nb::tuple unique(const Tokenizer& self, const Floats& vectors, const Integers& c
     fail_usage("codes [{}, {}] do not fit {} vectors and {} levels", changed.rows, changed.cols,
                vectors.shape(0), self.engine->levels());
   }
-  const UniquenessReport report = make_unique(
-      *self.engine, vectors_in_memory(view_of(vectors)),
-      by_word(kUniqueness, rule, "--unique").rule, changed, kept ? codes_of(*kept) : IntMatrix());
+  const UniquenessReport report = make_unique(*self.engine, vectors_in_memory(view_of(vectors)),
+                                              by_word(kUniqueness, rule, "--unique").rule, changed,
+                                              kept ? codes_of(*kept) : IntMatrix());
   return nb::make_tuple(array_of_codes(std::move(changed)), report.moved, report.error_before,
                         report.error_after);
 }
 
 // What is tokenized, from wherever it is.
-NamedVectors items_of(nb::handle given, const fs::path& ids_file,
-                      std::vector<std::string> ids) {
+NamedVectors items_of(nb::handle given, const fs::path& ids_file, std::vector<std::string> ids) {
   if (nb::isinstance<nb::str>(given)) {
     const fs::path path = nb::cast<std::string>(given);
     const nb::gil_scoped_release release;

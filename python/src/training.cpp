@@ -89,10 +89,9 @@ std::function<Predictions(const Dataset&, Split)> system_of(const nb::tuple& giv
   auto users = nb::cast<std::vector<std::string>>(given[1]);
   auto items = nb::cast<std::vector<std::string>>(given[2]);
   auto scores = given[3].is_none() ? std::vector<float>() : nb::cast<std::vector<float>>(given[3]);
-  return [name, users = std::move(users), items = std::move(items),
-          scores = std::move(scores)](const Dataset& data, Split) {
-    return predictions_of(name, data, users, items, scores);
-  };
+  return
+      [name, users = std::move(users), items = std::move(items), scores = std::move(scores)](
+          const Dataset& data, Split) { return predictions_of(name, data, users, items, scores); };
 }
 
 // Words of the report's options, as Python gives them.

@@ -38,14 +38,12 @@ void print_traps(const EvaluationReport& report) {
 void print_repeats(const EvaluationReport& report, Repeats rule) {
   if (report.repeated_targets == 0) return;
   const char* consequence =
-      rule == Repeats::excluded ? "recommend leaves such items out, so these targets are missed "
-                                  "(--repeats lets both name "
-                                  "them)"
+      rule == Repeats::excluded ? "lists leave such items out (--repeats lets them in)"
       : rule == Repeats::allowed
           ? "candidates and lists name such items, as recommend --repeats does"
           : "they are candidates here, but lists never name them (the published "
             "convention)";
-  fmt::print("{} targets ({:.1f} %) stand in the user's history already: {}\n",
+  fmt::print("{} targets ({:.1f} %) are in the history already: {}\n",
              grouped(report.repeated_targets),
              100 * report.json.at("repeats").at("share").get<double>(), consequence);
 }

@@ -281,9 +281,6 @@ Dataset read_dataset(const fs::path& directory) {
   if (field<bool>(json, "times", file.string())) {
     data.times = read_npy_i64(directory / "times.npy");
   }
-  if (fs::exists(directory / kAttributesFile)) {
-    data.attributes = AttributeTable::read(directory / kAttributesFile, data.items.size());
-  }
   if (json.contains("split")) {
     data.split = split_from_json(json.at("split"), file.string());
     if (json.at("split").at("kind") == "given") data.cuts = read_npy_i64(directory / kCutsFile);
@@ -291,6 +288,9 @@ Dataset read_dataset(const fs::path& directory) {
   check_count(json, "items", data.items.size(), directory, "items.jsonl");
   check_count(json, "users", data.users(), directory, "users.txt");
   check_count(json, "events", data.events.size(), directory, "events.npy");
+  if (fs::exists(directory / kAttributesFile)) {
+    data.attributes = AttributeTable::read(directory / kAttributesFile, data.items.size());
+  }
   check_ids(data, directory);
   check_events(data, directory);
   check_split(data, directory);

@@ -15,11 +15,13 @@ constexpr Example kExamples[] = {
     {"POST", "/v1/recommend:bulk", R"({"histories": [["1", "6"], ["2"]], "k": 5})"},
     {"POST", "/v1/explain",
      R"({"history": ["1", "6"], "item": "4", "rules": {"popularity_penalty": 0.1}})"},
+    {"POST", "/v1/score", R"({"history": ["1", "6"], "items": ["4", "2"]})"},
     {"POST", "/v1/similar", R"({"liked": ["1"], "disliked": ["6"], "k": 5})"},
     {"PUT", "/v1/items/{id}", R"({"title": "Steel teapot", "text": "Steel teapot, 1 l"})"},
     {"PATCH", "/v1/items/{id}", R"({"attributes": {"price": 4.5}})"},
     {"POST", "/v1/items:bulk", R"({"id": "new-1", "title": "Steel teapot, 1 l"})"},
-    {"POST", "/v1/events:bulk", R"({"user": "anna", "items": ["1", "6"]})"},
+    {"POST", "/v1/events:bulk",
+     R"({"user": "anna", "events": [{"item": "1", "kind": "view"}, {"item": "6", "weight": 3}]})"},
     {"POST", "/v1/users/{user}/events", R"({"items": ["1", "6"], "idempotency_key": "order-17"})"},
 };
 

@@ -45,6 +45,16 @@ void check_attributes(const Model& model, const AttributeValues& attributes) {
   }
 }
 
+/// An item with its tokens and, where the model has any, its attributes.
+Json described(const Model& model, const ItemCard& card) {
+  Json json = card_json(card, true);
+  const auto number = model.number(card.id);
+  if (number && !model.attributes().empty()) {
+    json["attributes"] = attributes_json(model.attributes_of(*number));
+  }
+  return json;
+}
+
 }  // namespace
 
 Response find_items(Call& call) {
@@ -59,10 +69,7 @@ Response find_items(Call& call) {
 
 Response get_item(Call& call) {
   const std::int32_t item = item_of_path(call);
-  Json json = card_json(call.model->card(item), true);
-  if (!call.model->attributes().empty()) {
-    json["attributes"] = attributes_json(call.model->attributes_of(item));
-  }
+  Json json = described(*call.model, call.model->card(item));
   json["place"] = call.model->point(item).place;
   return reply(json);
 }
@@ -78,11 +85,9 @@ Response put_item(Call& call) {
   if (text.empty()) {
     throw Refusal(400, "invalid_request", "give a 'title', a 'text', or both");
   }
-  Json json = card_json(call.service.put_item({id, title, text}), true);
-  if (attributes) {
-    json["attributes"] = attributes_json(call.service.set_attributes(id, *attributes));
-  }
-  return reply(json);
+  const ItemCard card = call.service.put_item({id, title, text});
+  if (attributes) call.service.set_attributes(id, *attributes);
+  return reply(described(*call.model, card));
 }
 
 Response patch_item(Call& call) {

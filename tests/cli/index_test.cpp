@@ -86,7 +86,7 @@ TEST_F(IndexCommand, ExportedTokensAreThoseOfTheTokensCommand) {
 TEST_F(IndexCommand, ExportRefusesWhatItCannotDo) {
   const Finished pictures = tessera("export --what pictures --out x --model " + shop().model);
   EXPECT_EQ(pictures.exit_code, 2);
-  EXPECT_NE(pictures.err.find("pictures not in {vectors,tokens}"), std::string::npos);
+  EXPECT_NE(pictures.err.find("pictures not in {vectors,tokens"), std::string::npos);
   expect_refusal(tessera("export --what vectors --model " + shop().model), 2, {"--out"});
   expect_refusal(tessera("export --what vectors --out /nowhere/v.npy --model " + shop().model), 1,
                  {"/nowhere/v.npy"});

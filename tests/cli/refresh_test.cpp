@@ -82,7 +82,7 @@ TEST_F(RefreshCommand, SaysHowItEnded) {
   write_settings("strict.json", -1);
   expect_refusal(tessera("refresh --json " + path("strict.json")), 3, {"NDCG@10", "stays"});
   EXPECT_EQ(current(), "000001");
-  expect_refusal(tessera("rollback " + path("refresh.json")), 1, {"no bundle before 000001"});
+  expect_refusal(tessera("rollback " + path("refresh.json")), 1, {"no bundle before", "000001"});
   const Json done = json_of("refresh --json " + path("refresh.json"));
   EXPECT_EQ(done.at("bundle"), "000002");
   const std::string back = output_of("rollback " + path("refresh.json"));

@@ -271,7 +271,7 @@ class ConsoleTest(unittest.TestCase):
         eventually(lambda: "601 items, 1 live" in browser.text("#model"))
         self.shot("cold-item")
         browser.click("#tab-item")
-        self.search("cold")
+        self.search("cold/1")
         browser.click("#found .title")
         eventually(lambda: browser.text("#panel-item #item-title") == HOSTILE)
         browser.click("#panel-item #erase")
