@@ -1,6 +1,7 @@
 """Whole tiny studies as processes: their figures, their interruption, and wrong usage."""
 
 import json
+import re
 import shutil
 import signal
 import time
@@ -53,7 +54,8 @@ def test_figures_are_those_of_the_command_line_with_the_same_seed(quick, shop, p
         tokens = ["--set", "tokens=id"] if name == "id" else []
         program("train", "--recipe", recipe, "--data", shop, "--out", model, *settings, *tokens)
         for protocol in "sampled", "full":
-            program("evaluate", "--model", model, "--data", shop, "--protocol", protocol, "--json", tmp_path / "r.json")
+            program("evaluate", "--model", model, "--data", shop, "--protocol", protocol,
+                    "--repeats", "published", "--json", tmp_path / "r.json")
             ours = read(folder / "results" / "shop" / f"{name}-1.json")["result"]
             theirs = read(tmp_path / "r.json")
             assert {m: ours["test"][protocol][m] for m in theirs["metrics"]} == theirs["metrics"]
@@ -136,7 +138,8 @@ def test_cold_withholds_items_and_measures_them(shop, tmp_path):
     code, out, err = run_lab("cold", "--data", data, "--out", tmp_path / "out", "--seeds", "1", "--share", "0.2",
                              *TINY_WORDS)  # fmt: skip
     assert code == 0, err
-    assert "30 of 150 items withheld by seed" in out and "that appeared last" in out
+    withheld = re.search(r"(\d+) of (\d+) items withheld by seed", out)
+    assert withheld and abs(int(withheld[1]) - 0.2 * int(withheld[2])) < 1 and "that appeared last" in out
     assert "unified-1, cold" in out
     assert 'id="new"' in (tmp_path / "out" / "index.html").read_text("utf-8")
 

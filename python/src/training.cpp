@@ -72,18 +72,19 @@ using Integers = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::
 std::function<Predictions(const Dataset&, Split)> system_of(const nb::tuple& given) {
   const auto name = nb::cast<std::string>(given[0]);
   if (given.size() == 2) {
-    if (Floats scores; nb::try_cast(given[1], scores)) {
-      return [name, scores](const Dataset& data, Split split) {
-        Matrix copy(scores.shape(0), scores.shape(1));
-        std::copy_n(scores.data(), scores.size(), copy.span().begin());
-        return predictions_of(name, data, split, std::move(copy));
+    // As they are: converted, whole numbers would pass for scores.
+    if (Integers lists; nb::try_cast(given[1], lists, false)) {
+      return [name, lists](const Dataset& data, Split split) {
+        return predictions_of(
+            name, data, split,
+            {lists.shape(0), lists.shape(1), {lists.data(), lists.data() + lists.size()}});
       };
     }
-    const auto lists = nb::cast<Integers>(given[1]);
-    return [name, lists](const Dataset& data, Split split) {
-      return predictions_of(
-          name, data, split,
-          {lists.shape(0), lists.shape(1), {lists.data(), lists.data() + lists.size()}});
+    const auto scores = nb::cast<Floats>(given[1]);
+    return [name, scores](const Dataset& data, Split split) {
+      Matrix copy(scores.shape(0), scores.shape(1));
+      std::copy_n(scores.data(), scores.size(), copy.span().begin());
+      return predictions_of(name, data, split, std::move(copy));
     };
   }
   auto users = nb::cast<std::vector<std::string>>(given[1]);

@@ -314,7 +314,11 @@ def test_more_epochs_after_the_last(shop):
     tessera.fit(shop, "more", progress=False, **TINY)
     more = tessera.fit(shop, "more", progress=False, resume=True, epochs=3)
     tessera.fit(shop, "whole", progress=False, **dict(TINY, epochs=3))
-    assert len(more.training) == 3 and bits("more") == bits("whole")
+    assert len(more.training) == 3
+    ends = bits("more"), bits("whole")
+    for end in ends:  # the best epoch may be one from before there were more
+        del end["config.json"]["settings"]["epochs"]
+    assert ends[0] == ends[1]
 
 
 def test_a_model_of_another_recipe_is_replaced_only_where_told(shop, here):

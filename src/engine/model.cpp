@@ -60,8 +60,8 @@ Model::State::State(const fs::path& directory)
   bundle.config = {};
   by_popularity.resize(popularity.size());
   std::iota(by_popularity.begin(), by_popularity.end(), 0);
-  std::ranges::stable_sort(by_popularity, std::ranges::greater(), [&](std::int32_t number) {
-    return popularity[static_cast<std::size_t>(number)];
+  std::ranges::sort(by_popularity, {}, [&](std::int32_t number) {
+    return std::pair(-std::int64_t{popularity[static_cast<std::size_t>(number)]}, number);
   });
 }
 

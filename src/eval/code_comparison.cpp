@@ -38,7 +38,9 @@ std::vector<std::int32_t> greedy_assignment(
     std::size_t codes, const std::map<std::pair<std::int32_t, std::int32_t>, std::size_t>& counts) {
   std::vector<std::pair<std::size_t, std::pair<std::int32_t, std::int32_t>>> order;
   for (const auto& [names, count] : counts) order.emplace_back(count, names);
-  std::ranges::stable_sort(order, std::greater(), [](const auto& one) { return one.first; });
+  std::ranges::sort(order, [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
   std::vector<std::int32_t> to(codes, -1);
   std::vector<bool> taken(codes);
   for (const auto& [count, names] : order) {
@@ -99,7 +101,9 @@ void compare_items(const Bundle& earlier, const Bundle& later, const Pairs& pair
     item.distance = relative_distance(shared_part(later, item.before), shared_part(later, is));
     result.moved.push_back(std::move(item));
   }
-  std::ranges::stable_sort(result.moved, std::greater(), &MovedItem::distance);
+  std::ranges::sort(result.moved, [](const MovedItem& a, const MovedItem& b) {
+    return a.distance != b.distance ? a.distance > b.distance : a.id < b.id;
+  });
 }
 
 void list_new_items(const Bundle& later, const Pairs& pairs, CodeComparison& result) {

@@ -45,7 +45,7 @@ std::vector<std::int64_t> seen_in(const Dataset& data, const Json& where) {
   const fs::path directory = where.at("data").get<std::string>();
   Dataset earlier;
   if (fs::exists(directory)) earlier = read_dataset(directory);
-  if (fingerprint(earlier) != where.at("fingerprint")) {
+  if (fingerprint(earlier) != where.at("fingerprint").get<std::string>()) {
     fail(
         "{}: the data that a model was refit on, which have no times, are no longer there: nobody "
         "can tell which events it has seen; prepare data with times, or train from nothing",
