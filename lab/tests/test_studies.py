@@ -139,7 +139,8 @@ def test_cold_withholds_items_and_measures_them(shop, tmp_path):
                              *TINY_WORDS)  # fmt: skip
     assert code == 0, err
     withheld = re.search(r"(\d+) of (\d+) items withheld by seed", out)
-    assert withheld and abs(int(withheld[1]) - 0.2 * int(withheld[2])) < 1 and "that appeared last" in out
+    # A fifth of those that somebody touched.
+    assert withheld and 0.18 <= int(withheld[1]) / int(withheld[2]) <= 0.2 and "that appeared last" in out
     assert "unified-1, cold" in out
     assert 'id="new"' in (tmp_path / "out" / "index.html").read_text("utf-8")
 

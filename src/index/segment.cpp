@@ -22,6 +22,8 @@ constexpr int kHighestSum = 32767;
 // Of more items than this those with the best bounds are scored first: most of the others then
 // miss.
 constexpr std::size_t kManyHits = 32;
+// … in the first blocks, which bring the threshold near its final value.
+constexpr std::size_t kSortedBlocks = 6;
 
 // Blocks whose rows are under way.
 constexpr std::size_t kAhead = 4;
@@ -183,6 +185,8 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
   // blocks later.
   BlockHits found[kAhead];
   std::size_t turn = 0;
+  std::size_t scanned = 0;
+  const std::size_t sorted = best_first ? kSortedBlocks : 0;
   for (const std::uint32_t b : order) {
     if (!(query.base + double{bounds[b]} + slack >= best.threshold())) continue;
     if (wanted.places != nullptr && !any_of_block(*wanted.places, first + b)) continue;
@@ -201,7 +205,7 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
       });
       hits.count = static_cast<std::size_t>(end - hits.hits);
     }
-    if (best_first && hits.count > kManyHits) {
+    if (scanned++ < sorted && hits.count > kManyHits) {
       std::ranges::sort(hits.hits, hits.hits + hits.count, std::ranges::greater(), &ScanHit::sum);
     }
     for (const ScanHit& hit : std::span(hits.hits).first(hits.count)) {
