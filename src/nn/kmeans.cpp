@@ -13,18 +13,6 @@ namespace {
 
 constexpr float kApart = 1.0F / 1024.0F;  // of a split centre's two halves
 
-float norm(std::span<const float> row) {
-  double sum = 0.0;
-  for (const float x : row) sum += static_cast<double>(x) * x;
-  return static_cast<float>(std::sqrt(sum));
-}
-
-void normalise(std::span<float> row) {
-  const float length = norm(row);
-  if (length == 0.0F) return;
-  for (float& x : row) x /= length;
-}
-
 void split_largest(const Centres& centres, std::size_t empty) {
   const auto largest =
       static_cast<std::size_t>(std::ranges::max_element(centres.counts) - centres.counts.begin());
@@ -39,6 +27,18 @@ void split_largest(const Centres& centres, std::size_t empty) {
 }
 
 }  // namespace
+
+float norm(std::span<const float> row) {
+  double sum = 0.0;
+  for (const float x : row) sum += static_cast<double>(x) * x;
+  return static_cast<float>(std::sqrt(sum));
+}
+
+void normalise(std::span<float> row) {
+  const float length = norm(row);
+  if (length == 0.0F) return;
+  for (float& x : row) x /= length;
+}
 
 void nearest_centres(MatrixView<const float> rows, MatrixView<const float> centres,
                      Distance distance, std::int32_t* codes, std::size_t code_stride,

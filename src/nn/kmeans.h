@@ -8,6 +8,11 @@ namespace tessera {
 /// How a row is compared with the rows of a codebook.
 enum class Distance { cosine, euclidean };
 
+/// The length of a row, summed in double precision.
+float norm(std::span<const float> row);
+/// Brings a row to unit norm; a zero row has no direction and is left alone.
+void normalise(std::span<float> row);
+
 /// codes[i · code_stride] = the centre that is nearest to rows[i], the first of equals: by cosine
 /// the one with the largest inner product, for which centres must be of unit norm.
 void nearest_centres(MatrixView<const float> rows, MatrixView<const float> centres,

@@ -9,19 +9,6 @@
 namespace tessera {
 namespace {
 
-float norm(std::span<const float> row) {
-  double sum = 0.0;
-  for (const float x : row) sum += static_cast<double>(x) * x;
-  return static_cast<float>(std::sqrt(sum));
-}
-
-// A zero row has no direction and is left alone.
-void normalise(std::span<float> row) {
-  const float length = norm(row);
-  if (length == 0.0F) return;
-  for (float& x : row) x /= length;
-}
-
 // Rows whose running weight covers `point` of the total: draws a row by weight.
 std::size_t draw_row(std::span<const float> weights, double total, Random& random) {
   double point = random.uniform() * total;
