@@ -36,15 +36,6 @@ std::optional<AttributeValues> attributes_in(const Body& body) {
   }
 }
 
-/// Before anything is changed; throws Refusal 422.
-void check_attributes(const Model& model, const AttributeValues& attributes) {
-  try {
-    model.check_attributes(attributes);
-  } catch (const UsageError& error) {
-    throw Refusal(422, "invalid_attributes", error.what());
-  }
-}
-
 /// An item with its tokens and, where the model has any, its attributes.
 Json described(const Model& model, const ItemCard& card) {
   Json json = card_json(card, true);

@@ -42,115 +42,75 @@ const Histogram::BucketBoundaries& buckets() {
 
 struct ServiceMetrics::State {
   prometheus::Registry registry;
-  Family<Counter>& requests = prometheus::BuildCounter()
-                                  .Name("tessera_requests_total")
-                                  .Help("Requests answered, by method, route and status")
-                                  .Register(registry);
+  Family<Counter>& counters(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  Family<Gauge>& gauges(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+  }
+
+  Family<Counter>& requests =
+      counters("tessera_requests_total", "Requests answered, by method, route and status");
   Family<Histogram>& seconds =
       prometheus::BuildHistogram()
           .Name("tessera_request_seconds")
           .Help("Time from a request read to its answer ready, by method and route")
           .Register(registry);
-  Gauge& connections = prometheus::BuildGauge()
-                           .Name("tessera_connections")
-                           .Help("Open connections")
-                           .Register(registry)
-                           .Add({});
-  Counter& refused = prometheus::BuildCounter()
-                         .Name("tessera_refused_connections_total")
-                         .Help("Connections turned away because there were too many")
-                         .Register(registry)
+  Gauge& connections = gauges("tessera_connections", "Open connections").Add({});
+  Counter& refused = counters("tessera_refused_connections_total",
+                              "Connections turned away because there were too many")
                          .Add({});
-  Counter& store_failures = prometheus::BuildCounter()
-                                .Name("tessera_store_failures_total")
-                                .Help("Calls that the store could not carry out")
-                                .Register(registry)
-                                .Add({});
-  Family<Counter>& reloads = prometheus::BuildCounter()
-                                 .Name("tessera_reloads_total")
-                                 .Help("Attempts to load the bundle anew, by result")
-                                 .Register(registry);
-  Family<Gauge>& items = prometheus::BuildGauge()
-                             .Name("tessera_items")
-                             .Help("Items that can be recommended, by kind")
-                             .Register(registry);
+  Counter& store_failures =
+      counters("tessera_store_failures_total", "Calls that the store could not carry out").Add({});
+  Family<Counter>& reloads =
+      counters("tessera_reloads_total", "Attempts to load the bundle anew, by result");
+  Family<Gauge>& items = gauges("tessera_items", "Items that can be recommended, by kind");
 
   Family<Counter>& lists =
-      prometheus::BuildCounter()
-          .Name("tessera_lists_total")
-          .Help("Lists answered, by what they were made of: model, trending, popular, newest")
-          .Register(registry);
-  Counter& empty_lists = prometheus::BuildCounter()
-                             .Name("tessera_empty_lists_total")
-                             .Help("Lists answered without an item")
-                             .Register(registry)
-                             .Add({});
-  Family<Counter>& listed = prometheus::BuildCounter()
-                                .Name("tessera_listed_items_total")
-                                .Help("Places of lists, by kind of item: known to training, or new")
-                                .Register(registry);
-  Gauge& distinct = prometheus::BuildGauge()
-                        .Name("tessera_listed_items_distinct")
-                        .Help(
-                            "Different items in lists since the process started; beside "
-                            "tessera_items it is the coverage")
-                        .Register(registry)
+      counters("tessera_lists_total",
+               "Lists answered, by what they were made of: model, trending, popular, newest");
+  Counter& empty_lists =
+      counters("tessera_empty_lists_total", "Lists answered without an item").Add({});
+  Family<Counter>& listed = counters("tessera_listed_items_total",
+                                     "Places of lists, by kind of item: known to training, or new");
+  Gauge& distinct = gauges("tessera_listed_items_distinct",
+                           "Different items in lists since the process started; beside "
+                           "tessera_items it is the coverage")
                         .Add({});
-  Gauge& resident = prometheus::BuildGauge()
-                        .Name("process_resident_memory_bytes")
-                        .Help("Resident memory size in bytes")
-                        .Register(registry)
-                        .Add({});
-  Gauge& cpu = prometheus::BuildGauge()
-                   .Name("process_cpu_seconds_total")
-                   .Help("Total user and system CPU time in seconds")
-                   .Register(registry)
-                   .Add({});
-  Gauge& descriptors = prometheus::BuildGauge()
-                           .Name("process_open_fds")
-                           .Help("Number of open file descriptors")
-                           .Register(registry)
-                           .Add({});
-  Gauge& started = prometheus::BuildGauge()
-                       .Name("process_start_time_seconds")
-                       .Help("Start time of the process in seconds since 1970")
-                       .Register(registry)
-                       .Add({});
-  std::mutex items_mutex;  // guards what follows
+  Gauge& resident =
+      gauges("process_resident_memory_bytes", "Resident memory size in bytes").Add({});
+  Gauge& cpu =
+      gauges("process_cpu_seconds_total", "Total user and system CPU time in seconds").Add({});
+  Gauge& descriptors = gauges("process_open_fds", "Number of open file descriptors").Add({});
+  Gauge& started =
+      gauges("process_start_time_seconds", "Start time of the process in seconds since 1970")
+          .Add({});
+  Counter& listed_new = listed.Add({{"kind", "new"}});
+  Counter& listed_known = listed.Add({{"kind", "known"}});
+  std::mutex lists_mutex;  // guards what follows
+  std::map<std::string, Counter*, std::less<>> lists_from;
   ItemSet seen;
   std::size_t seen_count = 0;
 
-  Gauge& dropped_lines = prometheus::BuildGauge()
-                             .Name("tessera_log_lines_dropped")
-                             .Help("Lines of the logs that were dropped because nobody took them")
-                             .Register(registry)
+  Gauge& dropped_lines = gauges("tessera_log_lines_dropped",
+                                "Lines of the logs that were dropped because nobody took them")
                              .Add({});
   std::vector<const Log*> logs;
 
   // Whether a refresh is due.
-  Gauge& age = prometheus::BuildGauge()
-                   .Name("tessera_model_age_seconds")
-                   .Help("Time since the model in use was written")
-                   .Register(registry)
-                   .Add({});
+  Gauge& age =
+      gauges("tessera_model_age_seconds", "Time since the model in use was written").Add({});
   Family<Counter>& asked =
-      prometheus::BuildCounter()
-          .Name("tessera_histories_total")
-          .Help("Histories and events of requests, by whether the model knew all items of them")
-          .Register(registry);
+      counters("tessera_histories_total",
+               "Histories and events of requests, by whether the model knew all items of them");
   Counter& all_known = asked.Add({{"items", "known"}});
   Counter& some_unknown = asked.Add({{"items", "unknown"}});
-  Counter& watched = prometheus::BuildCounter()
-                         .Name("tessera_watched_events_total")
-                         .Help(
-                             "Stored events that were ranked against the history before them, "
-                             "a sample")
-                         .Register(registry)
-                         .Add({});
-  Counter& hits = prometheus::BuildCounter()
-                      .Name("tessera_watched_hits_total")
-                      .Help("Those of them whose item was among the ten best: their share is HR@10")
-                      .Register(registry)
+  Counter& watched =
+      counters("tessera_watched_events_total",
+               "Stored events that were ranked against the history before them, a sample")
+          .Add({});
+  Counter& hits = counters("tessera_watched_hits_total",
+                           "Those of them whose item was among the ten best: their share is HR@10")
                       .Add({});
   std::chrono::system_clock::time_point written{};
   Freshness before{};  // what the counters were when the model came into use
@@ -255,14 +215,19 @@ ServiceMetrics::Freshness ServiceMetrics::freshness() const {
 
 void ServiceMetrics::note_list(std::string_view from, std::span<const std::int32_t> items,
                                std::size_t known) {
-  state_->lists.Add({{"from", std::string(from)}}).Increment();
+  const std::lock_guard lock(state_->lists_mutex);
+  auto list = state_->lists_from.find(from);
+  if (list == state_->lists_from.end()) {
+    Counter& counter = state_->lists.Add({{"from", std::string(from)}});
+    list = state_->lists_from.emplace(from, &counter).first;
+  }
+  list->second->Increment();
   if (items.empty()) return state_->empty_lists.Increment();
   const auto fresh = std::ranges::count_if(
       items, [&](std::int32_t item) { return std::cmp_greater_equal(item, known); });
   const auto learned = std::ssize(items) - fresh;
-  if (fresh > 0) state_->listed.Add({{"kind", "new"}}).Increment(static_cast<double>(fresh));
-  if (learned > 0) state_->listed.Add({{"kind", "known"}}).Increment(static_cast<double>(learned));
-  const std::lock_guard lock(state_->items_mutex);
+  if (fresh > 0) state_->listed_new.Increment(static_cast<double>(fresh));
+  if (learned > 0) state_->listed_known.Increment(static_cast<double>(learned));
   for (const std::int32_t item : items) {
     if (state_->seen.contains(item)) continue;
     state_->seen.insert(item);
@@ -302,7 +267,7 @@ std::string ServiceMetrics::text() const {
     set_process();
   }
   {
-    const std::lock_guard lock(state_->items_mutex);
+    const std::lock_guard lock(state_->lists_mutex);
     state_->distinct.Set(static_cast<double>(state_->seen_count));
   }
   return prometheus::TextSerializer().Serialize(state_->registry.Collect());

@@ -3,92 +3,10 @@
 #include <cstdint>
 
 #include "serve/handlers.h"
+#include "serve/replies.h"
 
 namespace tessera {
 namespace {
-
-// JSON schemas; {"$ref": "#/components/schemas/…"} names one of openapi.cpp.
-constexpr const char* kItems =
-    R"({"type": "object", "required": ["items"], "properties": {"items": {"type": "array",
-        "items": {"$ref": "#/components/schemas/Item"}}}})";
-constexpr const char* kScoredItems =
-    R"({"type": "object", "required": ["items"], "properties": {"items": {"type": "array",
-        "items": {"$ref": "#/components/schemas/ScoredItem"}}}})";
-constexpr const char* kItem = R"({"$ref": "#/components/schemas/Item"})";
-constexpr const char* kObject = R"({"type": "object"})";
-constexpr const char* kExplanation =
-    R"({"type": "object", "required": ["item", "score", "tokens", "id_token", "history"],
-        "properties": {
-        "item": {"$ref": "#/components/schemas/Item"},
-        "score": {"type": "number"},
-        "tokens": {"type": "array", "description": "semantic tokens' parts of the score; with those of the collaborative tokens and the ID token they add up to it",
-          "items": {"type": "object", "properties": {"level": {"type": "integer"},
-            "code": {"type": "integer"}, "contribution": {"type": "number"}}}},
-        "collaborative": {"type": "object", "description": "of models that have such tokens",
-          "properties": {"contribution": {"type": "number", "description": "of all of them"},
-            "tokens": {"type": "array", "items": {"type": "object", "properties": {
-              "part": {"type": "integer"}, "code": {"type": "integer"},
-              "contribution": {"type": "number"}}}}}},
-        "id_token": {"type": "object", "properties": {"contribution": {"type": "number"}}},
-        "rules": {"type": "object", "description": "what the rules do to the item in the list that is asked for",
-          "properties": {"score": {"type": "number", "description": "with what they add"},
-            "parts": {"type": "array", "items": {"type": "object", "properties": {
-              "rule": {"type": "string"}, "adds": {"type": "number"}}}},
-            "place": {"type": "integer", "nullable": true, "description": "in the list, from 1"},
-            "place_without": {"type": "integer", "nullable": true, "description": "in the list without rules"},
-            "pinned": {"type": "boolean"}, "buried": {"type": "boolean"},
-            "too_low": {"type": "boolean", "description": "below the least score"},
-            "full": {"type": "array", "items": {"type": "string"}, "description": "caps that others have used up"}}},
-        "history": {"type": "array", "description": "by how much the score would fall without this event",
-          "items": {"type": "object", "properties": {"id": {"type": "string"},
-            "title": {"type": "string"}, "contribution": {"type": "number"}}}}}})";
-constexpr const char* kScores =
-    R"({"type": "object", "required": ["items"], "properties": {
-        "state": {"type": "array", "items": {"type": "number"}},
-        "items": {"type": "array", "description": "in the order of the request",
-          "items": {"type": "object", "required": ["id", "score"], "properties": {
-            "id": {"type": "string"}, "score": {"type": ["number", "null"]},
-            "vector": {"type": "array", "items": {"type": "number"}}}}}}})";
-constexpr const char* kAppended =
-    R"({"type": "object", "properties": {"appended": {"type": "integer"},
-        "repeated": {"type": "boolean", "description": "the key was used before"},
-        "unknown": {"$ref": "#/components/schemas/Ids", "description":
-          "items that the model does not know, where there are any"}}})";
-constexpr const char* kUser =
-    R"({"type": "object", "properties": {"user": {"type": "string"},
-        "items": {"$ref": "#/components/schemas/Ids"}}})";
-constexpr const char* kLineReport =
-    R"({"type": "object", "description": "a line for each line that failed, and at last a line with the numbers",
-        "properties": {"line": {"type": "integer"}, "error": {"type": "object", "properties": {
-          "code": {"type": "string"}, "message": {"type": "string"}}},
-        "lines": {"type": "integer"}, "done": {"type": "integer"},
-        "repeated": {"type": "integer"}, "failed": {"type": "integer"}}})";
-constexpr const char* kLists =
-    R"({"type": "object", "required": ["lists"], "properties": {"lists": {"type": "array",
-        "items": {"$ref": "#/components/schemas/Recommendations"}}}})";
-constexpr const char* kToken =
-    R"({"type": "object", "properties": {
-        "level": {"type": "integer", "description": "of a semantic token"},
-        "part": {"type": "integer", "description": "of a collaborative token"},
-        "code": {"type": "integer"}, "count": {"type": "integer"},
-        "items": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}},
-        "nearest": {"type": "array", "items": {"type": "object", "properties": {
-          "code": {"type": "integer"}, "cosine": {"type": "number"}}}}}})";
-constexpr const char* kEventsPage =
-    R"({"type": "object", "properties": {
-        "events": {"type": "array", "items": {"type": "object", "properties": {
-          "user": {"type": "string"}, "item": {"type": "string"}, "kind": {"type": "string"},
-          "weight": {"type": "number"},
-          "time": {"type": "integer", "description": "milliseconds since 1970"}}}},
-        "cursor": {"type": "string", "nullable": true, "description": "of the next page; null at the end"},
-        "next_since": {"type": "integer", "description":
-          "of the first page: what to ask for next time, which misses nothing"}}})";
-constexpr const char* kMap =
-    R"({"type": "object", "description": "lists of one length: an item at each place",
-        "properties": {"ids": {"$ref": "#/components/schemas/Ids"},
-        "x": {"type": "array", "items": {"type": "number"}},
-        "y": {"type": "array", "items": {"type": "number"}},
-        "codes": {"type": "array", "items": {"type": "integer"}}}})";
 
 using Kind = Field::Kind;
 
@@ -343,7 +261,7 @@ const Route kRoutes[] = {
      "elsewhere",
      {},
      kScoreBody,
-     kScores},
+     replies::kScores},
     {"POST",
      "/v1/explain",
      Access::read,
@@ -352,7 +270,7 @@ const Route kRoutes[] = {
      "Why an item scores as it does: each token's part, and each event's",
      {},
      kExplainBody,
-     kExplanation},
+     replies::kExplanation},
     {"GET",
      "/v1/items",
      Access::read,
@@ -361,8 +279,16 @@ const Route kRoutes[] = {
      "Items in whose id or title every given word begins a word",
      kFindQuery,
      {},
-     kItems},
-    {"GET", "/v1/items/{id}", Access::read, Work::quick, get_item, "One item", {}, {}, kItem},
+     replies::kItems},
+    {"GET",
+     "/v1/items/{id}",
+     Access::read,
+     Work::quick,
+     get_item,
+     "One item",
+     {},
+     {},
+     replies::kItem},
     {"PUT",
      "/v1/items/{id}",
      Access::write,
@@ -371,7 +297,7 @@ const Route kRoutes[] = {
      "Puts an item by its text, new or in place of another; it is recommendable at once",
      {},
      kPutBody,
-     kItem},
+     replies::kItem},
     {"PATCH",
      "/v1/items/{id}",
      Access::write,
@@ -390,7 +316,7 @@ const Route kRoutes[] = {
      "Takes an erased item of the catalogue in again, as the model knows it",
      {},
      {},
-     kItem},
+     replies::kItem},
     {"GET",
      "/v1/items/{id}/similar",
      Access::read,
@@ -399,7 +325,7 @@ const Route kRoutes[] = {
      "Items by the cosine of their vectors with this one's",
      kSimilarQuery,
      {},
-     kScoredItems},
+     replies::kScoredItems},
     {"POST",
      "/v1/similar",
      Access::read,
@@ -408,7 +334,7 @@ const Route kRoutes[] = {
      "Items like some that are liked, unlike some that are not, and like a text",
      {},
      kSimilarBody,
-     kScoredItems},
+     replies::kScoredItems},
     {"POST",
      "/v1/users/{user}/events",
      Access::write,
@@ -417,7 +343,7 @@ const Route kRoutes[] = {
      "Appends events to a user's history",
      {},
      kEventsBody,
-     kAppended},
+     replies::kAppended},
     {.method = "POST",
      .path = "/v1/recommend:bulk",
      .access = Access::read,
@@ -425,7 +351,7 @@ const Route kRoutes[] = {
      .handle = recommend_many,
      .summary = "Lists for many users or histories, each as of /v1/recommend",
      .body = kManyBody,
-     .reply = kLists},
+     .reply = replies::kLists},
     {.method = "POST",
      .path = "/v1/items:bulk",
      .access = Access::write,
@@ -433,7 +359,7 @@ const Route kRoutes[] = {
      .handle = bulk_items,
      .summary = "Puts, changes and erases items: a line of JSON each, of any number",
      .body = kBulkItemsBody,
-     .reply = kLineReport,
+     .reply = replies::kLineReport,
      .lines = true},
     {.method = "POST",
      .path = "/v1/events:bulk",
@@ -442,7 +368,7 @@ const Route kRoutes[] = {
      .handle = bulk_events,
      .summary = "Appends events to histories: a line of JSON for each batch of a user",
      .body = kBulkEventsBody,
-     .reply = kLineReport,
+     .reply = replies::kLineReport,
      .lines = true},
     {"GET",
      "/v1/users/{user}",
@@ -452,7 +378,7 @@ const Route kRoutes[] = {
      "A user's history, oldest first",
      {},
      {},
-     kUser},
+     replies::kUser},
     {"DELETE", "/v1/users/{user}", Access::write, Work::store, delete_user, "Forgets a user"},
     {"GET",
      "/v1/tokens/{level}/{code}",
@@ -463,7 +389,7 @@ const Route kRoutes[] = {
      "codes nearest to it",
      kLimitQuery,
      {},
-     kToken},
+     replies::kToken},
     {"GET",
      "/v1/map",
      Access::read,
@@ -472,7 +398,7 @@ const Route kRoutes[] = {
      "Items in the principal plane of the catalogue, with their first semantic code",
      kMapQuery,
      {},
-     kMap},
+     replies::kMap},
     {"GET",
      "/v1/model",
      Access::read,
@@ -481,7 +407,7 @@ const Route kRoutes[] = {
      "The model in use",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"POST",
      "/v1/admin/reload",
      Access::admin,
@@ -490,7 +416,7 @@ const Route kRoutes[] = {
      "Loads the bundle again and swaps it in while requests run",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"POST",
      "/v1/admin/backup",
      Access::admin,
@@ -499,7 +425,7 @@ const Route kRoutes[] = {
      "Backs the store up to the directory of --backups while it is in use",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"GET",
      "/v1/admin/events",
      Access::admin,
@@ -508,7 +434,7 @@ const Route kRoutes[] = {
      "Stored events, user by user, a page at a time",
      kEventsQuery,
      {},
-     kEventsPage},
+     replies::kEventsPage},
     {"POST",
      "/v1/admin/purge",
      Access::admin,
@@ -517,7 +443,7 @@ const Route kRoutes[] = {
      "Removes what was erased from the store's files now, not in time",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"GET",
      "/healthz",
      Access::open,
@@ -526,7 +452,7 @@ const Route kRoutes[] = {
      "Whether the process answers",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"GET",
      "/readyz",
      Access::open,
@@ -535,7 +461,7 @@ const Route kRoutes[] = {
      "Whether to send requests here",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"GET", "/metrics", Access::read, Work::compute, metrics,
      "Counts and latencies, for Prometheus"},
     {"GET",
@@ -546,7 +472,7 @@ const Route kRoutes[] = {
      "This description",
      {},
      {},
-     kObject},
+     replies::kObject},
     {"GET", "/", Access::open, Work::quick, console_page, "The console, a page for people"},
     {"GET", "/console/{file}", Access::open, Work::quick, console_file, "A file of the console"},
 };

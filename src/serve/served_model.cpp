@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 
 #include "attributes/attribute_values.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "model/bundle.h"
-#include "serve/exchange.h"
 #include "serve/kept_tokens.h"
 #include "serve/notify.h"
 #include "serve/work.h"
@@ -84,6 +82,11 @@ ServedModel::~ServedModel() {
 std::pair<std::shared_ptr<Model>, std::string> ServedModel::in_use() const {
   const std::lock_guard lock(mutex_);
   return {loaded_.model, loaded_.name};
+}
+
+std::pair<ServedModel::Loaded, bool> ServedModel::loaded() const {
+  const std::lock_guard lock(mutex_);
+  return {loaded_, loading_};
 }
 
 bool ServedModel::loading() const {
@@ -246,6 +249,14 @@ void ServedModel::put_stored_items(const Loaded& next) {
   if (!next.fingerprint.empty()) keep_tokens(fresh);
 }
 
+StoredItem ServedModel::with_codes(const Loaded& in_use, StoredItem item,
+                                   const ItemTokens& tokens) {
+  if (!in_use.fingerprint.empty()) {
+    item.tokens = keep_codes(in_use.fingerprint, item.text, joined(tokens));
+  }
+  return item;
+}
+
 /// Puts the items, and empties the list.
 void ServedModel::put_all(const Loaded& next, std::vector<NewItem>& items) const {
   try {
@@ -327,196 +338,6 @@ void ServedModel::apply_changes(const Loaded& next) {
       put_all(next, one);
     }
   }
-}
-
-ItemCard ServedModel::put(const StoredItem& item,
-                          const std::function<void(const StoredItem&)>& write) {
-  ItemCard card;
-  {
-    const std::lock_guard lock(changes_);
-    Loaded in_use;
-    bool loading = false;
-    {
-      const std::lock_guard state(mutex_);
-      in_use = loaded_;
-      loading = loading_;
-    }
-    ItemTokens tokens;
-    try {
-      tokens = in_use.model->tokens_of(item.text);
-    } catch (const Error& error) {
-      throw Refusal(422, "unreadable_text", error.what());
-    }
-    StoredItem kept = item;
-    if (!in_use.fingerprint.empty()) {
-      kept.tokens = keep_codes(in_use.fingerprint, item.text, joined(tokens));
-    }
-    write(kept);
-    if (loading) noted_.push_back({.item = item});
-    try {
-      card = in_use.model->put(item.id, item.title, tokens);
-    } catch (const Error& error) {
-      throw Refusal(503, "too_many_items", error.what());
-    }
-  }
-  count_items();
-  return card;
-}
-
-namespace {
-
-/// What the store keeps of a wish; the tokens of a put item are found here. Throws Refusal for what
-/// the model cannot do.
-StoredChange stored_change(const Model& model, const std::string& fingerprint,
-                           const ServedModel::Wish& wish, ItemTokens& tokens) {
-  using Kind = StoredChange::Kind;
-  StoredChange change = {wish.item, wish.kind};
-  if (wish.kind != Kind::put && !model.number(wish.item.id)) {
-    throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(wish.item.id)));
-  }
-  try {
-    model.check_attributes(wish.values);
-  } catch (const UsageError& error) {
-    throw Refusal(422, "invalid_attributes", error.what());
-  }
-  for (const auto& [name, value] : wish.values) change.attributes.push_back({name, json_of(value)});
-  if (wish.kind != Kind::put) return change;
-  try {
-    tokens = model.tokens_of(wish.item.text);
-  } catch (const Error& error) {
-    throw Refusal(422, "unreadable_text", error.what());
-  }
-  if (!fingerprint.empty()) {
-    change.item.tokens = keep_codes(fingerprint, wish.item.text, joined(tokens));
-  }
-  return change;
-}
-
-}  // namespace
-
-std::vector<std::optional<Refusal>> ServedModel::change(
-    std::span<const Wish> wishes, const std::function<void(std::span<const StoredChange>)>& write) {
-  using Kind = StoredChange::Kind;
-  std::vector<std::optional<Refusal>> refused(wishes.size());
-  const std::lock_guard lock(changes_);
-  Loaded in_use;
-  bool loads = false;
-  {
-    const std::lock_guard state(mutex_);
-    in_use = loaded_;
-    loads = loading_;
-  }
-  Model& model = *in_use.model;
-  std::vector<StoredChange> stored;
-  std::vector<NewItem> puts;
-  std::vector<const Wish*> granted;
-  // What was gathered, for later ones may ask for it.
-  const auto flush = [&] {
-    if (stored.empty()) return;
-    write(stored);
-    if (!puts.empty()) model.put(puts);
-    for (const Wish* wish : granted) {
-      const std::string& id = wish->item.id;
-      if (wish->kind == Kind::erase) model.erase(id);
-      if (!wish->values.empty() && model.number(id)) {
-        model.set_attributes(*model.number(id), wish->values);
-      }
-      if (!loads) continue;
-      if (wish->kind != Kind::attributes) {
-        noted_.push_back({.item = wish->item, .erased = wish->kind == Kind::erase});
-      }
-      if (!wish->values.empty()) {
-        noted_.push_back({.item = {id, "", "", ""}, .attributes = wish->values});
-      }
-    }
-    stored.clear();
-    puts.clear();
-    granted.clear();
-  };
-  std::unordered_set<std::string_view> ids;
-  for (std::size_t i = 0; i < wishes.size(); ++i) {
-    const Wish& wish = wishes[i];
-    if (!ids.insert(wish.item.id).second) {  // it may want what an earlier one does
-      flush();
-      ids = {wish.item.id};
-    }
-    try {
-      ItemTokens tokens;
-      stored.push_back(stored_change(model, in_use.fingerprint, wish, tokens));
-      if (wish.kind == Kind::put) {
-        puts.push_back({wish.item.id, wish.item.title, std::move(tokens)});
-      }
-      granted.push_back(&wish);
-    } catch (const Refusal& refusal) {
-      refused[i] = refusal;
-    }
-  }
-  try {
-    flush();
-  } catch (const Error& error) {  // the model has no room for them
-    throw Refusal(503, "too_many_items", error.what());
-  }
-  count_items();
-  return refused;
-}
-
-ItemCard ServedModel::restore(std::string_view id, const std::function<void()>& write) {
-  ItemCard card;
-  {
-    const std::lock_guard lock(changes_);
-    const std::shared_ptr<Model> model = now();
-    if (model->number(id)) {
-      throw Refusal(409, "item_is_there", fmt::format("item '{}' is not erased", printable(id)));
-    }
-    if (!model->restorable(id)) {
-      throw Refusal(404, "unknown_item",
-                    fmt::format("no erased item '{}' of the catalogue; put it", printable(id)));
-    }
-    write();
-    if (loading()) noted_.push_back({.item = {std::string(id), "", "", ""}, .restored = true});
-    model->restore(id);
-    card = model->card(*model->number(id));
-  }
-  count_items();
-  return card;
-}
-
-AttributeValues ServedModel::set_attributes(std::string_view id, const AttributeValues& values,
-                                            const std::function<void()>& write) {
-  const std::lock_guard lock(changes_);
-  const std::shared_ptr<Model> model = now();
-  const auto number = model->number(id);
-  if (!number) throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
-  try {
-    model->check_attributes(values);
-  } catch (const UsageError& error) {
-    throw Refusal(422, "invalid_attributes", error.what());
-  }
-  write();
-  if (loading()) {
-    noted_.push_back({.item = {std::string(id), "", "", ""}, .attributes = values});
-  }
-  model->set_attributes(*number, values);
-  return model->attributes_of(*number);
-}
-
-void ServedModel::erase(std::string_view id, const std::function<void()>& write) {
-  {
-    const std::lock_guard lock(changes_);
-    const std::shared_ptr<Model> model = now();
-    if (!model->number(id)) {
-      throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
-    }
-    write();
-    if (loading()) noted_.push_back({.item = {std::string(id), "", "", ""}, .erased = true});
-    model->erase(id);
-  }
-  count_items();
-}
-
-void ServedModel::count_items() const {
-  const std::shared_ptr<Model> model = now();
-  metrics_.set_items(model->size(), model->live_items());
 }
 
 }  // namespace tessera

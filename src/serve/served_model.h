@@ -17,6 +17,9 @@
 
 namespace tessera {
 
+/// Throws Refusal 422 for attributes that the model does not have or that hold no such values.
+void check_attributes(const Model& model, const AttributeValues& attributes);
+
 /// The model in use: loaded from a bundle with the store's items, and swapped as a whole while
 /// requests go on with the one they began with. Every function may be called from several threads
 /// at once.
@@ -91,6 +94,10 @@ class ServedModel {
     std::optional<AttributeValues> attributes = {};  ///< only these are changed
   };
 
+  /// What is in use, and whether another is being loaded.
+  std::pair<Loaded, bool> loaded() const;
+  /// The item with its codes, as the store keeps it.
+  static StoredItem with_codes(const Loaded& in_use, StoredItem item, const ItemTokens& tokens);
   void run();
   void swap_in_next();
   Loaded load_next();

@@ -1,0 +1,181 @@
+// Changes of a served model's items, one at a time: in the store, in the model in use, and noted
+// for the one that is being loaded.
+#include <unordered_set>
+
+#include "attributes/attribute_values.h"
+#include "base/error.h"
+#include "serve/exchange.h"
+#include "serve/served_model.h"
+
+namespace tessera {
+namespace {
+
+/// Throws Refusal for a text that the model cannot read.
+ItemTokens tokens_of(const Model& model, const StoredItem& item) {
+  try {
+    return model.tokens_of(item.text);
+  } catch (const Error& error) {
+    throw Refusal(422, "unreadable_text", error.what());
+  }
+}
+
+/// What the store keeps of a wish, but for the codes of a put item. Throws Refusal for what the
+/// model cannot do.
+StoredChange stored_change(const Model& model, const ServedModel::Wish& wish) {
+  using Kind = StoredChange::Kind;
+  StoredChange change = {wish.item, wish.kind};
+  if (wish.kind != Kind::put && !model.number(wish.item.id)) {
+    throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(wish.item.id)));
+  }
+  check_attributes(model, wish.values);
+  for (const auto& [name, value] : wish.values) change.attributes.push_back({name, json_of(value)});
+  return change;
+}
+
+}  // namespace
+
+void check_attributes(const Model& model, const AttributeValues& attributes) {
+  try {
+    model.check_attributes(attributes);
+  } catch (const UsageError& error) {
+    throw Refusal(422, "invalid_attributes", error.what());
+  }
+}
+
+ItemCard ServedModel::put(const StoredItem& item,
+                          const std::function<void(const StoredItem&)>& write) {
+  ItemCard card;
+  {
+    const std::lock_guard lock(changes_);
+    const auto [in_use, loads] = loaded();
+    const ItemTokens tokens = tokens_of(*in_use.model, item);
+    write(with_codes(in_use, item, tokens));
+    if (loads) noted_.push_back({.item = item});
+    try {
+      card = in_use.model->put(item.id, item.title, tokens);
+    } catch (const Error& error) {
+      throw Refusal(503, "too_many_items", error.what());
+    }
+  }
+  count_items();
+  return card;
+}
+
+std::vector<std::optional<Refusal>> ServedModel::change(
+    std::span<const Wish> wishes, const std::function<void(std::span<const StoredChange>)>& write) {
+  using Kind = StoredChange::Kind;
+  std::vector<std::optional<Refusal>> refused(wishes.size());
+  const std::lock_guard lock(changes_);
+  const auto [in_use, loads] = loaded();
+  Model& model = *in_use.model;
+  std::vector<StoredChange> stored;
+  std::vector<NewItem> puts;
+  std::vector<const Wish*> granted;
+  // What was gathered, for later ones may ask for it.
+  const auto flush = [&] {
+    if (stored.empty()) return;
+    write(stored);
+    if (!puts.empty()) model.put(puts);
+    for (const Wish* wish : granted) {
+      const std::string& id = wish->item.id;
+      if (wish->kind == Kind::erase) model.erase(id);
+      if (!wish->values.empty() && model.number(id)) {
+        model.set_attributes(*model.number(id), wish->values);
+      }
+      if (!loads) continue;
+      if (wish->kind != Kind::attributes) {
+        noted_.push_back({.item = wish->item, .erased = wish->kind == Kind::erase});
+      }
+      if (!wish->values.empty()) {
+        noted_.push_back({.item = {id, "", "", ""}, .attributes = wish->values});
+      }
+    }
+    stored.clear();
+    puts.clear();
+    granted.clear();
+  };
+  std::unordered_set<std::string_view> ids;
+  for (std::size_t i = 0; i < wishes.size(); ++i) {
+    const Wish& wish = wishes[i];
+    if (!ids.insert(wish.item.id).second) {  // it may want what an earlier one does
+      flush();
+      ids = {wish.item.id};
+    }
+    try {
+      StoredChange change = stored_change(model, wish);
+      if (wish.kind == Kind::put) {
+        ItemTokens tokens = tokens_of(model, wish.item);
+        change.item = with_codes(in_use, wish.item, tokens);
+        puts.push_back({wish.item.id, wish.item.title, std::move(tokens)});
+      }
+      stored.push_back(std::move(change));
+      granted.push_back(&wish);
+    } catch (const Refusal& refusal) {
+      refused[i] = refusal;
+    }
+  }
+  try {
+    flush();
+  } catch (const Error& error) {  // the model has no room for them
+    throw Refusal(503, "too_many_items", error.what());
+  }
+  count_items();
+  return refused;
+}
+
+ItemCard ServedModel::restore(std::string_view id, const std::function<void()>& write) {
+  ItemCard card;
+  {
+    const std::lock_guard lock(changes_);
+    const std::shared_ptr<Model> model = now();
+    if (model->number(id)) {
+      throw Refusal(409, "item_is_there", fmt::format("item '{}' is not erased", printable(id)));
+    }
+    if (!model->restorable(id)) {
+      throw Refusal(404, "unknown_item",
+                    fmt::format("no erased item '{}' of the catalogue; put it", printable(id)));
+    }
+    write();
+    if (loading()) noted_.push_back({.item = {std::string(id), "", "", ""}, .restored = true});
+    model->restore(id);
+    card = model->card(*model->number(id));
+  }
+  count_items();
+  return card;
+}
+
+AttributeValues ServedModel::set_attributes(std::string_view id, const AttributeValues& values,
+                                            const std::function<void()>& write) {
+  const std::lock_guard lock(changes_);
+  const std::shared_ptr<Model> model = now();
+  const auto number = model->number(id);
+  if (!number) throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
+  check_attributes(*model, values);
+  write();
+  if (loading()) {
+    noted_.push_back({.item = {std::string(id), "", "", ""}, .attributes = values});
+  }
+  model->set_attributes(*number, values);
+  return model->attributes_of(*number);
+}
+
+void ServedModel::erase(std::string_view id, const std::function<void()>& write) {
+  {
+    const std::lock_guard lock(changes_);
+    const std::shared_ptr<Model> model = now();
+    if (!model->number(id)) {
+      throw Refusal(404, "unknown_item", fmt::format("no item '{}'", printable(id)));
+    }
+    write();
+    if (loading()) noted_.push_back({.item = {std::string(id), "", "", ""}, .erased = true});
+    model->erase(id);
+  }
+  count_items();
+}
+
+void ServedModel::count_items() const {
+  const std::shared_ptr<Model> model = now();
+  metrics_.set_items(model->size(), model->live_items());
+}
+
+}  // namespace tessera
