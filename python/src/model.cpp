@@ -100,17 +100,18 @@ class Wishes {
   std::optional<Rules> rules_;
 };
 
+// The history [n] of a call, without items that the model does not know if such are passed over.
+Numbers history_given(const Model& model, nb::handle ids, bool skip_unknown) {
+  if (!skip_unknown) return history_of(model, ids, "history");
+  const std::vector<std::string> names[] = {ids_of(ids, "history")};
+  return std::move(model.histories(names, true).front().items);
+}
+
 nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
                     bool skip_unknown, const std::string& filter, const std::string& rules) {
   const Model& model = *self;
   const Wishes wishes(model, k, repeats, filter, rules);
-  Numbers history;
-  if (skip_unknown) {
-    const std::vector<std::string> names[] = {ids_of(ids, "history")};
-    history = std::move(model.histories(names, true).front().items);
-  } else {
-    history = history_of(model, ids, "history");
-  }
+  const Numbers history = history_given(model, ids, skip_unknown);
   std::vector<ScoredItem> best;
   {
     const nb::gil_scoped_release release;
@@ -123,13 +124,7 @@ nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeat
 auto score(OpenModel& self, nb::handle ids, nb::handle items, bool skip_unknown) {
   const Model& model = *self;
   const Numbers wanted = model.known(ids_of(items, "items"));
-  Numbers history;
-  if (skip_unknown) {
-    const std::vector<std::string> names[] = {ids_of(ids, "history")};
-    history = std::move(model.histories(names, true).front().items);
-  } else {
-    history = history_of(model, ids, "history");
-  }
+  const Numbers history = history_given(model, ids, skip_unknown);
   std::vector<float> scores;
   {
     const nb::gil_scoped_release release;
