@@ -7,8 +7,9 @@ namespace tessera {
 void TokenRow::write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
                      std::span<const float> id) const {
   std::memcpy(row, &item, sizeof(item));
-  std::memcpy(row + sizeof(item), id.data(), id.size_bytes());
-  std::uint8_t* to = row + sizeof(item) + id.size_bytes();
+  const auto id_bytes = std::as_bytes(id);  // of codes alone there are none, and no place of them
+  std::ranges::copy(id_bytes, reinterpret_cast<std::byte*>(row + sizeof(item)));
+  std::uint8_t* to = row + sizeof(item) + id_bytes.size();
   std::fill(to, row + bytes(), std::uint8_t{0});
   for (std::size_t i = 0; i < codes.size(); ++i) {
     const std::size_t bit = i * code_bits();
