@@ -3,6 +3,7 @@
 #include <Eigen/Cholesky>
 #include <Eigen/Eigenvalues>
 #include <Eigen/LU>
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -144,6 +145,12 @@ ScoreAxes read_axes(const SafeTensors& file, std::size_t width, std::size_t ball
   axes.centre.assign(centre.span().begin(), centre.span().end());
   axes.ball_axes = ball_axes;
   derive(axes);
+  const auto finite = [](const auto& numbers) {
+    return std::ranges::all_of(numbers, [](auto x) { return std::isfinite(x); });
+  };
+  if (!finite(axes.to_axes.span()) || !finite(axes.centre) || !finite(axes.to_weights)) {
+    fail("{}: an axis is not finite; build the index again", file.path().string());
+  }
   return axes;
 }
 

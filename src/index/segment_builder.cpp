@@ -1,5 +1,6 @@
 // How a segment is made: places of all items along the axes, a k-d tree over the first of them, and
 // for each branch the nodes, steps and fields.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -332,8 +333,14 @@ Segment::Segment(const ScoreSpace& space, std::span<const std::int32_t> items,
   SegmentBuilder(space, items, codes, ids, *this).build();
 }
 
-// What a search uses as an index must be in range.
+// What a search uses as an index must be in range, and what it adds up must be numbers.
 void Segment::check_rows(const fs::path& path) {
+  for (const std::span<const float> numbers :
+       {arrays_.blocks, arrays_.branches, arrays_.steps, arrays_.shortest, arrays_.largest}) {
+    if (!std::ranges::all_of(numbers, [](float x) { return std::isfinite(x); })) {
+      fail("{}: a bound is not a finite number; build the index again", path.string());
+    }
+  }
   ItemSet seen;
   bool good = true;
   std::int64_t largest = -1;

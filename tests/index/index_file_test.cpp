@@ -44,6 +44,21 @@ class IndexFile : public ::testing::TestWithParam<const char*> {
       }
     }
   }
+  // With another first value of a tensor, and a checksum that fits.
+  template <class T>
+  void write_index_that_begins(const char* tensor, T value) const {
+    write_index(directory.path(), model, catalogue);
+    std::string content = read_file(file());
+    const SafeTensors whole(file());
+    const std::string sum = index_checksum(whole.tensors());
+    const auto& bytes = whole.at(tensor).bytes;
+    const std::string_view body(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    std::memcpy(content.data() + content.find(body), &value, sizeof(value));
+    write_file(file(), content);
+    const std::string fitting = index_checksum(SafeTensors(file()).tensors());
+    write_file(file(), content.replace(content.find(sum), fitting.size(), fitting));
+  }
+
   testing::TempDirectory directory;
   Recommender model;
   Catalogue catalogue;
@@ -122,22 +137,22 @@ TEST_P(IndexFile, AChangedByteAnywhereIsNamed) {
 }
 
 TEST_P(IndexFile, AnItemThatTheCatalogueLacksIsRefusedWhateverTheChecksum) {
-  write_index(directory.path(), model, catalogue);
-  const std::string good = read_file(file());
-  const SafeTensors whole(file());
-  const std::size_t sum = good.find(index_checksum(whole.tensors()));
-  ASSERT_NE(sum, std::string::npos);
-  // Where the rows begin: their first four bytes are the number of an item.
-  const std::string_view bytes(reinterpret_cast<const char*>(whole.at("rows").bytes.data()), 64);
-  const std::size_t place = good.find(bytes);
+  // A row begins with the number of its item.
   for (const std::int32_t number : {static_cast<std::int32_t>(kItems), -1, 1 << 30}) {
-    std::string bad = good;
-    std::memcpy(bad.data() + place, &number, sizeof(number));
-    write_file(file(), bad);
-    const std::string fitting = index_checksum(SafeTensors(file()).tensors());
-    write_file(file(), bad.replace(sum, fitting.size(), fitting));
+    write_index_that_begins("rows", number);
     testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
                           {kIndexFile});
+  }
+}
+
+TEST_P(IndexFile, ABoundThatIsNoNumberIsRefusedWhateverTheChecksum) {
+  for (const char* tensor : {"blocks", "branches", "steps", "shortest", "largest", "to_axes"}) {
+    SCOPED_TRACE(tensor);
+    for (const float value : {NAN, INFINITY}) {
+      write_index_that_begins(tensor, value);
+      testing::expect_error([&] { (void)open_index(directory.path(), model, catalogue); },
+                            {kIndexFile, "finite"});
+    }
   }
 }
 
