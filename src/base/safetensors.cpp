@@ -11,10 +11,10 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/half.h"
+#include "base/json_numbers.h"
 #include "base/pages.h"
 #include "base/stored_rows.h"
 
@@ -114,13 +114,13 @@ SafeTensors::SafeTensors(fs::path path, MappedFile file)
       std::size_t bytes = width_of(tensor.dtype);  // stays at kTooMany once it is beyond any file
       if (bytes == 0) damaged("tensor " + name + " has the unknown type " + tensor.dtype);
       for (const auto& extent : entry.at("shape")) {
-        const auto length_of_axis = extent.get<std::size_t>();
+        const auto length_of_axis = whole_number(extent);
         tensor.shape.push_back(length_of_axis);
         const bool too_many = length_of_axis != 0 && bytes > kTooMany / length_of_axis;
         bytes = too_many ? kTooMany : bytes * length_of_axis;
       }
-      const auto begin = entry.at("data_offsets").at(0).get<std::size_t>();
-      const auto end = entry.at("data_offsets").at(1).get<std::size_t>();
+      const auto begin = whole_number(entry.at("data_offsets").at(0));
+      const auto end = whole_number(entry.at("data_offsets").at(1));
       if (begin > end || end > body.size()) damaged("tensor " + name + " is cut short");
       if (end - begin != bytes) damaged("tensor " + name + " has the wrong size");
       tensor.bytes = std::as_bytes(std::span(body)).subspan(begin, bytes);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_numbers.h"
 #include "base/parallel.h"
 #include "base/safetensors.h"
 #include "kernels/elementwise.h"
@@ -293,14 +294,14 @@ SemanticTokenizer SemanticTokenizer::load(const fs::path& file) {
     const auto known = std::ranges::find(kQuantizers, word, &QuantizerWord::word);
     if (known == kQuantizers.end()) fail("{}: unknown quantizer '{}'", file.string(), word);
     result.quantizer_ = known->quantizer;
-    result.dims_ = facts.at("dims").get<std::size_t>();
-    result.beam_ = std::clamp<std::size_t>(facts.at("beam").get<std::size_t>(), 1, 1024);
+    result.dims_ = whole_number(facts.at("dims"));
+    result.beam_ = std::clamp<std::size_t>(whole_number(facts.at("beam")), 1, 1024);
     result.scale_ = facts.at("scale").get<float>();
-    const auto code_dims = facts.at("code_dims").get<std::size_t>();
+    const auto code_dims = whole_number(facts.at("code_dims"));
     std::vector<TokenBook> books;
     for (const Json& level : facts.at("levels")) {
       TokenBook book{level.at("distance") == "cosine" ? Distance::cosine : Distance::euclidean,
-                     level.at("column").get<std::size_t>(),
+                     whole_number(level.at("column")),
                      tensors.matrix(fmt::format("codebooks.{}", books.size()))};
       if (book.rows.rows() == 0 || book.column > code_dims ||
           book.rows.cols() > code_dims - book.column) {

@@ -120,6 +120,9 @@ TEST_F(SafeTensorsFile, AHeaderThatIsNotOneIsRefused) {
         R"({"a": {"dtype": 32, "shape": [2], "data_offsets": [0, 8]}})",
         R"({"a": {"dtype": "F32", "shape": ["2"], "data_offsets": [0, 8]}})",
         R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0]}})",
+        R"({"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}})",
+        R"({"a": {"dtype": "F32", "shape": [2e88], "data_offsets": [0, 8]}})",
+        R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, -8]}})",
         R"({"__metadata__": 3})"}) {
     SCOPED_TRACE(header);
     write_raw(header, body);
@@ -138,7 +141,7 @@ TEST_F(SafeTensorsFile, ShapesThatDoNotMatchTheirBytesAreRefused) {
               std::string(8, '\0'));
   };
   // The last two have sizes in bytes that wrap around to 8 and to 0.
-  for (const std::string shape : {"[3]", "[1]", "[]", "[-2]", "[1000000, 1000000]", "[0, 9]",
+  for (const std::string shape : {"[3]", "[1]", "[]", "[1000000, 1000000]", "[0, 9]",
                                   "[4611686018427387906]", "[4294967296, 4294967296]"}) {
     SCOPED_TRACE(shape);
     write_shape(shape);
@@ -159,7 +162,7 @@ TEST_F(SafeTensorsFile, TensorsThatOverlapLeaveHolesOrRunOutAreRefused) {
                                             {"[4, 12]", "[8, 16]", "overlap"},
                                             {"[0, 8]", "[12, 20]", "cut short"},
                                             {"[8, 0]", "[8, 16]", "cut short"},
-                                            {"[-8, 0]", "[8, 16]", "cut short"}}) {
+                                            {"[-8, 0]", "[8, 16]", "cannot be read"}}) {
     SCOPED_TRACE(::testing::Message() << first << " and " << second);
     write_two(first, second);
     expect_refused({what});
