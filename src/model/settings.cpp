@@ -74,6 +74,7 @@ Settings Settings::collaborative_stage() const {
   // A table of its own row an item wants more of both than shared tokens do.
   stage.dropout = 0.5;
   stage.learning_rate = 3e-3;
+  stage.id_start = text_events > 0 ? IdStart::text : IdStart::random;
   return stage;
 }
 

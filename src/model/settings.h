@@ -12,6 +12,7 @@ namespace tessera {
 
 // Words of settings: settings_table.cpp lists them in this order, with what they mean.
 enum class Tokens : std::uint8_t { id, semantic, unified };
+enum class IdStart : std::uint8_t { random, text };
 enum class LevelDistances : std::uint8_t { cosine, euclidean, unified };
 enum class Objective : std::uint8_t { binary, softmax };
 enum class Windows : std::uint8_t { last, all };
@@ -37,6 +38,7 @@ struct Settings {
   double text_events = 20.0;
   std::size_t id_dims = 8;
   std::size_t id_only_dims = 64;
+  IdStart id_start = IdStart::random;
 
   std::size_t hidden = 64;
   std::size_t heads = 2;
@@ -65,6 +67,8 @@ struct Settings {
   std::uint64_t seed = 1;
 
   bool has_ids() const { return tokens != Tokens::semantic; }
+  /// Whether training begins with a table of ID tokens that texts have moved.
+  bool starts_at_text() const { return tokens == Tokens::id && id_start == IdStart::text; }
   bool has_semantics() const { return tokens != Tokens::id; }
   std::size_t id_width() const {
     return tokens == Tokens::id ? id_only_dims : tokens == Tokens::unified ? id_dims : 0;

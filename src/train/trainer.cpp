@@ -18,6 +18,7 @@
 #include "train/settings_by_data.h"
 #include "train/stepper.h"
 #include "train/tensor_files.h"
+#include "train/text_start.h"
 #include "train/validation.h"
 #include "train/warm_start.h"
 
@@ -257,6 +258,10 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
   TrainingState state = resumed                ? std::move(*resumed)
                         : options.from.empty() ? initial_state(settings, data, text.cols(), held)
                                                : warm_state(options, data, settings, text, ranks);
+  if (!resumed && options.from.empty() && settings.starts_at_text()) {
+    start_at_text(state.model.item_encoder.ids.value,
+                  read_embeddings(options.data_directory, data.items.size(), held), ranks);
+  }
   if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
   state.chosen = chosen;
   state.fingerprint = digest;

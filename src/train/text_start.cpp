@@ -1,0 +1,88 @@
+#include "train/text_start.h"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/gemm.h"
+
+namespace tessera {
+namespace {
+
+constexpr double kLength = 0.4;                 // beside rows that begin at 0.02 a dim
+constexpr std::size_t kMeasuredItems = 65'536;  // of a rank, that axes are found from
+
+bool is_zero(std::span<const float> row) {
+  return std::ranges::all_of(row, [](float x) { return x == 0.0F; });
+}
+
+// Mean and principal axes of the texts of all ranks.
+struct TextAxes {
+  std::vector<float> mean;
+  Matrix axes;  // [text dims, dims], each divided by the root of its deviation
+};
+
+TextAxes find_axes(MatrixView<const float> text, std::size_t dims, const Ranks& ranks) {
+  const std::size_t n = text.cols;
+  // Numbers of items say nothing: the first ones are as good a sample as any.
+  const MatrixView<const float> sample = text.row_block(0, std::min(text.rows, kMeasuredItems));
+  Matrix products(n, n);
+  gemm(Transpose::yes, Transpose::no, 1.0F, sample, sample, 0.0F, products);
+  std::vector<double> sums(n * n + n + 1);  // products, then rows, then their number
+  std::ranges::copy(products.span(), sums.begin());
+  for (std::size_t i = 0; i < sample.rows; ++i) {
+    for (std::size_t c = 0; c < n; ++c) sums[n * n + c] += double{sample[i][c]};
+  }
+  sums.back() = static_cast<double>(sample.rows);
+  all_reduce(ranks, std::span(sums));
+
+  const auto size = static_cast<Eigen::Index>(n);
+  const double count = std::max(sums.back(), 1.0);
+  const Eigen::VectorXd mean = Eigen::Map<Eigen::VectorXd>(sums.data() + n * n, size) / count;
+  const Eigen::MatrixXd covariance =
+      Eigen::Map<Eigen::MatrixXd>(sums.data(), size, size) / count - mean * mean.transpose();
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
+  TextAxes found{std::vector<float>(n), Matrix(n, dims)};
+  for (std::size_t c = 0; c < n; ++c) found.mean[c] = static_cast<float>(mean[Eigen::Index(c)]);
+  const double largest = solver.eigenvalues()[size - 1];
+  for (std::size_t d = 0; d < std::min(dims, n); ++d) {
+    const Eigen::Index at = size - 1 - static_cast<Eigen::Index>(d);
+    const double variance = solver.eigenvalues()[at];
+    if (!(variance > 1e-9 * largest)) break;  // the texts have no further axis
+    const auto axis = solver.eigenvectors().col(at);
+    Eigen::Index first =
+        0;  // an axis has no direction: its largest part is positive, for all ranks
+    axis.cwiseAbs().maxCoeff(&first);
+    const double scale = (axis[first] < 0 ? -1.0 : 1.0) / std::sqrt(std::sqrt(variance));
+    for (std::size_t c = 0; c < n; ++c) {
+      found.axes[c][d] = static_cast<float>(scale * axis[static_cast<Eigen::Index>(c)]);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+void start_at_text(Matrix& ids, MatrixView<const float> text, const Ranks& ranks) {
+  const TextAxes found = find_axes(text, ids.cols(), ranks);
+  Matrix mean(1, ids.cols());
+  gemm(Transpose::no, Transpose::no, 1.0F, {found.mean.data(), 1, found.mean.size()}, found.axes,
+       0.0F, mean);
+  Matrix steps(ids.rows(), ids.cols());
+  gemm(Transpose::no, Transpose::no, 1.0F, text, found.axes, 0.0F, steps);
+  for (std::size_t i = 0; i < ids.rows(); ++i) {
+    const std::span<float> id = ids.view().row(i), step = steps.view().row(i);
+    if (is_zero(id) || is_zero(text.row(i))) continue;
+    double squares = 0.0;
+    for (std::size_t d = 0; d < step.size(); ++d) {
+      step[d] -= mean[0][d];
+      squares += double{step[d]} * step[d];
+    }
+    if (squares == 0.0) continue;  // all texts are alike
+    const auto scale = static_cast<float>(kLength / std::sqrt(squares));
+    for (std::size_t d = 0; d < step.size(); ++d) id[d] += scale * step[d];
+  }
+}
+
+}  // namespace tessera

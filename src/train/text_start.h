@@ -1,0 +1,16 @@
+#pragma once
+#include "base/matrix.h"
+#include "ranks/ranks.h"
+
+namespace tessera {
+
+/// Moves ID tokens [items here, dims] from where they began towards what the texts of their items
+/// say, text [items here, text dims]: by a step of one length along the item's coordinates on the
+/// leading principal axes of all texts, as many as an ID token has dims. Axes weigh by the root of
+/// their deviation (half whitened), since the first ones would outvote all others. An item that
+/// few events teach then stays near items of like text (Harte et al. 2023, who start a sequence
+/// model's items at embeddings of their texts). Rows of zeros, tokens of withheld items, and items
+/// without text stay as they are.
+void start_at_text(Matrix& ids, MatrixView<const float> text, const Ranks& ranks);
+
+}  // namespace tessera

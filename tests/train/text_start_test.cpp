@@ -1,0 +1,108 @@
+#include "train/text_start.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "nn/parameter.h"
+#include "ranks/placement.h"
+#include "testing/thread_ranks.h"
+
+namespace tessera {
+namespace {
+
+constexpr std::size_t kItems = 60, kTextDims = 9, kDims = 4;
+
+double distance(std::span<const float> a, std::span<const float> b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(double{a[i]} - b[i], 2);
+  return std::sqrt(sum);
+}
+
+Matrix random_matrix(std::size_t rows, std::size_t cols, double deviation, std::uint64_t seed) {
+  Matrix matrix(rows, cols);
+  Random random(seed);
+  fill_normal(matrix.span(), deviation, random);
+  return matrix;
+}
+
+// Three kinds of texts, a little apart from each other within.
+Matrix texts_of_three_kinds() {
+  Matrix text = random_matrix(kItems, kTextDims, 0.02, 5);
+  for (std::size_t i = 0; i < kItems; ++i) text[i][i % 3] += 1.0F;
+  return text;
+}
+
+TEST(TextStart, ItemsOfLikeTextBeginCloseTogether) {
+  Matrix ids = random_matrix(kItems, kDims, 0.02, 1);
+  start_at_text(ids, texts_of_three_kinds(), {});
+  for (std::size_t i = 3; i < kItems; ++i) {
+    const double alike = distance(ids.view().row(i), ids.view().row(i - 3));
+    EXPECT_LT(2 * alike, distance(ids.view().row(i), ids.view().row(i - 1))) << i;
+  }
+}
+
+TEST(TextStart, EveryStepIsOfOneLength) {
+  const Matrix before = random_matrix(kItems, kDims, 0.02, 1);
+  Matrix ids = before.clone();
+  start_at_text(ids, random_matrix(kItems, kTextDims, 1.0, 2), {});
+  for (std::size_t i = 0; i < kItems; ++i) {
+    EXPECT_NEAR(distance(ids.view().row(i), before.view().row(i)), 0.4, 1e-5);
+  }
+}
+
+TEST(TextStart, WithheldItemsAndItemsWithoutTextStay) {
+  Matrix ids = random_matrix(kItems, kDims, 0.02, 1);
+  Matrix text = texts_of_three_kinds();
+  std::ranges::fill(ids.view().row(7), 0.0F);
+  std::ranges::fill(text.view().row(8), 0.0F);
+  const Matrix before = ids.clone();
+  start_at_text(ids, text, {});
+  for (const std::size_t i : {7U, 8U}) {
+    EXPECT_EQ(distance(ids.view().row(i), before.view().row(i)), 0.0) << i;
+  }
+}
+
+TEST(TextStart, TextsThatSayNothingMoveNothing) {
+  Matrix ids = random_matrix(kItems, kDims, 0.02, 1);
+  const Matrix before = ids.clone();
+  Matrix text(kItems, kTextDims);
+  start_at_text(ids, text, {});
+  EXPECT_EQ(ids.span().front(), before.span().front());
+  for (std::size_t i = 0; i < kItems; ++i) text[i][2] = 1.0F;
+  start_at_text(ids, text, {});
+  for (const float x : ids.span()) EXPECT_TRUE(std::isfinite(x));
+}
+
+TEST(TextStart, TextsOfFewerDimsThanTokensMoveWhatTheyCan) {
+  Matrix ids = random_matrix(kItems, kDims, 0.02, 1);
+  const Matrix before = ids.clone();
+  start_at_text(ids, random_matrix(kItems, 2, 1.0, 2), {});
+  for (std::size_t i = 0; i < kItems; ++i) {
+    EXPECT_NE(ids[i][0], before[i][0]);
+    EXPECT_EQ(ids[i][2], before[i][2]);
+    EXPECT_EQ(ids[i][3], before[i][3]);
+  }
+}
+
+TEST(TextStart, SeveralRanksFindTheSame) {
+  const Matrix text = random_matrix(kItems, kTextDims, 1.0, 2);
+  const Matrix before = random_matrix(kItems, kDims, 0.02, 1);
+  Matrix alone = before.clone();
+  start_at_text(alone, text, {});
+  testing::run_as_ranks(3, [&](const Ranks& ranks) {
+    const std::size_t rows = rows_of_rank(kItems, ranks.rank, ranks.size);
+    Matrix ids(rows, kDims), own(rows, kTextDims);
+    for (std::size_t i = 0; i < rows; ++i) {
+      std::ranges::copy(before.view().row(ranks.rank + i * ranks.size), ids[i]);
+      std::ranges::copy(text.view().row(ranks.rank + i * ranks.size), own[i]);
+    }
+    start_at_text(ids, own, ranks);
+    for (std::size_t i = 0; i < rows; ++i) {
+      EXPECT_LT(distance(ids.view().row(i), alone.view().row(ranks.rank + i * ranks.size)), 1e-4);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace tessera
