@@ -36,7 +36,9 @@ ShareInterval wilson_interval(std::uint64_t successes, std::uint64_t trials) {
   const double middle = share + z2 / (2 * n);
   const double half = kZ * std::sqrt(share * (1 - share) / n + z2 / (4 * n * n));
   const double scale = 1 + z2 / n;
-  return {std::max(0.0, (middle - half) / scale), std::min(1.0, (middle + half) / scale)};
+  // Exactly 0 and 1 where rounding would miss them.
+  return {successes == 0 ? 0.0 : (middle - half) / scale,
+          successes == trials ? 1.0 : (middle + half) / scale};
 }
 
 void LatencyCounts::add(double seconds) {
