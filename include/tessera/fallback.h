@@ -24,6 +24,17 @@ struct Fallback {
   bool in_turns = false;
 };
 
+/// By how much an event counts less the older it is: half as much after so many seconds. Three days
+/// are what users without a history like best of 1 to 365 (docs/filters.md).
+inline constexpr double kTrendHalfLife = 3 * 24.0 * 60 * 60;
+
+/// An item that was touched of late. All of its events together count as much as one at the time
+/// `touched` (seconds since 1970) would, so that times of items order them now and later.
+struct TrendingItem {
+  std::int32_t item;
+  double touched;
+};
+
 /// From names of sources; "mixed" alone is all of them in turn, and "none" alone no source at all.
 /// Throws UsageError that names the word.
 Fallback fallback_from_words(std::span<const std::string> words);

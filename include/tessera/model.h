@@ -72,6 +72,8 @@ struct RecommendOptions {
   const Filter* filter = nullptr;                  ///< if given: items whose attributes pass it
   std::function<bool(std::int32_t)> accepts = {};  ///< if given: those for which it is true
   const Rules* rules = nullptr;                    ///< if given: what changes the order
+  /// If given: it becomes the user's state [width]. Of `recommend` alone.
+  std::vector<float>* state = nullptr;
   /// Of recommend_many: told now and then how many histories are done.
   std::function<void(std::size_t done, std::size_t total)> progress = {};
 };
@@ -229,8 +231,8 @@ class Model {
   /// history and for k = 0, Error if the user state is not finite.
   std::vector<ScoredItem> recommend(History history, const RecommendOptions& options = {}) const;
   /// For whoever has no history: items of the fall-back's sources as far as the options let them;
-  /// rules do not count. `trending`: the items touched most of late, which the model cannot know.
-  /// A bundle of an earlier version did not count events: nothing in it is popular.
+  /// rules do not count. `trending`: the items touched most of late, if somebody knows better than
+  /// training did. A bundle of an earlier version did not count events: nothing in it is popular.
   std::vector<SourcedItem> fall_back(const Fallback& fallback = {},
                                      const RecommendOptions& options = {},
                                      History trending = {}) const;
@@ -247,6 +249,14 @@ class Model {
   /// What each of these items scores after a history, as `recommend` orders them: for whoever picks
   /// candidates elsewhere. Throws UsageError for an empty history.
   std::vector<float> score(History history, std::span<const std::int32_t> items) const;
+  /// How alike the states after other histories are to the one after this: their cosines, 0 for an
+  /// empty one. Throws UsageError if this one is empty.
+  std::vector<double> likeness(History history, std::span<const History> others) const;
+  /// What training saw touched most of late, the most first: at most 1,000 items. Nothing where the
+  /// dataset had no times, or of a bundle of an earlier version.
+  const std::vector<TrendingItem>& trending() const;
+  /// The time of the last event that training saw, seconds since 1970; 0 where nobody knows.
+  double last_event() const;
   /// Why the item scores as it does. Throws UsageError for an empty history.
   Explanation explain(History history, std::int32_t item) const;
   /// What rules do to an item in the list that the options ask for. Throws UsageError for an empty

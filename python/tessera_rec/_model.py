@@ -266,6 +266,25 @@ class Model:
         warn_of(unanswered, len(states), "state")
         return states
 
+    def similar_histories(
+        self, history: Ids, others: Sequence[Ids], k: int = 10, *, skip_unknown: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Users like this one: the places in `others` of the k histories whose states are most like
+        that after `history`, and their cosines, the largest first. Of equal ones the earlier comes
+        first; those that have no state (see `states`) are left out.
+
+        Example:
+            >>> places, cosines = model.similar_histories(["S000012"], [["S000100"], ["S000012"]])
+            >>> places.tolist(), round(float(cosines[0]), 3)
+            ([1, 0], 1.0)
+        """
+        own = self.states([history], skip_unknown=skip_unknown)[0]
+        rows = self.states(others, skip_unknown=skip_unknown)
+        cosines = rows @ own / (np.linalg.norm(rows, axis=1) * np.linalg.norm(own))
+        order = np.argsort(-cosines, kind="stable")
+        places = order[~np.isnan(cosines[order])][:k]
+        return places, cosines[places]
+
     def tokens(self, items: Ids | None = None, *, kind: Kind = "semantic") -> np.ndarray:
         """int32 [n, levels]: the semantic tokens of items, one code a level. A copy.
 
@@ -348,7 +367,8 @@ class Model:
             order: Where they come from, one source after the other: "trending", "popular" (the most
                 events in training), "newest" (put last, then the latest by the first attribute of
                 type time); "mixed": an item of each in turn.
-            trending: Items touched most of late, which the model cannot know by itself.
+            trending: Items touched most of late, the most first; none: those of training, where
+                the dataset had times.
             filter: Only items whose attributes pass.
 
         Example:

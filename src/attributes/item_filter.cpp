@@ -66,6 +66,63 @@ void for_each_condition(const Filter& filter, const std::function<void(const Con
 
 }  // namespace
 
+ItemFilter::ItemFilter(AttributeTable table) : table_(std::move(table)) {
+  const auto found = std::ranges::find(schema(), kExpires, &Attribute::name);
+  if (found == schema().end() || found->type != AttributeType::time) return;
+  ends_.emplace().attribute = static_cast<std::size_t>(found - schema().begin());
+  gather_ends();
+}
+
+/// Begins anew with what the table says.
+void ItemFilter::gather_ends() {
+  ends_->to_come.clear();
+  table_.for_each_number(ends_->attribute, [&](std::int32_t item, double time) {
+    if (!ends_->ended.contains(item)) ends_->to_come.emplace_back(time, item);
+  });
+  std::ranges::make_heap(ends_->to_come, std::greater());
+  ends_->gathered = ends_->to_come.size();
+}
+
+/// An item's end is another from here on.
+void ItemFilter::note_end(std::int32_t item) {
+  Ends& ends = *ends_;
+  if (ends.ended.contains(item)) {
+    ends.ended.erase(item);
+    --ends.count;
+  }
+  const AttributeValue value = table_.value(ends.attribute, item);
+  const double* time = std::get_if<double>(&value);
+  if (time == nullptr) return;
+  ends.to_come.emplace_back(*time, item);
+  std::ranges::push_heap(ends.to_come, std::greater());
+  // What was changed again and again does not pile up.
+  constexpr std::size_t kSlack = 1024;
+  if (ends.to_come.size() > 2 * ends.gathered + kSlack) gather_ends();
+}
+
+std::optional<ItemSet> ItemFilter::ended(double now) const {
+  if (!ends_) return std::nullopt;
+  {
+    const std::shared_lock lock(mutex_);
+    if (ends_->to_come.empty() || ends_->to_come.front().first > now) {
+      return ends_->count > 0 ? std::optional(ends_->ended) : std::nullopt;
+    }
+  }
+  const std::unique_lock lock(mutex_);
+  Ends& ends = *ends_;
+  while (!ends.to_come.empty() && ends.to_come.front().first <= now) {
+    const auto [time, item] = ends.to_come.front();
+    std::ranges::pop_heap(ends.to_come, std::greater());
+    ends.to_come.pop_back();
+    const AttributeValue value = table_.value(ends.attribute, item);
+    const double* current = std::get_if<double>(&value);
+    if (current == nullptr || *current != time || ends.ended.contains(item)) continue;
+    ends.ended.insert(item);
+    ++ends.count;
+  }
+  return ends.count > 0 ? std::optional(ends.ended) : std::nullopt;
+}
+
 Predicate ItemFilter::predicate(const Condition& condition) const {
   Predicate predicate{.attribute = table_.number_of(condition.attribute)};
   const Attribute& attribute = table_.schema()[predicate.attribute];
@@ -238,6 +295,7 @@ AttributeValues ItemFilter::values(std::int32_t item, std::span<const std::strin
 
 void ItemFilter::put(std::size_t attribute, std::int32_t item, const AttributeValue& value) {
   table_.set(attribute, item, value);
+  if (ends_ && ends_->attribute == attribute) note_end(item);
   for (auto& [key, kept] : kept_) {
     if (kept.predicate.attribute != attribute) continue;
     if (table_.passes(kept.predicate, item)) {

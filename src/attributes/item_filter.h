@@ -9,6 +9,9 @@
 
 namespace tessera {
 
+/// An attribute of this name that is a time says when an item ends: from then on no list holds it.
+inline constexpr std::string_view kExpires = "expires";
+
 /// The attributes of items that change while filters are asked. A condition's answer is kept as a
 /// bitmap, and each change of an item changes its bit in those about that attribute: a filter that
 /// is asked again costs the joining of bitmaps alone. Every function may be called from several
@@ -16,7 +19,7 @@ namespace tessera {
 class ItemFilter {
  public:
   ItemFilter() = default;
-  explicit ItemFilter(AttributeTable table) : table_(std::move(table)) {}
+  explicit ItemFilter(AttributeTable table);
 
   const std::vector<Attribute>& schema() const { return table_.schema(); }
   /// All that the item has, in the schema's order; and of the attributes named alone. Throws
@@ -34,6 +37,10 @@ class ItemFilter {
   /// `accepts` is true. The attribute must be of type time.
   std::vector<std::int32_t> latest(std::string_view name, double until, std::size_t count,
                                    const std::function<bool(std::int32_t)>& accepts) const;
+
+  /// The items whose time of the attribute kExpires has come by `now` (seconds since 1970); nothing
+  /// where there are none. Time goes on from call to call.
+  std::optional<ItemSet> ended(double now) const;
 
   /// Throws UsageError that names the first that is no attribute.
   void check(std::span<const std::string> names) const;
@@ -67,8 +74,21 @@ class ItemFilter {
   /// limit.
   void keep(const Filter& filter, std::size_t items) const;
   void put(std::size_t attribute, std::int32_t item, const AttributeValue& value);
+  void note_end(std::int32_t item);
+  void gather_ends();
+
+  /// When items end: those to come, the next on top, with some that were changed since; and those
+  /// that have.
+  struct Ends {
+    std::size_t attribute = 0;
+    std::vector<std::pair<double, std::int32_t>> to_come = {};  // a heap
+    ItemSet ended = {};
+    std::size_t count = 0;     // of `ended`
+    std::size_t gathered = 0;  // how many were to come when they were gathered
+  };
 
   AttributeTable table_;
+  mutable std::optional<Ends> ends_;  // nothing: there is no such attribute
   mutable std::shared_mutex mutex_;
   mutable std::map<std::string, Kept, std::less<>> kept_;  // by what the condition says
   mutable std::atomic<std::uint64_t> clock_{0};

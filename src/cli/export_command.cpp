@@ -112,6 +112,14 @@ void export_state(const ExportArguments& arguments) {
     fmt::print(stderr, "{}: {} items\n", arguments.out, grouped(report.events));
     return;
   }
+  if (arguments.what == "impressions") {
+    const ExportReport report = export_feedback(*state, options);
+    fmt::print(stderr,
+               "{}: {} records of impressions and of events that followed; --since {} exports what "
+               "comes after\n",
+               arguments.out, grouped(report.events), report.next_since);
+    return;
+  }
   const ExportReport report = export_events(*state, options);
   if (!report.finished) fail("interrupted; --resume goes on with it");
   fmt::print(
@@ -126,7 +134,8 @@ void export_state(const ExportArguments& arguments) {
 void add_export(CLI::App& app) {
   auto arguments = std::make_shared<ExportArguments>();
   CLI::App* command = app.add_subcommand(
-      "export", "Item vectors or tokens of a model, events or items of a service's state");
+      "export",
+      "Item vectors or tokens of a model, events, items or impressions of a service's state");
   CLI::Option* model = command->add_option("--model", arguments->model, "Model bundle");
   CLI::Option* state = command->add_option(
       "--state", arguments->state,
@@ -141,14 +150,15 @@ void add_export(CLI::App& app) {
                    "ranked by inner product; tokens: JSON, item id to semantic codes. Of a state,\n"
                    "events or items: JSON lines that prepare reads (export:FILE)")
       ->required()
-      ->check(CLI::IsMember({"vectors", "tokens", "events", "items"}));
+      ->check(CLI::IsMember({"vectors", "tokens", "events", "items", "impressions"}));
   command->add_option("--out", arguments->out, "File to write")->required()->check(kNotEmpty);
   const CLI::Option* all = command->add_flag(
       "--all", arguments->all,
       "With tokens: of each item an object with its codes and collaborative_codes");
-  const CLI::Option* since = command->add_option(
-      "--since", arguments->since,
-      "Only events received then or later: a date, or seconds or milliseconds since 1970");
+  const CLI::Option* since =
+      command->add_option("--since", arguments->since,
+                          "Only events and impressions received then or later: a date, or seconds "
+                          "or milliseconds since 1970");
   const CLI::Option* resume =
       command->add_flag("--resume", arguments->resume, "Go on with an export that was interrupted");
   model->excludes(state)->excludes(backup);
@@ -159,10 +169,12 @@ void add_export(CLI::App& app) {
       "  tessera export --model shop-model --what tokens --all --out all-tokens.json\n"
       "  tessera export --state shop-state --what events --out events.jsonl\n"
       "  tessera export --backup shop-backup --what events --since 2026-01-31 --out new.jsonl\n"
-      "  tessera export --state shop-state --what items --out items.jsonl");
+      "  tessera export --state shop-state --what items --out items.jsonl\n"
+      "  tessera export --state shop-state --what impressions --out impressions.jsonl");
   command->callback([=] {
     const bool events = arguments->what == "events";
-    const bool of_state = events || arguments->what == "items";
+    const bool impressions = arguments->what == "impressions";
+    const bool of_state = events || impressions || arguments->what == "items";
     if (of_state && arguments->state.empty() && arguments->backup.empty()) {
       fail_usage("--state is missing: whose {}; or --backup", arguments->what);
     }
@@ -170,11 +182,11 @@ void add_export(CLI::App& app) {
       fail_usage("--model is missing: whose {}", arguments->what);
     }
     check_belongs(model, !of_state, "--what vectors and --what tokens");
-    check_belongs(state, of_state, "--what events and --what items");
-    check_belongs(backup, of_state, "--what events and --what items");
+    check_belongs(state, of_state, "--what events, items and impressions");
+    check_belongs(backup, of_state, "--what events, items and impressions");
     check_belongs(id, !arguments->backup.empty(), "--backup");
     check_belongs(all, arguments->what == "tokens", "--what tokens");
-    check_belongs(since, events, "--what events");
+    check_belongs(since, events || impressions, "--what events and impressions");
     check_belongs(resume, events, "--what events");
     of_state ? export_state(*arguments) : export_model(*arguments);
   });

@@ -38,14 +38,17 @@ std::vector<std::vector<ScoredItem>> scores_of(const std::string& ids,
 }
 
 /// What the arguments say of whoever has no events. Throws UsageError.
-Fallback fallback_of(const RecommendArguments& arguments) {
+Fallback fallback_of(const RecommendArguments& arguments, const Model& model) {
   if (arguments.fallback.empty()) return {.order = {}};
   std::vector<std::string> words;
   for (const std::string_view word : split(arguments.fallback, ",")) words.emplace_back(word);
   Fallback fallback = fallback_from_words(words);
+  if (!model.trending().empty()) return fallback;
   if (words.size() == 1 && words[0] == "mixed") std::erase(fallback.order, Source::trending);
   if (std::ranges::count(fallback.order, Source::trending) > 0) {
-    fail_usage("--fallback trending: a running service alone knows what is touched of late");
+    fail_usage(
+        "--fallback trending: the bundle does not know when events were: prepare the dataset with "
+        "times, and train anew");
   }
   return fallback;
 }
@@ -62,7 +65,7 @@ Answered fallen_back(const Model& model, const Fallback& fallback,
 
 void recommend(const RecommendArguments& arguments) {
   const Model model(arguments.model);
-  const Fallback fallback = fallback_of(arguments);
+  const Fallback fallback = fallback_of(arguments, model);
   const std::vector<RecommendRequest> requests =
       requests_of(arguments.whom, arguments.data, model, !fallback.order.empty());
   if (const std::size_t events = requests[0].history.size();

@@ -27,9 +27,12 @@ namespace tessera {
 namespace {
 
 struct ServeArguments {
-  std::string model, listen = "127.0.0.1:8080", state, sync = "always", token_file, backups,
-                     access_log = "-";
+  std::vector<std::string> models, conversions = {"purchase"};
+  std::string split, salt = "tessera";
+  std::string listen = "127.0.0.1:8080", state, sync = "always", token_file, backups,
+              access_log = "-", request_log;
   std::size_t history_limit = StoreOptions{}.history_limit;
+  std::size_t feedback_limit = StoreOptions{}.feedback_limit;
   bool without_tokens = false;
   std::size_t idle_seconds = 75;
   std::size_t of_client = 0;
@@ -109,7 +112,14 @@ void check_origins(const std::vector<std::string>& origins) {
   }
 }
 
-void check_bundle(const fs::path& bundle) { read_json(bundle / "config.json"); }
+/// The models with their shares; what is certainly no bundle is refused before the port opens.
+std::vector<VariantOptions> read_models(const ServeArguments& arguments) {
+  std::vector<VariantOptions> models;
+  for (const std::string& text : arguments.models) models.push_back(variant_from_text(text));
+  if (!arguments.split.empty()) set_shares(models, arguments.split);
+  for (const VariantOptions& model : models) read_json(model.bundle / "config.json");
+  return models;
+}
 
 /// A signal that comes before it is waited for must not end the process.
 void hold_back_sighup() {
@@ -147,17 +157,24 @@ void serve(ServeArguments arguments) {
   server_options.idle_timeout = std::chrono::seconds(arguments.idle_seconds);
   StoreOptions store_options;
   store_options.history_limit = arguments.history_limit;
+  store_options.feedback_limit = arguments.feedback_limit;
   set_sync(store_options, arguments.sync);
   ::umask(0077);                  // histories are nobody else's business
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may end first
   raise_descriptor_limit();
 
   const Log events;
+  std::optional<Log> requests;
+  if (!arguments.request_log.empty()) {
+    requests.emplace(arguments.request_log);
+    fs::permissions(arguments.request_log, fs::perms::owner_read | fs::perms::owner_write);
+    server_options.request_log = &*requests;
+  }
   std::optional<Log> file;
   if (arguments.access_log != "-") {
     file.emplace(arguments.access_log == "none" ? fs::path() : fs::path(arguments.access_log));
   }
-  check_bundle(arguments.model);  // what is certainly none is refused before the port opens
+  std::vector<VariantOptions> models = read_models(arguments);
   if (!arguments.backups.empty()) check_folder(arguments.backups, Folder::backups);
   const std::unique_ptr<Store> store = open_store(arguments.state, store_options);
   if (store->clock_behind() > std::chrono::minutes(1)) {
@@ -166,12 +183,14 @@ void serve(ServeArguments arguments) {
                "or was ahead. They are received as of then until it is over\n",
                format_duration(std::chrono::duration<double>(store->clock_behind()).count()));
   }
-  Service service({.bundle = arguments.model,
+  Service service({.models = std::move(models),
                    .token_file = arguments.token_file,
                    .backups = arguments.backups,
                    .hosts = HostNames(arguments.hosts),
                    .origins = arguments.origins,
-                   .load_later = true},
+                   .load_later = true,
+                   .salt = arguments.salt,
+                   .conversions = arguments.conversions},
                   *store, events);
   Server server(server_options, service, file ? *file : events);
   print_notes(arguments);
@@ -182,9 +201,9 @@ void serve(ServeArguments arguments) {
     // Nothing is lost: what was acknowledged is in the store.
     events.event("ended", "work that was under way is left undone");
     events.flush();
-    std::_Exit(service.model() ? 0 : 1);
+    std::_Exit(service.generation() > 0 ? 0 : 1);
   }
-  if (!service.model() && !service.load_error().empty()) fail("{}", service.load_error());
+  if (service.generation() == 0 && !service.load_error().empty()) fail("{}", service.load_error());
 }
 
 }  // namespace
@@ -193,7 +212,18 @@ void add_serve(CLI::App& app) {
   auto arguments = std::make_shared<ServeArguments>();
   ServerOptions& server = arguments->server;
   CLI::App* command = app.add_subcommand("serve", "Recommend over HTTP, and take events and items");
-  command->add_option("--model", arguments->model, "Model bundle (must be given)");
+  command->add_option("--model", arguments->models,
+                      "Model bundle (must be given); NAME=DIR several times serves variants");
+  const CLI::Option* split = command->add_option(
+      "--split", arguments->split, "Shares of users, as a=90,b=10 (default: all variants alike)");
+  command
+      ->add_option("--salt", arguments->salt,
+                   "Another text deals the users out to the variants anew")
+      ->capture_default_str();
+  command
+      ->add_option("--conversion", arguments->conversions,
+                   "Kind of events that counts as a conversion; may be given several times")
+      ->capture_default_str();
   command->add_option("--listen", arguments->listen, "ADDRESS:PORT; port 0 takes a free one")
       ->capture_default_str();
   command->add_option("--state", arguments->state,
@@ -207,6 +237,11 @@ void add_serve(CLI::App& app) {
           ->capture_default_str();
   command
       ->add_option("--history-limit", arguments->history_limit, "Latest events kept of each user")
+      ->check(count_from(1))
+      ->capture_default_str();
+  command
+      ->add_option("--feedback-limit", arguments->feedback_limit,
+                   "Latest impressions and events that followed from lists, kept in all")
       ->check(count_from(1))
       ->capture_default_str();
   const CLI::Option* backups =
@@ -229,6 +264,10 @@ void add_serve(CLI::App& app) {
       ->add_option("--access-log", arguments->access_log,
                    "File for a JSON line a request; - for standard error, or none")
       ->capture_default_str();
+  command->add_option(
+      "--request-log", arguments->request_log,
+      "File for a JSON line with the body of each request, which bench/replay sends "
+      "again; it names users and what they did");
   command->add_option("--max-connections", server.max_connections, "Connections at a time")
       ->check(count_from(1))
       ->capture_default_str();
@@ -261,9 +300,11 @@ void add_serve(CLI::App& app) {
       "Examples:\n  tessera serve --model shop-model --state shop-state\n"
       "  tessera serve --model shop-model --state shop-state --listen 0.0.0.0:8443 \\\n"
       "      --host shop.example --token-file tokens --certificate cert.pem --key key.pem\n"
+      "  tessera serve --model a=shop-model --model b=next-model --split a=90,b=10 --state "
+      "shop-state\n"
       "  curl -d '{\"history\": [\"S000012\"], \"k\": 5, \"titles\": true}' "
       "http://127.0.0.1:8080/v1/recommend");
-  command->callback([arguments, command, sync, backups] {
+  command->callback([arguments, command, sync, backups, split] {
     const char* variable = std::getenv("TESSERA_CONFIG");
     if (arguments->config.empty() && variable != nullptr) arguments->config = variable;
     read_other_sources(*command, arguments->config);
@@ -271,7 +312,8 @@ void add_serve(CLI::App& app) {
       fmt::print("{}", settings_text(*command));
       return;
     }
-    if (arguments->model.empty()) fail_usage("--model is required: the directory of a bundle");
+    if (arguments->models.empty()) fail_usage("--model is required: the directory of a bundle");
+    check_belongs(split, arguments->models.size() > 1, "several --model");
     check_origins(arguments->origins);
     const bool kept = !arguments->state.empty() && !is_redis(arguments->state);
     check_belongs(sync, kept, "--state DIRECTORY");

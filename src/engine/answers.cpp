@@ -41,6 +41,7 @@ std::vector<ScoredItem> Model::recommend(History history, const RecommendOptions
   const std::int32_t offsets[] = {0, static_cast<std::int32_t>(read.size())};
   const MatrixView<float> user = arena->matrix(1, width());
   sequence_states(state.bundle.model, vectors, offsets, *arena, user);
+  if (options.state != nullptr) options.state->assign(user[0], user[0] + width());
   const Search search(state, options);
   if (options.rules != nullptr) {
     return RuledSearch(state, search, options).one(user.row(0), history);

@@ -68,18 +68,22 @@ std::vector<std::int32_t> Model::State::newest(const Search& search, std::size_t
   return newest;
 }
 
+const std::vector<TrendingItem>& Model::trending() const { return state_->trending; }
+double Model::last_event() const { return state_->last_event; }
+
 std::vector<SourcedItem> Model::fall_back(const Fallback& fallback, const RecommendOptions& options,
                                           History trending) const {
   const State& state = *state_;
   state.check(options);
   state.check(trending);
   const Search search(state, options);
-  std::vector<std::int32_t> newest;
+  std::vector<std::int32_t> newest, trained;
+  for (const TrendingItem& touched : state.trending) trained.push_back(touched.item);
   std::vector<History> lists;
   for (const Source source : fallback.order) {
     switch (source) {
       case Source::trending:
-        lists.push_back(trending);
+        lists.push_back(trending.empty() ? History(trained) : trending);
         break;
       case Source::popular:
         lists.emplace_back(state.by_popularity);

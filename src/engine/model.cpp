@@ -5,9 +5,11 @@
 #include <chrono>
 #include <functional>
 #include <numeric>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/npy.h"
+#include "data/trends.h"
 #include "engine/state.h"
 
 namespace tessera {
@@ -35,6 +37,25 @@ std::vector<std::int32_t> popularity_in(const fs::path& bundle, std::size_t item
   return events;
 }
 
+/// What of kTrendsFile is asked for, and the time of the last event.
+std::pair<std::vector<TrendingItem>, double> trends_in(const fs::path& bundle, std::size_t items) {
+  constexpr std::size_t kMost = 1000;
+  const fs::path file = bundle / kTrendsFile;
+  if (!fs::exists(file)) return {};
+  const Matrix times = read_npy(file);
+  if (times.view().rows != items + 1 || times.view().cols != 1) {
+    fail("{}: does not fit the {} items of the bundle: the bundle is damaged", file.string(),
+         items);
+  }
+  std::vector<TrendingItem> trending;
+  for (std::size_t i = 0; i < items; ++i) {
+    if (times[i][0] > 0.0F) trending.push_back({static_cast<std::int32_t>(i), times[i][0]});
+  }
+  keep_best(trending, kMost,
+            [](const TrendingItem& one) { return std::pair(-one.touched, one.item); });
+  return {std::move(trending), times[items][0]};
+}
+
 }  // namespace
 
 Model::State::State(const fs::path& directory)
@@ -49,6 +70,7 @@ Model::State::State(const fs::path& directory)
     fail("{}: the text encoder gives {} dims where the model reads {}: the bundle is damaged",
          directory.string(), encoder->dims(), bundle.model.item_encoder.text_dims());
   }
+  std::tie(trending, last_event) = trends_in(directory, bundle.items.size());
   items.reserve(bundle.items.size());
   for (CatalogueItem& item : bundle.items) {
     if (!number_of.emplace(item.id, static_cast<std::int32_t>(items.size())).second) {

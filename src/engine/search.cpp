@@ -1,18 +1,30 @@
 #include "engine/search.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace tessera {
+
+std::optional<ItemSet> Model::State::passing(const Filter* filter) const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  std::optional<ItemSet> passing;
+  if (filter != nullptr) passing = attributes.select(*filter, numbers());
+  if (const auto ended = attributes.ended(std::chrono::duration<double>(now).count())) {
+    if (!passing) passing.emplace(numbers(), true);
+    *passing -= *ended;
+  }
+  return passing;
+}
+
 Model::Search::Search(const State& state, const RecommendOptions& options)
     : state_(state), options_(options) {
   if (options.allow) {
     allowed_.emplace();
     for (const std::int32_t item : *options.allow) allowed_->insert(item);
   }
-  if (options.filter != nullptr) {
-    ItemSet passing = state.attributes.select(*options.filter, state.numbers());
+  if (auto passing = state.passing(options.filter)) {
     if (allowed_) {
-      *allowed_ &= passing;
+      *allowed_ &= *passing;
     } else {
       allowed_ = std::move(passing);
     }

@@ -27,7 +27,7 @@ class Model::Search {
 
   const State& state_;
   const RecommendOptions& options_;
-  std::optional<ItemSet> allowed_;
+  std::optional<ItemSet> allowed_;  // nothing: all
 };
 
 }  // namespace tessera

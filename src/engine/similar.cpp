@@ -22,13 +22,25 @@ void add_direction(std::span<const float> vector, double weight, std::vector<flo
 
 }  // namespace
 
+std::vector<double> Model::likeness(History history, std::span<const History> others) const {
+  if (history.empty()) fail_usage("an empty history is like no other: give at least one item");
+  std::vector<History> all = {history};
+  all.insert(all.end(), others.begin(), others.end());
+  const std::vector<float> states = this->states(all);
+  const auto state = [&](std::size_t i) { return std::span(states).subspan(i * width(), width()); };
+  std::vector<double> cosines;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    cosines.push_back(all[i].empty() ? 0.0 : cosine(state(0), state(i)));
+  }
+  return cosines;
+}
+
 std::vector<Neighbour> Model::State::nearest(std::span<const float> direction, std::size_t k,
                                              const Filter* filter, History without) const {
   if (k == 0) fail_usage("k = 0: a list has at least one item");
   ItemSet left_out;
   for (const std::int32_t item : without) left_out.insert(item);
-  std::optional<ItemSet> passing;
-  if (filter != nullptr) passing = attributes.select(*filter, numbers());
+  const std::optional<ItemSet> passing = this->passing(filter);
   std::vector<Neighbour> all;
   const std::shared_lock lock(mutex);
   all.reserve(items.size());

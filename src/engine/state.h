@@ -54,6 +54,9 @@ struct Model::State {
   /// Makes `lookup` unless it is there.
   void prepare_lookup();
 
+  /// The numbers of items that a list may hold by their attributes: those that pass the filter, if
+  /// one is given, and have not ended. Nothing: all.
+  std::optional<ItemSet> passing(const Filter* filter) const;
   /// The k items of the largest cosines with the direction [width], of those that pass the filter
   /// (null: all) and are not among `without`.
   std::vector<Neighbour> nearest(std::span<const float> direction, std::size_t k,
@@ -92,6 +95,8 @@ struct Model::State {
   ItemFilter attributes;                 // has a lock of its own
   std::vector<std::int32_t> popularity;  ///< [catalogue items], events that training saw; or empty
   std::vector<std::int32_t> by_popularity;  ///< items in that order, the most popular first
+  std::vector<TrendingItem> trending;       ///< in training, the most touched of late first
+  double last_event = 0.0;
   Arenas arenas;
   std::once_flag plane_once;
   Plane plane_of_vectors;

@@ -51,6 +51,12 @@ std::int32_t item_of_path(const Call& call) {
   return *number;
 }
 
+void choose_variant(Call& call, const Body& body) {
+  if (const auto name = body.text("variant")) return call.answer_by(call.variant_of(*name));
+  const auto user = body.id("user");
+  call.answer_by(call.service.variants().of(user ? std::string_view(*user) : call.request.id));
+}
+
 namespace {
 
 enum class Missing { refused, none };

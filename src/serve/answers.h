@@ -18,6 +18,10 @@ std::optional<Filter> filter_of(const Model& model, const std::optional<std::str
 /// The item whose id the path's first segment is; throws Refusal 404.
 std::int32_t item_of_path(const Call& call);
 
+/// Chooses who answers: the variant that the body names, or that of its user, or of the request
+/// where nobody knows the user. Throws Refusal 400 for an unknown one.
+void choose_variant(Call& call, const Body& body);
+
 /// The history that a body gives as "history", or stores for its "user": item numbers that the
 /// model knows, never empty. Throws Refusal: 400 for both or none, 404 for an unknown user, 422 for
 /// unknown items of a given history (unless "skip_unknown") and for a history without known items.

@@ -1,6 +1,7 @@
 #include "serve/appending.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 
@@ -24,14 +25,31 @@ std::vector<std::string> items_of(std::span<const StoredEvent> events) {
   return items;
 }
 
-/// Those that the model does not know.
-std::vector<std::string> unknown_of(const Model& model, std::span<const std::string> items) {
-  std::vector<std::string> unknown;
-  const auto numbers = model.numbers(items);
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (!numbers[i]) unknown.push_back(items[i]);
+/// Those that no variant's model knows.
+std::vector<std::string> unknown_of(const Variants& variants, std::vector<std::string> items) {
+  for (std::size_t i = 0; i < variants.size() && !items.empty(); ++i) {
+    const auto numbers = variants.in_use(i).model->numbers(items);
+    std::size_t place = 0;
+    std::erase_if(items, [&](const std::string&) { return numbers[place++].has_value(); });
   }
-  return unknown;
+  return items;
+}
+
+/// What follows from a list, by kind.
+Task<bool> attribute(const Call& call, const EventBatch& batch, std::string variant) {
+  std::map<std::string, std::vector<std::string>> by_kind;
+  for (const StoredEvent& event : batch.events) {
+    by_kind[event.kind.empty() ? "event" : event.kind].push_back(event.item);
+  }
+  for (auto& [kind, items] : by_kind) {
+    StoredFeedback feedback = {.request = batch.follows_from.request,
+                               .variant = variant,
+                               .kind = kind,
+                               .items = std::move(items)};
+    Task<bool> keeping = keep_feedback(call, std::move(feedback));
+    co_await std::move(keeping);
+  }
+  co_return true;
 }
 
 Unknown rule_of(const Body& body) {
@@ -48,12 +66,15 @@ Unknown rule_of(const Body& body) {
 EventBatch event_batch_of(const Body& body, const std::string& user) {
   EventBatch batch = {user, events_of(body), body.id("idempotency_key").value_or("")};
   batch.unknown = rule_of(body);
+  batch.follows_from = attribution_of(body);
   return batch;
 }
 
 Task<Appended> append(Call& call, EventBatch batch) {
   if (!batch.key.empty()) check_id(batch.key, "idempotency_key");
-  const std::vector<std::string> unknown = unknown_of(*call.model, items_of(batch.events));
+  const std::vector<std::string> unknown =
+      unknown_of(call.service.variants(), items_of(batch.events));
+  const auto variant = attributed_variant(call, batch.follows_from);
   if (batch.unknown == Unknown::skip) {
     std::erase_if(batch.events, [&](const StoredEvent& event) {
       return std::ranges::count(unknown, event.item) > 0;
@@ -80,9 +101,17 @@ Task<Appended> append(Call& call, EventBatch batch) {
   if (done) {
     const std::vector<std::string> appended = items_of(batch.events);
     call.service.trends().note(appended);
-    call.service.watch().note(batch.user, appended, call.model);
+    // The watch is of the first variant's model, by the users whom it answers.
+    if (call.service.variants().of(batch.user) == 0) {
+      call.service.watch().note(batch.user, appended, call.service.model());
+    }
+  }
+  if (variant) {  // of a repeated batch again, for its first answer may have failed before this
+    Task<bool> attributing = attribute(call, batch, *variant);
+    co_await std::move(attributing);
   }
   Appended result_of;
+  result_of.variant = variant;
   result_of.count = done ? batch.events.size() : 0;
   result_of.repeated = !done;
   if (done) result_of.unknown = unknown;

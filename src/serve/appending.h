@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "serve/attribution.h"
 #include "serve/service.h"
 
 namespace tessera {
@@ -15,13 +16,15 @@ struct EventBatch {
   std::vector<StoredEvent> events;  ///< in time order
   std::string key;                  ///< "": none
   Unknown unknown = Unknown::refuse;
+  Attribution follows_from = {};  ///< the list that led to them
 };
 
 /// What became of them.
 struct Appended {
   std::size_t count = 0;
   bool repeated = false;
-  std::vector<std::string> unknown = {};  ///< items that the model does not know
+  std::vector<std::string> unknown = {};    ///< items that no model knows
+  std::optional<std::string> variant = {};  ///< that answered the list which led to them
 };
 
 /// What a body gives; throws Refusal 400.

@@ -115,6 +115,7 @@ class Connections::Conversation {
   asio::awaitable<void> linger();
   void begin_request(const http::request_header<>& header);
   void note(const Plan& plan, const Response& response, double seconds) const;
+  void record(const Plan& plan, const Request& request, int status, double seconds) const;
 
   Connections& all_;
   const ServerOptions& options_;
@@ -177,7 +178,7 @@ asio::awaitable<void> Connections::Conversation<Stream>::serve() {
     if (!error && !refusal) {
       begin_request(parser.get());
       // Who may not ask is told so before anything is kept for him.
-      plan = all_.service_.plan(request_of(parser.get(), ends_));
+      plan = all_.service_.plan(request_of(parser.get(), ends_, id_));
       if (!plan.answer && plan.match.route->lines) {
         if (!co_await answer_lines(parser, plan)) co_return;
         continue;
@@ -298,7 +299,7 @@ asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::read_
     LineParser& parser, const Plan& plan, LineReport& report, error_code& error) {
   std::optional<Refusal> stopped;
   try {
-    const Request header = request_of(parser.get(), "", ends_);
+    const Request header = request_of(parser.get(), "", ends_, id_);
     Unpacker unpacker(coding_of(parser.get()));
     const std::size_t fields = field_count(parser);
     auto check_extension = check_chunk;
@@ -373,13 +374,14 @@ template <class Stream>
 asio::awaitable<bool> Connections::Conversation<Stream>::answer(const HttpRequest& message,
                                                                 const Plan& plan) {
   const auto begin = Clock::now();
-  const Request request = request_of(message, ends_);
+  const Request request = request_of(message, ends_, id_);
   Response response = co_await all_.answering_.answer(loop_.context, plan, request);
   if (auto refusal = hold(share_, message.body().size() + response.body.size())) {
     response = std::move(*refusal);
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   note(plan, response, seconds);
+  record(plan, request, response.status, seconds);
   const bool keep_alive = message.keep_alive() && !loop_.draining;
   error_code error;
   const bool packs = response.body.size() >= kLeastPacked && takes_gzip(message);
@@ -439,9 +441,28 @@ void Connections::Conversation<Stream>::note(const Plan& plan, const Response& r
   if (all_.access_log_.discards()) return;
   // Routes, not addresses: those hold the names of users, who may ask to be forgotten.
   all_.access_log_.write_line(fmt::format(
-      R"({{"time":"{}","id":"{}","client":"{}","method":"{}","route":"{}","status":{},"bytes":{},"ms":{:.3f}{}}})",
+      R"({{"time":"{}","id":"{}","client":"{}","method":"{}","route":"{}","status":{},"bytes":{},"ms":{:.3f}{}{}}})",
       utc_now(), id_, client_, plan.method(), plan.route(), response.status, response.body.size(),
-      seconds * 1e3, trace_.empty() ? "" : fmt::format(R"(,"trace":"{}")", trace_)));
+      seconds * 1e3,
+      response.variant.empty() ? "" : fmt::format(R"(,"variant":"{}")", response.variant),
+      trace_.empty() ? "" : fmt::format(R"(,"trace":"{}")", trace_)));
+}
+
+/// For bench/replay: what was asked, without the token that allowed it. Bodies of lines and what
+/// an operator orders are left out.
+template <class Stream>
+void Connections::Conversation<Stream>::record(const Plan& plan, const Request& request, int status,
+                                               double seconds) const {
+  if (options_.request_log == nullptr || !plan.route().starts_with("/v1/") ||
+      plan.route().starts_with("/v1/admin/")) {
+    return;
+  }
+  const nlohmann::json line = {{"time", utc_now()},        {"id", id_},
+                               {"method", request.method}, {"target", request.target},
+                               {"body", request.body},     {"status", status},
+                               {"ms", 1e3 * seconds}};
+  options_.request_log->write_line(
+      line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace tessera

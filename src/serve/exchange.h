@@ -24,6 +24,7 @@ struct Request {
   std::string_view idempotency_key = {};    ///< header Idempotency-Key
   std::string_view host = {}, origin = {};  ///< headers Host and Origin
   std::string_view asked_method = {};       ///< header Access-Control-Request-Method
+  std::string_view id = {};                 ///< as header X-Request-Id, or made here
   std::string_view own_address = {};        ///< at which the connection came in
   LineReport* lines = nullptr;  ///< of a body that comes in parts, of which this is one: some lines
 };
@@ -32,9 +33,10 @@ struct Response {
   int status = 200;
   std::string body = {};
   std::string content_type = "application/json";
-  std::string allow = {};  ///< header Allow, with status 405
-  int retry_after = 0;     ///< header Retry-After in seconds; 0: none
-  std::string model = {};  ///< which one answered: header Tessera-Model; "": none
+  std::string allow = {};    ///< header Allow, with status 405
+  int retry_after = 0;       ///< header Retry-After in seconds; 0: none
+  std::string model = {};    ///< which one answered: header Tessera-Model; "": none
+  std::string variant = {};  ///< and what it is called: header Tessera-Variant
 };
 
 /// Thrown by a handler to answer with an error: `what` is the sentence for people, `code` the word

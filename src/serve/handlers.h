@@ -12,6 +12,7 @@ Task<Response> explain(Call& call);
 Task<Response> score_items(Call& call);
 Response similar_items(Call& call);
 Response similar_to(Call& call);
+Task<Response> similar_users(Call& call);
 
 Response find_items(Call& call);
 Response get_item(Call& call);
@@ -22,6 +23,9 @@ Response restore_item(Call& call);
 Response bulk_items(Call& call);
 Response get_token(Call& call);
 Response get_map(Call& call);
+
+Task<Response> note_impression(Call& call);
+Response list_variants(Call& call);
 
 Task<Response> append_events(Call& call);
 Response list_events(Call& call);

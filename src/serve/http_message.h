@@ -40,7 +40,7 @@ std::size_t field_count(const AnyParser& parser) {
 }
 
 inline Request request_of(const http::request_header<>& message, std::string_view body,
-                          const Ends& ends) {
+                          const Ends& ends, std::string_view id) {
   return {.method = view(message.method_string()),
           .target = view(message.target()),
           .body = body,
@@ -49,11 +49,12 @@ inline Request request_of(const http::request_header<>& message, std::string_vie
           .host = view(message[http::field::host]),
           .origin = view(message[http::field::origin]),
           .asked_method = view(message["Access-Control-Request-Method"]),
+          .id = id,
           .own_address = ends.own};
 }
 
-inline Request request_of(const HttpRequest& message, const Ends& ends) {
-  return request_of(message, message.body(), ends);
+inline Request request_of(const HttpRequest& message, const Ends& ends, std::string_view id) {
+  return request_of(message, message.body(), ends, id);
 }
 
 /// How a body is packed; throws Refusal 415 for a way that is unknown here.
@@ -88,6 +89,7 @@ inline HttpResponse message_of(Response response, unsigned version, bool keep_al
   if (response.status == 401) message.set(http::field::www_authenticate, "Bearer");
   if (!response.allow.empty()) message.set(http::field::allow, response.allow);
   if (!response.model.empty()) message.set("Tessera-Model", response.model);
+  if (!response.variant.empty()) message.set("Tessera-Variant", response.variant);
   if (response.retry_after > 0) {
     message.set(http::field::retry_after, std::to_string(response.retry_after));
   }
@@ -113,7 +115,7 @@ inline void let_read(HttpResponse& message, const std::string& origin) {
   message.set(http::field::access_control_allow_origin, origin);
   message.set(http::field::vary, "Origin");
   message.set(http::field::access_control_expose_headers,
-              "X-Request-Id, Tessera-Model, Retry-After");
+              "X-Request-Id, Tessera-Model, Tessera-Variant, Retry-After");
   if (message.result() != http::status::no_content) return;
   message.set(http::field::access_control_allow_methods, "GET, POST");
   message.set(http::field::access_control_allow_headers,

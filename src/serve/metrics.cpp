@@ -74,7 +74,7 @@ struct ServiceMetrics::State {
   Family<Counter>& listed = counters("tessera_listed_items_total",
                                      "Places of lists, by kind of item: known to training, or new");
   Gauge& distinct = gauges("tessera_listed_items_distinct",
-                           "Different items in lists since the process started; beside "
+                           "Different items in lists since the model came into use; beside "
                            "tessera_items it is the coverage")
                         .Add({});
   Gauge& resident =
@@ -199,6 +199,9 @@ void ServiceMetrics::set_model(std::chrono::system_clock::time_point written) {
   const std::unique_lock lock(state_->mutex);
   state_->written = written;
   state_->before = state_->counted();
+  const std::lock_guard lists(state_->lists_mutex);
+  state_->seen = ItemSet();  // another model's numbers are of other items
+  state_->seen_count = 0;
 }
 
 ServiceMetrics::Freshness ServiceMetrics::freshness() const {

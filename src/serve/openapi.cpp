@@ -31,6 +31,7 @@ constexpr const char* kSchemas = R"({
     "from": {"type": "string", "enum": ["trending", "popular", "newest"],
       "description": "what the first of them is, where the model was not asked"},
     "user": {"type": "string", "description": "of one of many users"},
+    "variant": {"type": "string", "description": "that answered one of many, where there are several"},
     "error": {"type": "object", "description": "why one of many has no list", "properties": {
       "code": {"type": "string"}, "message": {"type": "string"}}}}},
   "ScoredItem": {"type": "object", "required": ["id"], "properties": {
@@ -56,6 +57,9 @@ constexpr const char* kSchemas = R"({
     "weight": {"type": "number", "nullable": true, "minimum": 0, "maximum": 1000000},
     "time": {"oneOf": [{"type": "string"}, {"type": "number", "nullable": true}],
       "description": "a date, or seconds or milliseconds since 1970 by its size"}}},
+  "Share": {"type": "object", "description": "of the lists that were shown, with a 95 % interval", "properties": {
+    "rate": {"type": "number", "nullable": true}, "lists": {"type": "integer"},
+    "interval": {"type": "array", "items": {"type": "number"}}}},
   "Error": {"type": "object", "required": ["error"], "properties": {"error": {
     "type": "object", "required": ["code", "message"], "properties": {
     "code": {"type": "string"}, "message": {"type": "string"}}}}}

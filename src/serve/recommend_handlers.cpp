@@ -64,7 +64,15 @@ void note_list(const Call& call, std::string_view from, const std::vector<Listed
                std::int32_t Listed::* item) {
   std::vector<std::int32_t> items;
   for (const Listed& listed : list) items.push_back(listed.*item);
-  call.service.metrics().note_list(from, items, call.model->catalogue_items());
+  const std::size_t known = call.model->catalogue_items();
+  call.service.metrics().note_list(from, items, known);
+  if (!call.measured) return;
+  call.service.feedback().note_list({.variant = call.variant,
+                                     .request = knows(call, "users") ? "" : call.request.id,
+                                     .from = from,
+                                     .items = items,
+                                     .known = known,
+                                     .generation = call.in_use.generation});
 }
 
 /// The attributes to answer with; throws Refusal 400 for an unknown one.
@@ -161,11 +169,10 @@ Json fall_back(const Call& call, const Body& body, const Fallback& fallback, con
 }
 
 /// Adds the vectors of the items to the answer, and the user's state.
-void add_vectors(const Call& call, History history, std::span<const std::int32_t> items,
-                 Json& answer) {
+void add_vectors(const Call& call, std::span<const float> state,
+                 std::span<const std::int32_t> items, Json& answer) {
   const std::size_t width = call.model->width();
-  const History histories[] = {history};
-  answer["state"] = call.model->states(histories);
+  answer["state"] = state;
   const std::vector<float> rows = call.model->vectors(items);
   std::size_t next = 0;
   for (Json& item : answer["items"]) {
@@ -178,13 +185,17 @@ void add_vectors(const Call& call, History history, std::span<const std::int32_t
 
 Task<Response> recommend(Call& call) {
   const Body body = call.body();
+  choose_variant(call, body);
+  call.measured = !body.text("variant");
   const Fallback fallback = fallback_of(body);
   Task<std::vector<std::int32_t>> asked =
       fallback.order.empty() ? history_of(call, body) : history_or_none(call, body);
   const std::vector<std::int32_t> history = co_await std::move(asked);
-  const Wishes wishes(call, body);
+  Wishes wishes(call, body);
   const auto fields = fields_of(call, body);
   const char* score = body.flag("scores") ? "score" : nullptr;
+  std::vector<float> state;
+  if (body.flag("vectors")) wishes.options.state = &state;
   if (history.empty()) co_return reply(fall_back(call, body, fallback, wishes, fields));
   auto list = call.model->recommend(history, wishes.options);
   wishes.cut(list);
@@ -194,13 +205,14 @@ Task<Response> recommend(Call& call) {
   if (body.flag("vectors")) {
     std::vector<std::int32_t> items;
     for (const ScoredItem& one : list) items.push_back(one.item);
-    add_vectors(call, history, items, answer);
+    add_vectors(call, state, items, answer);
   }
   co_return reply(answer);
 }
 
 Task<Response> score_items(Call& call) {
   const Body body = call.body();
+  choose_variant(call, body);
   const std::vector<std::string> ids = body.ids("items").value();
   Task<std::vector<std::int32_t>> asked = history_of(call, body);
   const std::vector<std::int32_t> history = co_await std::move(asked);
@@ -213,24 +225,25 @@ Task<Response> score_items(Call& call) {
     answer["items"].push_back(
         {{"id", ids[i]}, {"score", numbers[i] ? Json(scores[next++]) : Json()}});
   }
-  if (body.flag("vectors")) add_vectors(call, history, known, answer);
+  if (body.flag("vectors")) {
+    const History histories[] = {history};
+    add_vectors(call, call.model->states(histories), known, answer);
+  }
   co_return reply(answer);
 }
 
 namespace {
 
-/// One of many histories, or why there is no list for it.
+/// One of many histories, and who answers it.
 struct OneOfMany {
   std::string user;  // "" of a given history
   std::vector<std::string> ids;
-  ReadHistory read;
+  std::size_t variant = 0;
 };
 
 Task<std::vector<OneOfMany>> read_many(Call& call, const Body& body) {
   std::vector<OneOfMany> many;
-  bool skip = body.flag("skip_unknown");
   if (const auto users = body.ids("users")) {
-    skip = true;
     for (const std::string& user : *users) {
       auto stored = co_await call.from_store(call.service.store().history_async(user));
       OneOfMany& one = many.emplace_back();
@@ -241,49 +254,76 @@ Task<std::vector<OneOfMany>> read_many(Call& call, const Body& body) {
     auto histories = body.lists("histories").value();
     for (auto& ids : histories) many.emplace_back().ids = std::move(ids);
   }
+  const auto named = body.text("variant");
   for (OneOfMany& one : many) {
-    one.read = std::move(call.model->histories({&one.ids, 1}, skip).front());
+    const std::string_view key = one.user.empty() ? call.request.id : std::string_view(one.user);
+    one.variant = named ? call.variant_of(*named) : call.service.variants().of(key);
   }
   co_return many;
+}
+
+/// The lists of those whom the call's variant answers, each to its place in `answers`.
+void list_many(const Call& call, const Body& body, std::span<const OneOfMany> many, Json& answers) {
+  const Fallback fallback = fallback_of(body);
+  const Wishes wishes(call, body);
+  const auto fields = fields_of(call, body);
+  const bool titles = body.flag("titles"), several = call.service.variants().size() > 1;
+  const char* score = body.flag("scores") ? "score" : nullptr;
+  std::vector<std::size_t> own;
+  std::vector<ReadHistory> read;
+  std::vector<History> histories;
+  for (std::size_t i = 0; i < many.size(); ++i) {
+    if (many[i].variant != call.variant) continue;
+    own.push_back(i);
+    const bool skip = body.flag("skip_unknown") || !many[i].user.empty();
+    read.push_back(std::move(call.model->histories({&many[i].ids, 1}, skip).front()));
+  }
+  for (const ReadHistory& one : read) histories.emplace_back(one.items);
+  const auto lists = call.model->recommend_many(histories, wishes.options);
+  std::optional<Json> otherwise;  // the same for all without a history
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const OneOfMany& asked = many[own[i]];
+    Json one = Json::object();
+    const bool unknown_item = !asked.ids.empty() && asked.user.empty() && !read[i].why.empty() &&
+                              !body.flag("skip_unknown");
+    if (!read[i].items.empty()) {
+      note_list(call, "model", lists[i], &ScoredItem::item);
+      one["items"] =
+          list_json(call, lists[i], &ScoredItem::item, titles, fields, score, &ScoredItem::score);
+    } else if (fallback.order.empty() || unknown_item) {
+      one = {
+          {"items", Json::array()},
+          {"error",
+           {{"code", unknown_item ? "unknown_item" : "empty_history"}, {"message", read[i].why}}}};
+    } else {
+      if (!otherwise) otherwise = fall_back(call, body, fallback, wishes, fields);
+      one = *otherwise;
+    }
+    if (!asked.user.empty()) one["user"] = asked.user;
+    if (several) one["variant"] = call.service.variants().name(call.variant);
+    answers[own[i]] = std::move(one);
+  }
 }
 
 }  // namespace
 
 Task<Response> recommend_many(Call& call) {
   const Body body = call.body();
-  const Fallback fallback = fallback_of(body);
-  const Wishes wishes(call, body);
-  const auto fields = fields_of(call, body);
-  const bool titles = body.flag("titles");
-  const char* score = body.flag("scores") ? "score" : nullptr;
   Task<std::vector<OneOfMany>> reading = read_many(call, body);
   const std::vector<OneOfMany> many = co_await std::move(reading);
-  std::vector<History> histories;
-  for (const OneOfMany& one : many) histories.emplace_back(one.read.items);
-  const auto lists = call.model->recommend_many(histories, wishes.options);
-  std::optional<Json> otherwise;  // the same for all without a history
-  Json json = Json::array();
-  for (std::size_t i = 0; i < many.size(); ++i) {
-    Json one = Json::object();
-    const bool unknown_item = !many[i].ids.empty() && many[i].user.empty() &&
-                              !many[i].read.why.empty() && !body.flag("skip_unknown");
-    if (!many[i].read.items.empty()) {
-      note_list(call, "model", lists[i], &ScoredItem::item);
-      one["items"] =
-          list_json(call, lists[i], &ScoredItem::item, titles, fields, score, &ScoredItem::score);
-    } else if (fallback.order.empty() || unknown_item) {
-      one = {{"items", Json::array()},
-             {"error",
-              {{"code", unknown_item ? "unknown_item" : "empty_history"},
-               {"message", many[i].read.why}}}};
-    } else {
-      if (!otherwise) otherwise = fall_back(call, body, fallback, wishes, fields);
-      one = *otherwise;
-    }
-    if (!many[i].user.empty()) one["user"] = many[i].user;
-    json.push_back(std::move(one));
+  Json answers = Json::array();
+  answers.get_ref<Json::array_t&>().resize(many.size());
+  call.measured = !body.text("variant");
+  if (many.empty())
+    list_many(call, body, many, answers);  // what is wrong with it is told all the same
+  for (std::size_t variant = 0; variant < call.service.variants().size(); ++variant) {
+    if (std::ranges::find(many, variant, &OneOfMany::variant) == many.end()) continue;
+    call.answer_by(variant);
+    list_many(call, body, many, answers);
   }
-  co_return reply({{"lists", std::move(json)}});
+  call.measured = false;  // what many lists take is no variant's latency
+  if (!many.empty()) call.answer_by(many.front().variant);
+  co_return reply({{"lists", std::move(answers)}});
 }
 
 Response similar_items(Call& call) {
@@ -296,6 +336,7 @@ Response similar_items(Call& call) {
 
 Response similar_to(Call& call) {
   const Body body = call.body();
+  if (const auto name = body.text("variant")) call.answer_by(call.variant_of(*name));
   const auto items_of = [&](std::string_view field) {
     const std::vector<std::string> ids = body.ids(field).value_or(std::vector<std::string>());
     std::vector<std::int32_t> items;
@@ -341,6 +382,7 @@ Json effects_json(const RuleEffects& effects) {
 
 Task<Response> explain(Call& call) {
   const Body body = call.body();
+  choose_variant(call, body);
   const std::string id = body.id("item").value();
   const auto item = call.model->number(id);
   if (!item) throw Refusal(422, "unknown_item", fmt::format("no item '{}'", printable(id)));

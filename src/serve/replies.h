@@ -49,7 +49,33 @@ inline constexpr const char* kAppended =
     R"({"type": "object", "properties": {"appended": {"type": "integer"},
         "repeated": {"type": "boolean", "description": "the key was used before"},
         "unknown": {"$ref": "#/components/schemas/Ids", "description":
-          "items that the model does not know, where there are any"}}})";
+          "items that the model does not know, where there are any"},
+        "variant": {"type": "string", "nullable": true, "description":
+          "that answered 'request_id'; null where it is not known, and nothing is counted"}}})";
+inline constexpr const char* kSimilarUsers =
+    R"({"type": "object", "required": ["users", "compared", "all"], "properties": {
+        "users": {"type": "array", "items": {"type": "object", "properties": {
+          "user": {"type": "string"}, "cosine": {"type": "number"}}}},
+        "compared": {"type": "integer"},
+        "all": {"type": "boolean", "description": "whether no stored user was left out"}}})";
+inline constexpr const char* kImpression =
+    R"({"type": "object", "required": ["request_id", "variant"], "properties": {
+        "request_id": {"type": "string"},
+        "variant": {"type": "string", "description": "that answered the request"}}})";
+inline constexpr const char* kVariants =
+    R"({"type": "object", "required": ["variants"], "properties": {"variants": {"type": "array",
+        "items": {"type": "object", "properties": {
+          "name": {"type": "string"}, "share": {"type": "number", "description": "of users"},
+          "model": {"type": "string"}, "generation": {"type": "integer"},
+          "items": {"type": "integer"}, "live_items": {"type": "integer"},
+          "requests": {"type": "integer", "description": "for a list, since the process started"},
+          "latency_ms": {"type": "object", "properties": {"p50": {"type": "number"}, "p99": {"type": "number"}}},
+          "lists": {"type": "integer"}, "empty_lists": {"type": "integer"}, "fallbacks": {"type": "integer"},
+          "new_items": {"type": "number", "nullable": true, "description": "share of places that hold items put since training"},
+          "coverage": {"type": "number", "nullable": true, "description": "share of items that were in a list since the model came into use"},
+          "shown": {"type": "integer", "description": "lists of which an impression came"},
+          "click_through": {"$ref": "#/components/schemas/Share"},
+          "conversion": {"$ref": "#/components/schemas/Share"}}}}}})";
 inline constexpr const char* kUser =
     R"({"type": "object", "properties": {"user": {"type": "string"},
         "items": {"$ref": "#/components/schemas/Ids"}}})";

@@ -10,16 +10,17 @@ namespace {
 
 using Kind = Field::Kind;
 
-constexpr std::int64_t kMaxItems = 1000;       // in an answer
-constexpr std::int64_t kMaxHistory = 1000;     // events of a given history, or appended at once
-constexpr std::int64_t kMaxList = 10'000;      // items of an allow or deny list
-constexpr std::int64_t kMaxTitle = 4 << 10;    // bytes
-constexpr std::int64_t kMaxText = 64 << 10;    // bytes
-constexpr std::int64_t kMaxFilter = 64 << 10;  // bytes
-constexpr std::int64_t kMaxMany = 100;         // lists in an answer
-constexpr std::int64_t kMaxNames = 100;        // of attributes
-constexpr std::int64_t kMaxEvents = 100'000;   // of a page
-constexpr std::int64_t kMaxPoints = 50'000;    // of the map
+constexpr std::int64_t kMaxItems = 1000;        // in an answer
+constexpr std::int64_t kMaxHistory = 1000;      // events of a given history, or appended at once
+constexpr std::int64_t kMaxList = 10'000;       // items of an allow or deny list
+constexpr std::int64_t kMaxTitle = 4 << 10;     // bytes
+constexpr std::int64_t kMaxText = 64 << 10;     // bytes
+constexpr std::int64_t kMaxFilter = 64 << 10;   // bytes
+constexpr std::int64_t kMaxMany = 100;          // lists in an answer
+constexpr std::int64_t kMaxNames = 100;         // of attributes
+constexpr std::int64_t kMaxEvents = 100'000;    // of a page
+constexpr std::int64_t kMaxUsers = 10'000'000;  // that are compared
+constexpr std::int64_t kMaxPoints = 50'000;     // of the map
 
 // A stored history is its user's: naming one needs the right to read it, whatever the answer is
 // made of, for recommendations with an allow list tell it event by event.
@@ -58,6 +59,34 @@ constexpr Field kFieldsField = {.name = "fields",
                                 .most = kMaxNames,
                                 .description = "attributes to answer with each item"};
 
+constexpr std::int64_t kMaxName = 32;        // bytes, of a variant
+constexpr std::int64_t kMaxRequestId = 128;  // bytes
+constexpr std::int64_t kMaxShown = 100;      // items of an impression
+
+constexpr Field kVariantField = {
+    .name = "variant",
+    .kind = Kind::line,
+    .most = kMaxName,
+    .description =
+        "the variant that is to answer, to look at it: such lists are not counted. Without "
+        "it that of the user, or of the request's id where no user is named"};
+constexpr Field kVariantQuery = {.name = "variant",
+                                 .kind = Kind::line,
+                                 .most = kMaxName,
+                                 .description = "the variant that is to answer (the first)"};
+constexpr Field kRequestField = {
+    .name = "request_id",
+    .kind = Kind::line,
+    .most = kMaxRequestId,
+    .description = "of the request (header X-Request-Id) whose list led to this"};
+constexpr Field kOfVariantField = {
+    .name = "variant",
+    .kind = Kind::line,
+    .most = kMaxName,
+    .description =
+        "of that request (header Tessera-Variant), for lists that are not remembered here: "
+        "of another process, or older than the latest 100,000"};
+
 constexpr Field kFallbackField = {
     .name = "fallback",
     .kind = Kind::words,
@@ -93,11 +122,13 @@ constexpr Field kRecommendBody[] = {
     {.name = "vectors",
      .kind = Kind::flag,
      .description = "each item's vector, and the user's state: their inner product is the score"},
+    kVariantField,
 };
 constexpr Field kScoreBody[] = {
     kUserField,
     kHistoryField,
     kSkipUnknownField,
+    kVariantField,
     {.name = "items",
      .kind = Kind::ids,
      .most = kMaxList,
@@ -115,6 +146,20 @@ constexpr Field kExplainBody[] = {
     kRulesField,
     kFilterField,
     kKField,
+    kVariantField,
+};
+constexpr Field kImpressionBody[] = {
+    {.name = "request_id",
+     .kind = Kind::line,
+     .most = kMaxRequestId,
+     .description = "of the request (header X-Request-Id) whose list was shown",
+     .required = true},
+    {.name = "items",
+     .kind = Kind::ids,
+     .most = kMaxShown,
+     .description = "of the list, those that somebody saw",
+     .required = true},
+    kOfVariantField,
 };
 constexpr Field kSimilarBody[] = {
     {.name = "liked", .kind = Kind::ids, .most = kMaxHistory, .description = "items to be like"},
@@ -126,6 +171,22 @@ constexpr Field kSimilarBody[] = {
     kKField,
     kFilterField,
     kFieldsField,
+    {.name = "variant",
+     .kind = Kind::line,
+     .most = kMaxName,
+     .description = "the variant that is to answer (the first)"},
+};
+constexpr Field kSimilarUsersBody[] = {
+    kUserField,
+    kHistoryField,
+    kSkipUnknownField,
+    kKField,
+    {.name = "users",
+     .kind = Kind::number,
+     .most = kMaxUsers,
+     .description = "stored users to compare with at most, in the store's order",
+     .standard = 100'000},
+    kVariantField,
 };
 constexpr Field kPatchBody[] = {
     {.name = "attributes",
@@ -168,6 +229,8 @@ constexpr Field kEventsBody[] = {
      .kind = Kind::id,
      .description =
          "as the header Idempotency-Key: a batch with a key used before changes nothing"},
+    kRequestField,
+    kOfVariantField,
 };
 constexpr Field kBulkItemsBody[] = {
     {.name = "id", .kind = Kind::id, .description = "of the item", .required = true},
@@ -182,6 +245,8 @@ constexpr Field kBulkEventsBody[] = {
     kEventsBody[1],
     kEventsBody[2],
     kEventsBody[3],
+    kRequestField,
+    kOfVariantField,
     {.name = "idempotency_key",
      .kind = Kind::id,
      .description = "without it, if the request has the header Idempotency-Key: that, a colon and "
@@ -210,13 +275,16 @@ constexpr Field kManyBody[] = {
     {.name = "titles", .kind = Kind::flag, .description = "titles and semantic codes as well"},
     kFieldsField,
     {.name = "scores", .kind = Kind::flag},
+    kVariantField,
 };
+constexpr Field kModelQuery[] = {kVariantQuery};
 constexpr Field kSimilarQuery[] = {
     {.name = "k", .kind = Kind::number, .most = kMaxItems, .standard = 10},
     {.name = "filter",
      .kind = Kind::filter,
      .most = 1024,
-     .description = "only items whose attributes pass, as JSON or in words"}};
+     .description = "only items whose attributes pass, as JSON or in words"},
+    kVariantQuery};
 constexpr Field kLimitQuery[] = {
     {.name = "limit", .kind = Kind::number, .most = kMaxItems, .standard = 20}};
 constexpr Field kEventsQuery[] = {
@@ -335,6 +403,14 @@ const Route kRoutes[] = {
      {},
      kSimilarBody,
      replies::kScoredItems},
+    {.method = "POST",
+     .path = "/v1/similar-users",
+     .access = Access::admin,
+     .work = Work::admin,
+     .handle = similar_users,
+     .summary = "Stored users whose states are most like that of a user or a history",
+     .body = kSimilarUsersBody,
+     .reply = replies::kSimilarUsers},
     {"POST",
      "/v1/users/{user}/events",
      Access::write,
@@ -370,6 +446,14 @@ const Route kRoutes[] = {
      .body = kBulkEventsBody,
      .reply = replies::kLineReport,
      .lines = true},
+    {.method = "POST",
+     .path = "/v1/impressions",
+     .access = Access::write,
+     .work = Work::store,
+     .handle = note_impression,
+     .summary = "Which items of a list somebody saw: what click-through is told from",
+     .body = kImpressionBody,
+     .reply = replies::kImpression},
     {"GET",
      "/v1/users/{user}",
      Access::write,
@@ -405,7 +489,7 @@ const Route kRoutes[] = {
      Work::quick,
      describe_model,
      "The model in use",
-     {},
+     kModelQuery,
      {},
      replies::kObject},
     {"POST",
@@ -426,6 +510,15 @@ const Route kRoutes[] = {
      {},
      {},
      replies::kObject},
+    {"GET",
+     "/v1/admin/variants",
+     Access::admin,
+     Work::compute,
+     list_variants,
+     "What each variant answers, and what became of its lists",
+     {},
+     {},
+     replies::kVariants},
     {"GET",
      "/v1/admin/events",
      Access::admin,

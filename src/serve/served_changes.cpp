@@ -61,8 +61,8 @@ ItemCard ServedModel::put(const StoredItem& item,
   return card;
 }
 
-std::vector<std::optional<Refusal>> ServedModel::change(
-    std::span<const Wish> wishes, const std::function<void(std::span<const StoredChange>)>& write) {
+std::vector<std::optional<Refusal>> ServedModel::change(std::span<const Wish> wishes,
+                                                        const WriteChanges& write) {
   using Kind = StoredChange::Kind;
   std::vector<std::optional<Refusal>> refused(wishes.size());
   const std::lock_guard lock(changes_);
@@ -70,13 +70,14 @@ std::vector<std::optional<Refusal>> ServedModel::change(
   Model& model = *in_use.model;
   std::vector<StoredChange> stored;
   std::vector<NewItem> puts;
-  std::vector<const Wish*> granted;
+  std::vector<std::size_t> granted;
   // What was gathered, for later ones may ask for it.
   const auto flush = [&] {
     if (stored.empty()) return;
-    write(stored);
+    write(stored, granted);
     if (!puts.empty()) model.put(puts);
-    for (const Wish* wish : granted) {
+    for (const std::size_t place : granted) {
+      const Wish* wish = &wishes[place];
       const std::string& id = wish->item.id;
       if (wish->kind == Kind::erase) model.erase(id);
       if (!wish->values.empty() && model.number(id)) {
@@ -109,7 +110,7 @@ std::vector<std::optional<Refusal>> ServedModel::change(
         puts.push_back({wish.item.id, wish.item.title, std::move(tokens)});
       }
       stored.push_back(std::move(change));
-      granted.push_back(&wish);
+      granted.push_back(i);
     } catch (const Refusal& refusal) {
       refused[i] = refusal;
     }
@@ -174,6 +175,7 @@ void ServedModel::erase(std::string_view id, const std::function<void()>& write)
 }
 
 void ServedModel::count_items() const {
+  if (!first_) return;
   const std::shared_ptr<Model> model = now();
   metrics_.set_items(model->size(), model->live_items());
 }

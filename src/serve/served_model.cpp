@@ -71,17 +71,23 @@ std::uint64_t digest_of(std::string_view text) {
 
 }  // namespace
 
-ServedModel::ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics)
-    : bundle_(std::move(bundle)), store_(store), log_(log), metrics_(metrics) {}
+ServedModel::ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics,
+                         bool first, std::function<void()> on_swap)
+    : bundle_(std::move(bundle)),
+      store_(store),
+      log_(log),
+      metrics_(metrics),
+      first_(first),
+      on_swap_(std::move(on_swap)) {}
 
 ServedModel::~ServedModel() {
   stop();
   if (thread_.joinable()) thread_.join();
 }
 
-std::pair<std::shared_ptr<Model>, std::string> ServedModel::in_use() const {
+ServedModel::InUse ServedModel::in_use() const {
   const std::lock_guard lock(mutex_);
-  return {loaded_.model, loaded_.name};
+  return {loaded_.model, loaded_.name, generation_};
 }
 
 std::pair<ServedModel::Loaded, bool> ServedModel::loaded() const {
@@ -92,11 +98,6 @@ std::pair<ServedModel::Loaded, bool> ServedModel::loaded() const {
 bool ServedModel::loading() const {
   const std::lock_guard lock(mutex_);
   return loading_;
-}
-
-std::size_t ServedModel::generation() const {
-  const std::lock_guard lock(mutex_);
-  return generation_;
 }
 
 std::string ServedModel::error() const {
@@ -126,6 +127,7 @@ void ServedModel::load() {
   }
   try {
     swap_in_next();
+    if (on_swap_) on_swap_();
   } catch (...) {
     finish();
     throw;
@@ -162,6 +164,7 @@ void ServedModel::run() {
     }
     ::malloc_trim(0);  // what the model before occupied
     note(failure);
+    if (failure.empty() && on_swap_) on_swap_();
     const std::lock_guard lock(mutex_);
     more = std::exchange(again_, false) && !stopping_;
   }
@@ -205,7 +208,7 @@ void ServedModel::swap_in_next() {
     const std::lock_guard lock(mutex_);
     std::swap(loaded_, next);
     ++generation_;
-    metrics_.set_model(loaded_.written);
+    if (first_) metrics_.set_model(loaded_.written);
   }
   count_items();
 }
@@ -246,7 +249,7 @@ void ServedModel::put_stored_items(const Loaded& next) {
       },
       [&](std::string_view id) { next.model->erase(id); });
   put_all(next, ready);
-  if (!next.fingerprint.empty()) keep_tokens(fresh);
+  if (first_ && !next.fingerprint.empty()) keep_tokens(fresh);
 }
 
 StoredItem ServedModel::with_codes(const Loaded& in_use, StoredItem item,

@@ -25,17 +25,23 @@ void check_attributes(const Model& model, const AttributeValues& attributes);
 /// at once.
 class ServedModel {
  public:
-  /// Nothing is loaded yet. `store`, `log` and `metrics` must outlive it.
-  ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics);
+  /// Nothing is loaded yet. `store`, `log` and `metrics` must outlive it. Of several models over
+  /// one store the `first` alone keeps codes of items there, and tells the metrics how it is.
+  /// `on_swap` is called in the thread of a load when another model came into use.
+  ServedModel(fs::path bundle, Store& store, const Log& log, ServiceMetrics& metrics,
+              bool first = true, std::function<void()> on_swap = {});
   /// Gives up a load that goes on.
   ~ServedModel();
   ServedModel(const ServedModel&) = delete;
   ServedModel& operator=(const ServedModel&) = delete;
 
-  /// Null until the first was loaded.
-  std::shared_ptr<Model> now() const { return in_use().first; }
-  /// The same with its name: 16 hex digits, which tell models apart by what they say of themselves.
-  std::pair<std::shared_ptr<Model>, std::string> in_use() const;
+  struct InUse {
+    std::shared_ptr<Model> model;  ///< null until the first was loaded
+    std::string name;  ///< 16 hex digits, which tell models apart by what they say of themselves
+    std::size_t generation = 0;  ///< how often one was swapped in, the first included
+  };
+  InUse in_use() const;
+  std::shared_ptr<Model> now() const { return in_use().model; }
   /// Loads the first one here; throws Error.
   void load();
   /// Loads one in a thread of its own. What goes wrong is logged and leaves the one in use, and if
@@ -43,8 +49,6 @@ class ServedModel {
   /// `again`, that another follows; false then.
   bool start_load(bool again, std::function<void()> on_first_failure = {});
   bool loading() const;
-  /// How often one was swapped in, the first included.
-  std::size_t generation() const;
   /// Why the last load failed; "" if it did not.
   std::string error() const;
   /// Gives up a load that goes on, at its next item, and begins none any more.
@@ -68,11 +72,13 @@ class ServedModel {
     StoredItem item;
     AttributeValues values = {};
   };
-  /// Many at once, in order: calls write(changes) once for those that can be, and then does them.
-  /// Returns why one was refused, for each that was.
-  std::vector<std::optional<Refusal>> change(
-      std::span<const Wish> wishes,
-      const std::function<void(std::span<const StoredChange>)>& write);
+  /// What is called before changes are made, with the places of the wishes that they come from.
+  using WriteChanges = std::function<void(std::span<const StoredChange> changes,
+                                          std::span<const std::size_t> wishes)>;
+  /// Many at once, in order: calls write once for those that can be, and then does them. Returns
+  /// why one was refused, for each that was.
+  std::vector<std::optional<Refusal>> change(std::span<const Wish> wishes,
+                                             const WriteChanges& write);
   /// Puts an erased item of the catalogue back as it was. Calls write() in between; throws Refusal
   /// 404 for one that the bundle does not have, 409 for one that is there.
   ItemCard restore(std::string_view id, const std::function<void()>& write);
@@ -117,6 +123,8 @@ class ServedModel {
   Store& store_;
   const Log& log_;
   ServiceMetrics& metrics_;
+  const bool first_;
+  const std::function<void()> on_swap_;
 
   std::mutex changes_;  // changes of items come one at a time, so that store and model agree
   std::vector<Change> noted_;

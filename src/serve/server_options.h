@@ -8,6 +8,8 @@
 
 namespace tessera {
 
+class Log;
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;            ///< 0: any free one
@@ -15,6 +17,8 @@ struct ServerOptions {
   std::size_t compute_threads = 2;      ///< for what takes a processor for long
   std::size_t store_threads = 64;       ///< that ask the store
   fs::path certificate = {}, key = {};  ///< PEM files; both or none. Without them it is plain HTTP
+
+  const Log* request_log = nullptr;  ///< where requests go with their bodies, to be replayed
 
   std::size_t max_connections = 10'000;
   std::size_t max_of_client = 2'500;  ///< of these, of one address, or one IPv6 network of 64 bits

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/parallel.h"
 #include "serve/answers.h"
 
 namespace tessera {
@@ -66,16 +67,77 @@ std::size_t Call::number(std::string_view name) const {
   return static_cast<std::size_t>(field.standard);
 }
 
+void Call::answer_by(std::size_t one_of_them) {
+  variant = one_of_them;
+  in_use = service.variants().in_use(variant);
+  model = in_use.model;
+}
+
+std::size_t Call::variant_of(std::string_view name) const {
+  const Variants& variants = service.variants();
+  if (const auto found = variants.find(name)) return *found;
+  std::string known;
+  for (std::size_t i = 0; i < variants.size(); ++i) known += (i > 0 ? ", " : "") + variants.name(i);
+  throw Refusal(400, "unknown_variant",
+                fmt::format("no variant '{}'; there are: {}", printable(name), known));
+}
+
+namespace {
+
+std::vector<std::string> names_of(const Variants& variants) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < variants.size(); ++i) names.push_back(variants.name(i));
+  return names;
+}
+
+}  // namespace
+
 Service::Service(ServiceOptions options, Store& store, const Log& log)
     : options_(std::move(options)),
       store_(store),
       log_(log),
-      model_(options_.bundle, store, log, metrics_),
+      variants_(options_.models, options_.salt, store, log, metrics_, [this] { remember(); }),
+      feedback_(names_of(variants_), options_.conversions),
       watch_(store, metrics_),
       tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
                                           : std::make_shared<AccessTokens>(options_.token_file)) {
   metrics_.watch(log);
-  if (!options_.load_later) model_.load();
+  if (!options_.load_later) variants_.load();
+}
+
+/// What the store and the first variant's model know of the past counts on.
+void Service::remember() {
+  try {
+    std::call_once(feedback_read_, [&] {
+      store_.for_each_feedback([&](const StoredFeedback& feedback) { feedback_.take(feedback); });
+    });
+    read_trends();
+  } catch (const Error& error) {
+    log_.event("past_not_read", error.what());
+  }
+}
+
+/// The events that training saw, and those that were stored since: each counts once.
+void Service::read_trends() {
+  const std::shared_ptr<Model> model = this->model();
+  std::vector<std::pair<std::string, double>> trained;
+  for (const TrendingItem& one : model->trending()) {
+    trained.emplace_back(model->card(one.item).id, one.touched);
+  }
+  const auto milliseconds = [](Trends::Clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  };
+  const std::int64_t now = milliseconds(Trends::Clock::now());
+  const auto last = static_cast<std::int64_t>(1e3 * model->last_event());
+  trends_.restart(trained);
+  store_.for_each_history("", [&](std::string_view, std::span<const StoredEvent> events) {
+    for (const StoredEvent& event : events) {
+      if (!event.time || *event.time <= last || event.received.value_or(0) > now) continue;
+      const std::chrono::milliseconds time(std::min(*event.time, now));
+      trends_.note({&event.item, 1}, Trends::Clock::time_point(time));
+    }
+    return phase() != Phase::draining;
+  });
 }
 
 std::shared_ptr<const AccessTokens> Service::tokens() const {
@@ -99,8 +161,8 @@ Phase Service::phase() const {
     const std::lock_guard lock(mutex_);
     if (draining_) return Phase::draining;
   }
-  if (!model()) return Phase::starting;
-  return model_.loading() ? Phase::reloading : Phase::ready;
+  if (!variants_.ready()) return Phase::starting;
+  return variants_.loading() ? Phase::reloading : Phase::ready;
 }
 
 void Service::drain() {
@@ -108,7 +170,7 @@ void Service::drain() {
     const std::lock_guard lock(mutex_);
     draining_ = true;
   }
-  model_.stop();
+  variants_.stop();
   watch_.stop();
 }
 
@@ -200,23 +262,34 @@ Work Service::work_of(const Plan& plan, const Request& request, Scratch& scratch
 Task<Response> Service::respond(const Plan& plan, const Request& request, Scratch& scratch,
                                 const Resume& resume) {
   if (plan.answer) co_return *plan.answer;
-  const auto [model, name] = model_.in_use();
-  if (plan.needs_model() && !model) {
+  if (plan.needs_model() && !variants_.ready()) {
     Response starting = error_response(503, "starting", "the model is still being loaded");
     starting.retry_after = 1;
     co_return starting;
   }
-  Task<Response> handling = handle(plan, request, scratch, resume, model);
-  Response response = co_await std::move(handling);
-  if (plan.needs_model()) response.model = name;
-  co_return response;
+  Task<Response> handling = handle(plan, request, scratch, resume);
+  co_return co_await std::move(handling);
 }
 
 Task<Response> Service::handle(const Plan& plan, const Request& request, Scratch& scratch,
-                               const Resume& resume, std::shared_ptr<Model> model) {
+                               const Resume& resume) {
   try {
-    Call call{*this, request, plan.match, plan.granted, std::move(model), scratch, resume};
-    co_return co_await plan.match.route->handle(call);
+    Call call{*this, request, plan.match, plan.granted, scratch, resume};
+    call.answer_by(0);
+    for (const auto& [name, value] : plan.match.parameters) {
+      if (name == "variant") call.answer_by(call.variant_of(value));
+    }
+    const Clock::time_point begin = Clock::now();
+    Response response = co_await plan.match.route->handle(call);
+    if (call.measured) {
+      feedback_.note_request(call.variant,
+                             std::chrono::duration<double>(Clock::now() - begin).count());
+    }
+    if (plan.needs_model()) {
+      response.model = call.in_use.name;
+      response.variant = variants_.name(call.variant);
+    }
+    co_return response;
   } catch (const Refusal& refusal) {
     Response response = error_response(refusal.status, refusal.code, refusal.what());
     if (refusal.status == 503) response.retry_after = 1;
@@ -234,28 +307,28 @@ ItemCard Service::put_item(const StoredItem& item) {
   const auto write = [&](const StoredItem& kept) {
     with_store([&](Store& store) { store.put_item(kept); });
   };
-  return model_.put(item, write);
+  return variants_.put(item, write);
 }
 
 std::vector<std::optional<Refusal>> Service::change_items(
     std::span<const ServedModel::Wish> wishes) {
-  return model_.change(wishes, [&](std::span<const StoredChange> changes) {
+  return variants_.change(wishes, [&](std::span<const StoredChange> changes) {
     with_store([&](Store& store) { store.change_items(changes); });
   });
 }
 
 void Service::erase_item(std::string_view id) {
-  model_.erase(id, [&] { with_store([&](Store& store) { store.erase_item(id); }); });
+  variants_.erase(id, [&] { with_store([&](Store& store) { store.erase_item(id); }); });
 }
 
 ItemCard Service::restore_item(std::string_view id) {
-  return model_.restore(id, [&] { with_store([&](Store& store) { store.restore_item(id); }); });
+  return variants_.restore(id, [&] { with_store([&](Store& store) { store.restore_item(id); }); });
 }
 
 AttributeValues Service::set_attributes(std::string_view id, const AttributeValues& values) {
   std::vector<StoredAttribute> stored;
   for (const auto& [name, value] : values) stored.push_back({name, json_of(value)});
-  return model_.set_attributes(
+  return variants_.set_attributes(
       id, values, [&] { with_store([&](Store& store) { store.put_attributes(id, stored); }); });
 }
 

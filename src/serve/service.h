@@ -12,12 +12,13 @@
 #include "serve/access.h"
 #include "serve/body.h"
 #include "serve/exchange.h"
+#include "serve/feedback.h"
 #include "serve/hosts.h"
 #include "serve/log.h"
 #include "serve/metrics.h"
 #include "serve/routes.h"
-#include "serve/served_model.h"
 #include "serve/trends.h"
+#include "serve/variants.h"
 #include "serve/watch.h"
 #include "store/store.h"
 
@@ -37,10 +38,19 @@ struct Call {
   Service& service;
   const Request& request;
   const Match& match;
-  Access granted;                ///< what the caller may do
-  std::shared_ptr<Model> model;  ///< the same for the whole call, whatever is loaded meanwhile
+  Access granted;  ///< what the caller may do
   Scratch& scratch;
   const Resume& resume;
+  std::size_t variant = 0;  ///< that answers
+  ServedModel::InUse in_use = {};
+  std::shared_ptr<Model> model = {};  ///< the same for the whole call, whatever is loaded meanwhile
+  /// Whether lists count for the variant: not those of one that was asked for by its name.
+  bool measured = false;
+
+  /// From here on this variant answers.
+  void answer_by(std::size_t one_of_them);
+  /// The variant of this name; throws Refusal 400.
+  std::size_t variant_of(std::string_view name) const;
 
   /// What the store answers; a failure is counted, logged and thrown as Refusal 503.
   template <class T>
@@ -67,12 +77,14 @@ struct Plan {
 };
 
 struct ServiceOptions {
-  fs::path bundle;
-  fs::path token_file = {};  ///< none: no tokens
-  fs::path backups = {};     ///< where the store is backed up to on request; empty: nowhere
-  HostNames hosts = {};      ///< what the service is called
+  std::vector<VariantOptions> models;  ///< one or more
+  fs::path token_file = {};            ///< none: no tokens
+  fs::path backups = {};  ///< where the store is backed up to on request; empty: nowhere
+  HostNames hosts = {};   ///< what the service is called
   std::vector<std::string> origins = {};  ///< of pages elsewhere that may read; "*": of all
   bool load_later = false;                ///< by `start`, not by the constructor
+  std::string salt = "tessera";           ///< of the hash that tells users' variants
+  std::vector<std::string> conversions = {"purchase"};  ///< kinds of events
 };
 
 /// What a service does.
@@ -91,7 +103,7 @@ class Service {
 
   /// Loads the first model in a thread of its own; `on_failure` is called if it cannot, and
   /// load_error says why.
-  void start(std::function<void()> on_failure) { model_.start_load(false, std::move(on_failure)); }
+  void start(const std::function<void()>& on_failure) { variants_.start_load(false, on_failure); }
 
   /// Which handler, and whether the caller may use it.
   Plan plan(const Request& request) const noexcept;
@@ -109,18 +121,17 @@ class Service {
   }
 
   Phase phase() const;
-  /// Null while the first is loaded.
-  std::shared_ptr<Model> model() const { return model_.now(); }
-  std::string model_name() const { return model_.in_use().second; }
+  /// The first variant's; null while the first is loaded.
+  std::shared_ptr<Model> model() const { return variants_.in_use(0).model; }
   /// Loads the bundle again beside the one in use, in a thread of its own, and swaps it in with all
   /// stored items; what goes wrong is logged and leaves the old one in use. While that is going on:
   /// false, and with `again` another follows.
-  bool start_reload(bool again = false) { return model_.start_load(again); }
-  /// How often a bundle was swapped in, the first one included.
-  std::size_t generation() const { return model_.generation(); }
-  bool reloading() const { return model_.loading(); }
+  bool start_reload(bool again = false) { return variants_.start_load(again); }
+  /// How often every bundle was swapped in, the first time included.
+  std::size_t generation() const { return variants_.generation(); }
+  bool reloading() const { return variants_.loading(); }
   /// Why the last load failed; "" if it did not.
-  std::string load_error() const { return model_.error(); }
+  std::string load_error() const { return variants_.error(); }
   /// Reads the token file again; where that fails the tokens stay as they are, and the log says so.
   void reread_tokens();
   bool asks_for_tokens() const { return !tokens()->empty(); }
@@ -133,9 +144,9 @@ class Service {
   /// Someone asked /readyz.
   void note_probe();
   /// Whether all loads have ended, at the latest by then.
-  bool idle_by(std::chrono::steady_clock::time_point end) const { return model_.idle_by(end); }
+  bool idle_by(std::chrono::steady_clock::time_point end) const { return variants_.idle_by(end); }
 
-  /// Each changes the store, then the model in use. Throw Refusal.
+  /// Each changes the store, then the models in use. Throw Refusal.
   /// Returns the item as the model stored it.
   ItemCard put_item(const StoredItem& item);
   void erase_item(std::string_view id);
@@ -161,6 +172,8 @@ class Service {
   const fs::path& backups() const { return options_.backups; }
   ServiceMetrics& metrics() { return metrics_; }
   Trends& trends() { return trends_; }
+  const Variants& variants() const { return variants_; }
+  Feedback& feedback() { return feedback_; }
   Watch& watch() { return watch_; }
   const Log& log() const { return log_; }
 
@@ -171,16 +184,20 @@ class Service {
   bool may_read(std::string_view origin) const;
   void check_origin(const Request& request, Plan& plan) const;
   Task<Response> handle(const Plan& plan, const Request& request, Scratch& scratch,
-                        const Resume& resume, std::shared_ptr<Model> model);
+                        const Resume& resume);
+  void remember();
+  void read_trends();
 
   const ServiceOptions options_;
   Store& store_;
   const Log& log_;
   ServiceMetrics metrics_;
-  ServedModel model_;
+  Variants variants_;
+  Feedback feedback_;
   Trends trends_;
   Watch watch_;
 
+  std::once_flag feedback_read_;
   mutable std::mutex mutex_;  // guards what follows, for as long as a copy takes
   std::shared_ptr<const AccessTokens> tokens_;
   bool draining_ = false, told_ = false;

@@ -42,7 +42,7 @@ Task<Response> readiness(Call& call) {
 }
 
 Response metrics(Call& call) {
-  return {.body = call.service.metrics().text(),
+  return {.body = call.service.metrics().text() + call.service.feedback().text(),
           .content_type = "text/plain; version=0.0.4; charset=utf-8"};
 }
 
@@ -61,8 +61,18 @@ Json share(std::uint64_t part, std::uint64_t of) {
 Response describe_model(Call& call) {
   const Model& model = *call.model;
   const ServiceMetrics::Freshness fresh = call.service.metrics().freshness();
-  return reply({{"name", call.service.model_name()},
-                {"generation", call.service.generation()},
+  Json attributes = Json::object(), variants = Json::array();
+  for (const Attribute& attribute : model.attributes()) {
+    attributes[attribute.name] = name_of(attribute.type);
+  }
+  for (std::size_t i = 0; i < call.service.variants().size(); ++i) {
+    variants.push_back(call.service.variants().name(i));
+  }
+  return reply({{"name", call.in_use.name},
+                {"variant", call.service.variants().name(call.variant)},
+                {"variants", std::move(variants)},
+                {"attributes", std::move(attributes)},
+                {"generation", call.in_use.generation},
                 {"items", model.size()},
                 {"live_items", model.live_items()},
                 {"reads_text", model.reads_text()},

@@ -18,7 +18,7 @@ bool before(const Entry& a, const Entry& b) {
 }  // namespace
 
 double Trends::weight(Clock::time_point now) const {
-  return std::exp2(std::chrono::duration<double>(now - begin_) / kHalfLife);
+  return std::exp2(std::chrono::duration<double>(now - begin_).count() / kTrendHalfLife);
 }
 
 void Trends::begin_again(Clock::time_point now) {
@@ -35,9 +35,22 @@ void Trends::forget_least() {
   std::erase_if(counts_, [least = *middle](const auto& entry) { return entry.second <= least; });
 }
 
+void Trends::restart(std::span<const std::pair<std::string, double>> trained) {
+  const std::lock_guard lock(mutex_);
+  counts_.clear();
+  begin_ = Clock::now();
+  for (const auto& [item, touched] : trained) {
+    const std::chrono::duration<double> since(touched);
+    counts_[item] += weight(Clock::time_point(std::chrono::duration_cast<Clock::duration>(since)));
+  }
+  changed_ = true;
+  listed_ = {};
+}
+
 void Trends::note(std::span<const std::string> items, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  if (std::chrono::duration<double>(now - begin_) / kHalfLife > kLongest) begin_again(now);
+  if (std::chrono::duration<double>(now - begin_).count() / kTrendHalfLife > kLongest)
+    begin_again(now);
   for (const std::string& item : items) counts_[item] += weight(now);
   if (counts_.size() > kMostItems) forget_least();
   changed_ = true;

@@ -119,7 +119,8 @@ bool is_straight(const fs::path& out) {
 }
 
 bool is_export(std::string_view content) {
-  return content.starts_with(R"({"user":)") || content.starts_with(R"({"id":)");
+  return content.starts_with(R"({"user":)") || content.starts_with(R"({"id":)") ||
+         content.starts_with(R"({"time":)");
 }
 
 constexpr std::size_t kPart = 1 << 20;        // bytes written at once
@@ -262,6 +263,38 @@ ExportReport export_items(const StoredState& state, const ExportOptions& options
         if (lines.size() >= kPart) hand_over();
       },
       [](std::string_view) {});
+  hand_over();
+  file.commit();
+  return report;
+}
+
+ExportReport export_feedback(const StoredState& state, const ExportOptions& options) {
+  ExportReport report;
+  report.next_since = next_since();
+  check_output(options.out, "an export", is_export);
+  FileWriter file(options.out);
+  std::string lines;
+  const auto hand_over = [&] {
+    file.write(std::as_bytes(std::span(lines)));
+    lines.clear();
+  };
+  state.for_each_feedback([&](const StoredFeedback& feedback) {
+    if (options.since && feedback.time < *options.since) return;
+    fmt::format_to(std::back_inserter(lines), R"({{"time":{},"request_id":)", feedback.time);
+    append_json_string(lines, feedback.request);
+    lines += R"(,"variant":)";
+    append_json_string(lines, feedback.variant);
+    lines += R"(,"kind":)";
+    append_json_string(lines, feedback.kind);
+    lines += R"(,"items":[)";
+    for (std::size_t i = 0; i < feedback.items.size(); ++i) {
+      if (i > 0) lines += ',';
+      append_json_string(lines, feedback.items[i]);
+    }
+    lines += "]}\n";
+    ++report.events;
+    if (lines.size() >= kPart) hand_over();
+  });
   hand_over();
   file.commit();
   return report;

@@ -56,4 +56,8 @@ ExportReport export_events(const StoredState& state, const ExportOptions& option
 /// Attributes are in memory. Throws Error.
 ExportReport export_items(const StoredState& state, const ExportOptions& options);
 
+/// Writes what became of lists as JSON lines {"time", "request_id", "variant", "kind", "items"},
+/// oldest first; those of `since` or later. Throws Error.
+ExportReport export_feedback(const StoredState& state, const ExportOptions& options);
+
 }  // namespace tessera

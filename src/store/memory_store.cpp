@@ -17,7 +17,9 @@ namespace {
 class MemoryStore final : public Store {
  public:
   explicit MemoryStore(const StoreOptions& options)
-      : history_limit_(options.history_limit), clock_(options.clock) {}
+      : history_limit_(options.history_limit),
+        feedback_limit_(options.feedback_limit),
+        clock_(options.clock) {}
 
   Append append_events(std::string_view user, std::span<const StoredEvent> events,
                        std::string_view idempotency_key) override {
@@ -122,6 +124,17 @@ class MemoryStore final : public Store {
     }
   }
 
+  void add_feedback(const StoredFeedback& feedback) override {
+    const std::lock_guard lock(mutex_);
+    feedback_.push_back(feedback);
+    while (feedback_.size() > feedback_limit_) feedback_.pop_front();
+  }
+
+  void for_each_feedback(const std::function<void(const StoredFeedback&)>& visit) const override {
+    const std::shared_lock lock(mutex_);
+    for (const StoredFeedback& feedback : feedback_) visit(feedback);
+  }
+
   void backup(const fs::path&) override {
     fail("the state is in memory and has no backup; start with --state DIRECTORY to keep it");
   }
@@ -145,12 +158,13 @@ class MemoryStore final : public Store {
     return record;
   }
 
-  std::size_t history_limit_;
+  std::size_t history_limit_, feedback_limit_;
   ReceiptClock clock_;
   mutable std::shared_mutex mutex_;
   std::map<std::string, User, std::less<>> users_;
   std::map<std::string, std::optional<StoredItem>, std::less<>> items_;  // nothing: erased
   std::map<std::string, std::map<std::string, std::string>, std::less<>> attributes_;
+  std::deque<StoredFeedback> feedback_;
 };
 
 }  // namespace

@@ -319,4 +319,25 @@ bool decode_item(std::string_view id, std::string_view bytes,
   return true;
 }
 
+std::string encode_feedback(const StoredFeedback& feedback) {
+  std::string bytes;
+  append_number(bytes, zigzag(feedback.time));
+  append_strings(bytes, {feedback.request, feedback.variant, feedback.kind});
+  append_strings(bytes, {feedback.items.begin(), feedback.items.end()});
+  return bytes;
+}
+
+std::optional<StoredFeedback> decode_feedback(std::string_view bytes) {
+  Reader reader{bytes};
+  StoredFeedback feedback;
+  feedback.time = unzigzag(reader.number());
+  const auto names = reader.strings(), items = reader.strings();
+  if (!reader.good || !reader.bytes.empty() || names.size() != 3) return std::nullopt;
+  feedback.request = names[0];
+  feedback.variant = names[1];
+  feedback.kind = names[2];
+  feedback.items.assign(items.begin(), items.end());
+  return feedback;
+}
+
 }  // namespace tessera

@@ -64,4 +64,8 @@ bool decode_item(std::string_view id, std::string_view bytes,
                  const std::function<void(const StoredItem&)>& put,
                  const std::function<void(std::string_view)>& erased);
 
+/// Bytes of a record of feedback, and back; nothing if the bytes are none.
+std::string encode_feedback(const StoredFeedback& feedback);
+std::optional<StoredFeedback> decode_feedback(std::string_view bytes);
+
 }  // namespace tessera

@@ -75,6 +75,7 @@ class RedisStore final : public Store {
         items_(options.redis_prefix + "items"),
         tokens_(options.redis_prefix + "tokens"),
         attributes_(options.redis_prefix + "attributes"),
+        feedback_(options.redis_prefix + "feedback"),
         redis_(parse_redis_address(spec), options.redis_timeout) {
     check_schema(writes);
     if (!writes) return;
@@ -236,6 +237,31 @@ class RedisStore final : public Store {
       }
       cursor = text_of(*elements(*reply)[0]);
     } while (cursor != "0");
+  }
+
+  void add_feedback(const StoredFeedback& feedback) override { wait(add_feedback_async(feedback)); }
+
+  Task<bool> add_feedback_async(const StoredFeedback& feedback) override {
+    const std::string limit = std::to_string(options_.feedback_limit);
+    const std::string record = encode_feedback(feedback);
+    const Words command = {"XADD", feedback_, "MAXLEN", "~", limit, "*", "r", record};
+    co_await ask_async(command, REDIS_REPLY_STRING);
+    co_return true;
+  }
+
+  void for_each_feedback(const std::function<void(const StoredFeedback&)>& visit) const override {
+    for (std::string from = "-"; !from.empty();) {
+      const RedisReply reply =
+          ask({"XRANGE", feedback_, from, "+", "COUNT", "1000"}, REDIS_REPLY_ARRAY);
+      from.clear();
+      for (const redisReply* entry : elements(*reply)) {
+        const auto fields = elements(*elements(*entry)[1]);
+        const auto feedback = decode_feedback(text_of(*fields[1]));
+        if (!feedback) fail("{}: a record of feedback is broken", feedback_);
+        visit(*feedback);
+        from = fmt::format("({}", text_of(*elements(*entry)[0]));
+      }
+    }
   }
 
   void check() const override { wait(check_async()); }
@@ -425,8 +451,9 @@ class RedisStore final : public Store {
 
   StoreOptions options_;
   ReceiptClock clock_;
-  // The keys of the hashes of items, of what models made of them, and of attributes.
-  std::string items_, tokens_, attributes_;
+  // The keys of the hashes of items, of what models made of them, and of attributes; of the stream
+  // of feedback.
+  std::string items_, tokens_, attributes_, feedback_;
   std::string append_;  // the name of the script, its SHA-1
   mutable RedisPipeline redis_;
 };

@@ -177,6 +177,32 @@ void for_each_attribute(
   check_rocks(name, at->status());
 }
 
+std::string feedback_key(std::uint64_t number) {
+  std::string key(1, kFeedbackPrefix);
+  for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>((number >> shift) & 0xFFU);
+  return key;
+}
+
+std::uint64_t feedback_number(std::string_view key) {
+  std::uint64_t number = 0;
+  for (const char c : key.substr(1)) number = (number << 8) | static_cast<unsigned char>(c);
+  return number;
+}
+
+void for_each_feedback(rocksdb::DB& db, const std::string& name,
+                       const std::function<void(const StoredFeedback&)>& visit) {
+  rocksdb::ReadOptions once;
+  once.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> at(db.NewIterator(once));
+  for (at->Seek(Slice(&kFeedbackPrefix, 1)); at->Valid(); at->Next()) {
+    if (!view(at->key()).starts_with(kFeedbackPrefix)) break;
+    const auto feedback = decode_feedback(view(at->value()));
+    if (!feedback) fail("{}: a record of feedback is broken", name);
+    visit(*feedback);
+  }
+  check_rocks(name, at->status());
+}
+
 namespace {
 
 /// A folder that goes when this does.
@@ -222,6 +248,9 @@ class RocksState final : public StoredState {
   void for_each_attribute(
       const std::function<void(std::string_view, const StoredAttribute&)>& visit) const override {
     tessera::for_each_attribute(*db_, name_, visit);
+  }
+  void for_each_feedback(const std::function<void(const StoredFeedback&)>& visit) const override {
+    tessera::for_each_feedback(*db_, name_, visit);
   }
 
  private:

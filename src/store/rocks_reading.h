@@ -12,6 +12,8 @@ constexpr int kRocksSchema = 3;
 constexpr std::string_view kSchemaKey = "schema", kClockKey = "clock";
 // A key is one of these letters and the id, which needs no separator then.
 constexpr char kHistoryPrefix = 'h', kItemPrefix = 'i', kTokensPrefix = 't', kAttributePrefix = 'a';
+// Behind this one stands a number of 8 bytes, the largest first, that counts on.
+constexpr char kFeedbackPrefix = 'f';
 
 /// How the database is opened, small, for user histories beside a model: some 60 MiB at most, and
 /// at most 48 MiB of log to read when a killed process starts again.
@@ -34,6 +36,12 @@ void for_each_item(rocksdb::DB& db, const std::string& name,
 void for_each_attribute(
     rocksdb::DB& db, const std::string& name,
     const std::function<void(std::string_view id, const StoredAttribute&)>& visit);
+
+void for_each_feedback(rocksdb::DB& db, const std::string& name,
+                       const std::function<void(const StoredFeedback&)>& visit);
+/// The key of a record of feedback, and the number in one.
+std::string feedback_key(std::uint64_t number);
+std::uint64_t feedback_number(std::string_view key);
 
 /// A directory that may be in use, to be read as it is now.
 std::unique_ptr<StoredState> open_rocks_state(const fs::path& directory);

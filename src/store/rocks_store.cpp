@@ -43,6 +43,7 @@ class RocksStore final : public Store {
     make_private_folder(directory, Folder::state);
     write_options_.sync = options.sync == Sync::kAlways;
     open();
+    find_feedback();
     close_to_others(directory);
     if (options.sync == Sync::kInterval) {
       syncer_ = std::jthread([this](const std::stop_token& stop) { sync_until(stop); });
@@ -192,6 +193,23 @@ class RocksStore final : public Store {
     tessera::for_each_attribute(*Opened(*this).get(), name_, visit);
   }
 
+  void add_feedback(const StoredFeedback& feedback) override {
+    recover();
+    rocksdb::WriteBatch batch;
+    const std::lock_guard lock(feedback_);
+    batch.Put(feedback_key(feedback_end_), encode_feedback(feedback));
+    std::uint64_t begin = feedback_begin_;
+    while (feedback_end_ + 1 - begin > options_.feedback_limit) batch.Delete(feedback_key(begin++));
+    write(batch, rocksdb::WriteOptions());  // not worth waiting for the disk
+    ++feedback_end_;
+    feedback_begin_ = begin;
+  }
+
+  void for_each_feedback(const std::function<void(const StoredFeedback&)>& visit) const override {
+    recover();
+    tessera::for_each_feedback(*Opened(*this).get(), name_, visit);
+  }
+
   std::chrono::milliseconds clock_behind() const override { return clock_.behind(); }
 
   void backup(const fs::path& directory) override {
@@ -279,10 +297,25 @@ class RocksStore final : public Store {
     failed_ = false;
   }
 
+  /// Finds where the records of feedback begin and end.
+  void find_feedback() {
+    const std::string behind(1, static_cast<char>(kFeedbackPrefix + 1));
+    const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator({}));
+    at->Seek(Slice(&kFeedbackPrefix, 1));
+    const auto here = [&] {
+      return at->Valid() && at->key().starts_with(Slice(&kFeedbackPrefix, 1));
+    };
+    feedback_begin_ = here() ? feedback_number(at->key().ToStringView()) : 0;
+    at->SeekForPrev(behind);
+    feedback_end_ = here() ? feedback_number(at->key().ToStringView()) + 1 : feedback_begin_;
+    check(at->status());
+  }
+
   /// Writes the batch as a whole.
-  void write(rocksdb::WriteBatch& batch) {
+  void write(rocksdb::WriteBatch& batch) { write(batch, write_options_); }
+  void write(rocksdb::WriteBatch& batch, const rocksdb::WriteOptions& how) {
     const Opened db(*this);
-    const Status status = db->Write(write_options_, &batch);
+    const Status status = db->Write(how, &batch);
     if (status.IsNotSupported()) check(Status::NoSpace());  // it is open to be read
     if (!status.ok()) failed_ = true;
     check(status);
@@ -353,6 +386,8 @@ class RocksStore final : public Store {
   mutable std::chrono::steady_clock::time_point next_recovery_{};
   std::array<std::mutex, kStripes> stripes_;
   std::mutex backup_;
+  std::mutex feedback_;  // guards the numbers of the first record of feedback and of the next
+  std::uint64_t feedback_begin_ = 0, feedback_end_ = 0;
   std::jthread syncer_;
 };
 

@@ -58,6 +58,20 @@ struct StoredEvent {
 /// Events of which nothing but the items is known.
 std::vector<StoredEvent> plain_events(std::span<const std::string> items);
 
+/// What became of a list that was answered: it was shown, or an event followed from it. It names no
+/// user.
+struct StoredFeedback {
+  std::int64_t time = 0;  ///< milliseconds since 1970
+  std::string request;    ///< the id of the request that was answered with the list
+  std::string variant;    ///< which model answered
+  std::string kind = {};  ///< "impression": items that were shown; or an event's kind
+  std::vector<std::string> items = {};
+
+  static constexpr std::string_view kShown = "impression";
+  bool shown() const { return kind == kShown; }
+  bool operator==(const StoredFeedback&) const = default;
+};
+
 /// A change of an item, of its attributes, or of both.
 struct StoredChange {
   enum class Kind {
@@ -100,6 +114,8 @@ class StoredState {
   /// Calls visit for all attributes of items, in any order.
   virtual void for_each_attribute(
       const std::function<void(std::string_view id, const StoredAttribute&)>& visit) const = 0;
+  /// Calls visit for what became of lists, oldest first.
+  virtual void for_each_feedback(const std::function<void(const StoredFeedback&)>& visit) const = 0;
 };
 
 /// What the service must not lose: user histories and live items, by external ids. A write that
@@ -145,6 +161,10 @@ class Store : public StoredState {
     }
   }
 
+  /// Keeps what became of a list, and forgets the oldest beyond StoreOptions::feedback_limit. It
+  /// outlives the process; of the last seconds before a power cut some may be lost.
+  virtual void add_feedback(const StoredFeedback& feedback) = 0;
+
   /// By how much the clock stands before that of events which were taken earlier: it went back.
   virtual std::chrono::milliseconds clock_behind() const { return {}; }
   /// Throws Error if the store cannot be read.
@@ -167,6 +187,11 @@ class Store : public StoredState {
     co_return history(user);
   }
   virtual Task<bool> erase_history_async(std::string_view user) { co_return erase_history(user); }
+  /// True, or throws.
+  virtual Task<bool> add_feedback_async(const StoredFeedback& feedback) {
+    add_feedback(feedback);
+    co_return true;
+  }
   /// True, or throws.
   virtual Task<bool> check_async() const {
     check();
@@ -192,7 +217,8 @@ struct StoreOptions {
   std::size_t history_limit = 1000;  ///< the latest events of a user that are kept, 1 or more
   Sync sync = Sync::kAlways;
   std::chrono::milliseconds sync_interval{1000};
-  std::string redis_prefix = "tessera:";  ///< of every key, so that others may use the server
+  std::size_t feedback_limit = 1'000'000;  ///< the latest records of feedback that are kept
+  std::string redis_prefix = "tessera:";   ///< of every key, so that others may use the server
   std::chrono::milliseconds redis_timeout{1000};  ///< to connect, and to get each answer
   /// Milliseconds since 1970; none: by the system's clock.
   std::function<std::int64_t()> clock = {};

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 
@@ -9,9 +10,11 @@
 #include "base/npy.h"
 #include "base/progress.h"
 #include "data/parts.h"
+#include "data/trends.h"
 #include "eval/popularity.h"
 #include "model/seen.h"
 #include "ranks/placement.h"
+#include "tessera/fallback.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
 #include "train/refit.h"
@@ -113,13 +116,42 @@ void keep_popularity(Run& run) {
   write_npy(run.options.bundle / kPopularityFile, std::span(events));
 }
 
+// What was touched of late, likewise. Each process counts from its own last event.
+void keep_trends(Run& run) {
+  TrainingTrends trends = training_trends(run.data);
+  StepArena arena;
+  const double last =
+      std::ranges::max(all_gather<double>(run.ranks(), {&trends.last, 1}, arena).all);
+  const double factor = std::exp2((trends.last - last) / kTrendHalfLife);
+  for (double& count : trends.counts) count *= factor;
+  all_reduce(run.ranks(), std::span(trends.counts));
+  if (!run.ranks().first()) return;
+  const fs::path file = run.options.bundle / kTrendsFile;
+  if (last == 0.0) {
+    std::error_code ignored;
+    fs::remove(file, ignored);
+    return;
+  }
+  const std::size_t items = trends.counts.size();
+  Matrix times(items + 1, 1);
+  for (std::size_t i = 0; i < items; ++i) {
+    const double count = trends.counts[i];
+    times[i][0] = count > 0.0 ? static_cast<float>(last + kTrendHalfLife * std::log2(count)) : 0.0F;
+  }
+  times[items][0] = static_cast<float>(last);
+  write_npy(file, times.view());
+}
+
 // Keeps the model as the bundle.
 void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) {
   const fs::path& bundle = run.options.bundle;
   Recommender& model = run.state.model;
   write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue),
                 run.data.items.size());
-  if (run.state.best.users == 0) keep_popularity(run);
+  if (run.state.best.users == 0) {
+    keep_popularity(run);
+    keep_trends(run);
+  }
   if (!run.ranks().first()) return;
   if (run.state.best.users == 0) {
     keep_file_of_dataset(run, kTextEncoderFile, run.settings().has_semantics());

@@ -290,6 +290,87 @@ class ConsoleTest(unittest.TestCase):
         eventually(lambda: re.search(r"minutes old.*does not know \S+ % of \d", browser.text("#freshness")))
         self.shot("traffic")
 
+    def open_wishes(self):
+        self.browser.click("#wishes summary")
+        eventually(lambda: self.browser.run("return document.getElementById('wishes').open"))
+
+    def test_filters_and_rules_change_the_lists(self):
+        browser = self.browser
+        self.make_history()
+        plain = eventually(self.recommended)
+        history = browser.run("return [...document.querySelectorAll('#history li')].map(e => e.dataset.id)")
+        self.open_wishes()
+        browser.click("#add-condition")  # the keyboard goes on in its first box
+        browser.run("""const select = document.activeElement;
+            select.value = 'price'; select.dispatchEvent(new Event('change', {bubbles: true}))""")
+        browser.type("#conditions input", "30")
+        expected = self.server.call("POST", "/v1/recommend", {"history": history, "k": 20, "filter": "price < 30"})
+        eventually(lambda: self.recommended() == [item["id"] for item in expected["items"]])
+        self.assertNotEqual(self.recommended(), plain)
+        browser.click("#add-cap")
+        browser.run("""const box = document.querySelector('#caps input');
+            box.value = '1'; box.dispatchEvent(new Event('input', {bubbles: true}))""")
+        label = browser.run("return document.querySelector('#caps select').value")
+        rules = {"caps": [{"key": label, "most": 1}]}
+        capped = self.server.call("POST", "/v1/recommend",
+                                  {"history": history, "k": 20, "filter": "price < 30", "rules": rules})
+        eventually(lambda: self.recommended() == [item["id"] for item in capped["items"]])
+        self.assertEqual(browser.text("#wishes-note"), "2 at work")
+        browser.click("#recommendations li:nth-child(2) .why")
+        eventually(lambda: "in place 2 with them" in browser.text(".reasons .ruled"))
+        self.shot("wishes")
+        browser.run("document.querySelector('#conditions .plain').focus()")
+        browser.press("Enter")
+        browser.run("document.querySelector('#caps .plain').focus()")
+        browser.press("Enter")
+        eventually(lambda: self.recommended() == plain)
+
+    def test_edits_attributes(self):
+        browser = self.browser
+        self.make_history()
+        browser.click("#recommendations li:nth-child(1) .title")
+        id = self.recommended()[0]
+        before = self.server.call("GET", f"/v1/items/{id}")["attributes"]
+        browser.one("#panel-item .attributes")
+        browser.run("document.querySelector('[data-attribute=price]').value = ''")
+        browser.type("[data-attribute=price]", "12.5\n")
+        eventually(lambda: self.server.call("GET", f"/v1/items/{id}")["attributes"]["price"] == 12.5)
+        self.assertEqual(self.server.call("GET", f"/v1/items/{id}")["attributes"], {**before, "price": 12.5})
+        self.server.call("PATCH", f"/v1/items/{id}", {"attributes": {"price": before["price"]}})
+
+    def test_shows_variants(self):
+        browser = self.browser
+        served = Server(PROGRAM, "a=" + self.model, "--model", "b=" + self.model, "--split", "a=75,b=25")
+        try:
+            self.open(served.address)
+            self.make_history()
+            for i in range(40):
+                request = urllib.request.Request(
+                    served.address + "/v1/recommend", b'{"history": ["S000012"]}', {"X-Request-Id": f"r{i}"})
+                with urllib.request.urlopen(request) as answer:
+                    answer.read()
+                shown = served.call("POST", "/v1/impressions", {"request_id": f"r{i}", "items": ["S000001"]})
+                self.assertIn(shown["variant"], ("a", "b"))
+            browser.run("document.getElementById('tab-traffic').focus()")
+            browser.press("ArrowRight")
+            eventually(lambda: "click-through" in browser.text("#variants"))
+            self.assertEqual(browser.texts("#variants thead th"), ["", "a", "b"])
+            rows = browser.run("""return [...document.querySelectorAll('#variants tbody tr')].map(
+                row => [...row.children].map(cell => cell.innerText))""")
+            cells = {row[0]: row[1:] for row in rows}
+            self.assertEqual(cells["share of users"], ["75.0 %", "25.0 %"])
+            self.assertEqual(sum(int(text) for text in cells["lists shown"]), 40)
+            self.assertRegex(cells["click-through"][0], r"0.00 % \(0.00 % to \d+")
+            self.shot("variants")
+            self.open_wishes()
+            browser.run("""const select = document.getElementById('variant');
+                select.value = 'b'; select.dispatchEvent(new Event('input', {bubbles: true}))""")
+            eventually(lambda: browser.text("#wishes-note") == "" and self.recommended())
+        finally:
+            served.stop()
+        self.open(self.server.address)
+        browser.complaints()  # of the page whose service ended
+
     def test_both_schemes_and_a_phone(self):
         browser = self.browser
         grounds = []

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "data/trends.h"
 #include "engine/attributed_bundle.h"
 #include "tessera/model.h"
 #include "testing/errors.h"
@@ -29,6 +30,23 @@ class Fallbacks : public ::testing::Test {
   std::optional<Model> opened;
   Model& model() { return opened ? *opened : opened.emplace(path); }
 };
+
+TEST_F(Fallbacks, TrendIsThatOfTrainingUnlessSomebodyKnowsBetter) {
+  Matrix times(testing::kAttributedItems + 1, 1);
+  for (const auto& [item, time] : {std::pair(7, 1e9F), {301, 3e9F}, {44, 2e9F}}) {
+    times[static_cast<std::size_t>(item)][0] = time;
+  }
+  times[testing::kAttributedItems][0] = 2.5e9F;
+  write_npy(path / kTrendsFile, times.view());
+  EXPECT_EQ(items_of(model().fall_back({}, {.k = 5})), (Numbers{301, 44, 7, 0, 1}));
+  EXPECT_EQ(items_of(model().fall_back({}, {.k = 2}, Numbers{9})), (Numbers{9, 0}));
+  EXPECT_EQ(model().last_event(), 2.5e9F);
+  ASSERT_EQ(model().trending().size(), 3U);
+  EXPECT_EQ(model().trending()[1].item, 44);
+  EXPECT_EQ(model().trending()[1].touched, 2e9F);
+  write_npy(path / kTrendsFile, Matrix(3, 1).view());
+  expect_error([&] { const Model damaged(path); }, {"trends.npy"});
+}
 
 TEST_F(Fallbacks, WhatTrendsComesBeforeWhatIsPopular) {
   const Filter filter = filter_from_words("in_stock");

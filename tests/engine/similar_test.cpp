@@ -40,6 +40,25 @@ class Similar : public ::testing::Test {
   mutable std::optional<Model> opened;
 };
 
+TEST_F(Similar, HistoriesAreAsAlikeAsTheirStates) {
+  const Numbers own = {0, 5}, other = {5, 9, 2}, none;
+  const History histories[] = {own, other}, others[] = {other, none, own};
+  const std::vector<float> states = model().states(histories);
+  double product = 0.0, squares[2] = {0.0, 0.0};
+  for (std::size_t i = 0; i < model().width(); ++i) {
+    const double a = states[i], b = states[model().width() + i];
+    product += a * b;
+    squares[0] += a * a;
+    squares[1] += b * b;
+  }
+  const std::vector<double> cosines = model().likeness(own, others);
+  ASSERT_EQ(cosines.size(), 3U);
+  EXPECT_NEAR(cosines[0], product / std::sqrt(squares[0] * squares[1]), 1e-6);
+  EXPECT_EQ(cosines[1], 0.0);
+  EXPECT_NEAR(cosines[2], 1.0, 1e-6);
+  expect_error([&] { model().likeness(none, others); }, {"empty"});
+}
+
 TEST_F(Similar, LikedAndDislikedItemsMakeADirection) {
   const Numbers liked = {0, 5}, disliked = {9};
   std::vector<double> direction(model().width());

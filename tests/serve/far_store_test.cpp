@@ -39,7 +39,7 @@ class StallingStore final : public InnerStore {
 
 TEST_F(RunningServer, AStoreThatStallsHoldsUpNobodyElse) {
   StallingStore store;
-  Service service({.bundle = small.bundle()}, store, log);
+  Service service({.models = {{small.bundle()}}}, store, log);
   Server waiting(
       {.port = 0, .threads = 1, .store_threads = 1, .max_line = 2, .work_timeout = 200ms}, service,
       log);
@@ -72,7 +72,7 @@ TEST_F(RunningServer, AStoreThatIsFarNeedsNoThreadForWhoWaits) {
     return asked < kMany ? testing::FakeRedis::Act::hold : testing::FakeRedis::Act::answer_held;
   });
   const auto store = open_store(redis.spec(), {.redis_timeout = 30s});
-  Service service({.bundle = small.bundle()}, *store, log);
+  Service service({.models = {{small.bundle()}}}, *store, log);
   Server far({.port = 0, .threads = 1, .store_threads = 1}, service, log);
   std::thread thread([&] { far.run(); });
   std::vector<std::unique_ptr<Connection>> waiting;
@@ -102,7 +102,7 @@ TEST_F(RunningServer, TooManyWhoWaitForAFarStoreAreTurnedAway) {
                                         : testing::FakeRedis::Act::hold;
   });
   const auto store = open_store(redis.spec(), {.redis_timeout = 30s});
-  Service service({.bundle = small.bundle()}, *store, log);
+  Service service({.models = {{small.bundle()}}}, *store, log);
   Server far({.port = 0, .threads = 1, .store_threads = 1, .max_line = 3}, service, log);
   std::thread thread([&] { far.run(); });
   std::vector<std::unique_ptr<Connection>> waiting;

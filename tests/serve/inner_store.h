@@ -36,6 +36,10 @@ class InnerStore : public Store {
                      const std::function<void(std::string_view)>& erased) const override {
     inner().for_each_item(put, erased);
   }
+  void add_feedback(const StoredFeedback& feedback) override { inner().add_feedback(feedback); }
+  void for_each_feedback(const std::function<void(const StoredFeedback&)>& visit) const override {
+    inner().for_each_feedback(visit);
+  }
   void backup(const fs::path& directory) override { inner().backup(directory); }
 
  protected:

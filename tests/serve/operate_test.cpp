@@ -97,9 +97,9 @@ class Pages : public ::testing::Test {
  protected:
   Pages() {
     testing::write_small_bundle(directory.path() / "bundle");
-    service = std::make_unique<Service>(
-        ServiceOptions{.bundle = directory.path() / "bundle", .origins = {"https://shop.example"}},
-        *store, log);
+    service = std::make_unique<Service>(ServiceOptions{.models = {{directory.path() / "bundle"}},
+                                                       .origins = {"https://shop.example"}},
+                                        *store, log);
   }
   Plan plan(std::string_view method, std::string_view target, std::string_view origin,
             std::string_view asked = "") {

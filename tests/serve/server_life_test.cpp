@@ -91,7 +91,7 @@ TEST_F(RunningServer, RefusesAPortInUse) {
 }
 
 TEST_F(RunningServer, OpensBeforeTheModelIsLoadedAndHoldsRequestsForIt) {
-  Service service({.bundle = small.bundle(), .load_later = true}, small.store(), log);
+  Service service({.models = {{small.bundle()}}, .load_later = true}, small.store(), log);
   Server early({.port = 0, .threads = 1}, service, log);
   std::thread thread([&] { early.run(); });
   Connection probe(early.port()), asking(early.port());
@@ -109,7 +109,7 @@ TEST_F(RunningServer, OpensBeforeTheModelIsLoadedAndHoldsRequestsForIt) {
 }
 
 TEST_F(RunningServer, TellsThatTheModelDoesNotComeInTime) {
-  Service service({.bundle = small.bundle(), .load_later = true}, small.store(), log);
+  Service service({.models = {{small.bundle()}}, .load_later = true}, small.store(), log);
   Server early({.port = 0, .work_timeout = 50ms}, service, log);
   std::thread thread([&] { early.run(); });
   Connection asking(early.port());

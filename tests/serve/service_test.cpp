@@ -187,7 +187,7 @@ TEST(ServiceStore, FailuresAreAnsweredWith503AndChangeNothing) {
   testing::write_small_bundle(directory.path() / "bundle");
   FailingStore store;
   const Log log(directory.path() / "log");
-  Service service({.bundle = directory.path() / "bundle"}, store, log);
+  Service service({.models = {{directory.path() / "bundle"}}}, store, log);
   Scratch scratch;
   const auto status = [&](const char* method, const char* target, const char* body = "") {
     return service.answer({.method = method, .target = target, .body = body}, scratch).status;
@@ -214,7 +214,7 @@ TEST(ServiceStore, IsBackedUpWhileItIsInUse) {
   const Log log{fs::path()};
   const fs::path backups = directory.path() / "backups", copy = directory.path() / "copy";
   const std::unique_ptr<Store> store = open_store((directory.path() / "state").string());
-  Service service({.bundle = directory.path() / "bundle", .backups = backups}, *store, log);
+  Service service({.models = {{directory.path() / "bundle"}}, .backups = backups}, *store, log);
   Scratch scratch;
   const auto status = [&](const char* target, const char* body = "") {
     return service.answer({.method = "POST", .target = target, .body = body}, scratch).status;
@@ -246,7 +246,7 @@ TEST(ServiceStart, UsesTheCodesThatTheStoreKept) {
   const auto codes_at_start = [&](const std::string& tokens) {
     const std::unique_ptr<Store> store = open_store("");
     store->put_item({"new", "Steel teapot", "Steel teapot", tokens});
-    Service service({.bundle = small.bundle()}, *store, small.log());
+    Service service({.models = {{small.bundle()}}}, *store, small.log());
     return service.model()
         ->cards(std::vector{service.model()->number("new").value()})
         .front()
@@ -268,7 +268,7 @@ TEST(ServiceStart, KeepsTheCodesOfWhatItHadToEncode) {
   SmallService small;
   const std::unique_ptr<Store> store = open_store("");
   store->put_item({"new", "Steel teapot", "steel teapot"});
-  const Service service({.bundle = small.bundle()}, *store, small.log());
+  const Service service({.models = {{small.bundle()}}}, *store, small.log());
   store->for_each_item(
       [&](const StoredItem& item) {
         EXPECT_TRUE(kept_codes(item.tokens, bundle_fingerprint(small.bundle()), item.text));
@@ -281,10 +281,10 @@ TEST(ServiceStart, RefusesABundleThatCannotReadWhatIsStored) {
   const std::unique_ptr<Store> store = open_store("");
   store->put_item({"new", "Steel teapot", "steel teapot"});
   fs::remove(small.bundle() / "text_encoder.safetensors");
-  testing::expect_error([&] { Service({.bundle = small.bundle()}, *store, small.log()); },
+  testing::expect_error([&] { Service({.models = {{small.bundle()}}}, *store, small.log()); },
                         {small.bundle().string(), "'new'", "text_encoder.safetensors"});
   const std::unique_ptr<Store> empty = open_store("");
-  const Service without_items({.bundle = small.bundle()}, *empty, small.log());
+  const Service without_items({.models = {{small.bundle()}}}, *empty, small.log());
 }
 
 TEST(ServiceReload, FollowsOnceMoreWhenToldToMeanwhile) {
@@ -299,7 +299,7 @@ TEST(ServiceStore, ThatDoesNotAnswerMakesTheServiceUnready) {
   testing::write_small_bundle(directory.path() / "bundle");
   FailingStore store;
   const Log log{fs::path()};
-  Service service({.bundle = directory.path() / "bundle"}, store, log);
+  Service service({.models = {{directory.path() / "bundle"}}}, store, log);
   Scratch scratch;
   const auto readiness = [&] {
     return service.answer({.method = "GET", .target = "/readyz"}, scratch);
@@ -317,7 +317,7 @@ TEST(ServiceStart, PutsTheStoredItems) {
   const std::unique_ptr<Store> store = open_store("");
   store->put_item({"new", "Steel teapot", "steel teapot"});
   store->erase_item("3");
-  Service service({.bundle = small.bundle()}, *store, small.log());
+  Service service({.models = {{small.bundle()}}}, *store, small.log());
   EXPECT_TRUE(service.model()->number("new").has_value());
   EXPECT_FALSE(service.model()->number("3").has_value());
 }

@@ -17,7 +17,7 @@ class SmallService {
       : store_(open_store("")) {
     write_small_bundle(bundle(), tokens);
     service_ = std::make_unique<Service>(
-        ServiceOptions{.bundle = bundle(), .token_file = token_file}, *store_, log_);
+        ServiceOptions{.models = {{bundle()}}, .token_file = token_file}, *store_, log_);
   }
 
   fs::path bundle() const { return directory_.path() / "bundle"; }

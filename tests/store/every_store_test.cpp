@@ -246,6 +246,30 @@ TEST_P(EveryStore, KeepsWhatAModelMadeOfAnItem) {
   store().check();
 }
 
+TEST_P(EveryStore, KeepsTheLatestFeedback) {
+  reopen({.feedback_limit = 250});
+  const auto record = [](int i) {
+    return StoredFeedback{i - 5, fmt::format("request {}", i), i % 2 == 0 ? "a" : "b",
+                          i % 3 == 0 ? "impression" : "view",
+                          Ids{std::string("x\0y", 3), std::to_string(i)}};
+  };
+  constexpr int kRecords = 900;
+  for (int i = 0; i < kRecords; ++i) {
+    store().add_feedback(record(i));
+    if (i == kRecords / 2 && GetParam() != "memory") reopen({.feedback_limit = 250});
+  }
+  std::vector<StoredFeedback> kept;
+  store().for_each_feedback([&](const StoredFeedback& one) { kept.push_back(one); });
+  // Redis forgets a whole node of its stream at a time.
+  EXPECT_GE(kept.size(), 250U);
+  EXPECT_LE(kept.size(), GetParam() == "redis" ? 350U : 250U);
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    EXPECT_EQ(kept[i], record(kRecords - static_cast<int>(kept.size() - i)));
+  }
+  EXPECT_TRUE(histories().empty());
+  EXPECT_TRUE(items().put.empty());
+}
+
 TEST_P(EveryStore, IdsMayHoldAnything) {
   using namespace std::string_literals;
   Ids ids = {"\0"s,    "\0\0"s,         "a\0b"s, "a",      "a:",         "a:b",   "h:a",   "i",

@@ -40,6 +40,29 @@ class Export : public ::testing::Test {
   TempDirectory directory_;
 };
 
+TEST_F(Export, WritesWhatBecameOfLists) {
+  {
+    const auto store = open_store(state());
+    store->add_feedback({1000, "r\"1", "a", "impression", {"7", "8"}});
+    store->add_feedback({2000, "r2", "b", "view", {"8"}});
+  }
+  ExportOptions choice = options("impressions.jsonl");
+  EXPECT_EQ(export_feedback(*open_state(state()), choice).events, 2U);
+  const std::vector<Json> expected = {{{"time", 1000},
+                                       {"request_id", "r\"1"},
+                                       {"variant", "a"},
+                                       {"kind", "impression"},
+                                       {"items", {"7", "8"}}},
+                                      {{"time", 2000},
+                                       {"request_id", "r2"},
+                                       {"variant", "b"},
+                                       {"kind", "view"},
+                                       {"items", Json::array({"8"})}}};
+  EXPECT_EQ(lines_of(choice.out), expected);
+  choice.since = 1500;
+  EXPECT_EQ(export_feedback(*open_state(state()), choice).events, 1U) << "over the export before";
+}
+
 TEST_F(Export, WritesWhatIsKnownOfEachEvent) {
   std::int64_t now = 1'764'000'000'000;
   {

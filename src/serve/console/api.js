@@ -59,10 +59,12 @@ export const deleteItem = id => ask('DELETE', item(id));
 export const similar = (id, k) => ask('GET', `${item(id)}/similar?k=${k}`);
 export const find = (words, limit) =>
   ask('GET', `/v1/items?prefix=${encodeURIComponent(words)}&limit=${limit}`);
-export const recommend = (history, k, repeats) => ask('POST', '/v1/recommend', {
-  history, k, repeats, skip_unknown: true, titles: true, scores: true});
-export const explain = (history, id) =>
-  ask('POST', '/v1/explain', {history, item: id, skip_unknown: true});
+export const patchItem = (id, attributes) => ask('PATCH', item(id), {attributes});
+/// `wishes`: filter, rules and variant.
+export const recommend = (history, k, repeats, wishes = {}) => ask('POST', '/v1/recommend', {
+  history, k, repeats, skip_unknown: true, titles: true, scores: true, ...wishes});
+export const explain = (history, id, k, wishes = {}) =>
+  ask('POST', '/v1/explain', {history, item: id, k, skip_unknown: true, ...wishes});
 export const getToken = (level, code, limit) => ask('GET', `/v1/tokens/${level}/${code}?limit=${limit}`);
 export const getMap = () => ask('GET', '/v1/map');
 export const getModel = () => ask('GET', '/v1/model');

@@ -4,6 +4,8 @@ import {details} from './details.js';
 import {CatalogueMap} from './map.js';
 import {$, addButton, colourCodes, count, el, row, time} from './parts.js';
 import {watchTraffic} from './traffic.js';
+import {lookAtVariants} from './variants.js';
+import {wishes} from './wishes.js';
 
 const manyFound = 30, manyNext = 20;
 
@@ -61,6 +63,8 @@ const act = {
   lookAtToken: (level, code) => panels.lookAtToken(level, code),
 };
 
+const wished = wishes({changed: () => recommend()});
+
 const panels = details({
   history: () => history.map(item => item.id),
   map, act, complain,
@@ -71,6 +75,7 @@ const panels = details({
     search();
   },
   model: () => model,
+  wishes: () => ({k: manyNext, ...wished.body()}),
 });
 
 function meet(items) {
@@ -132,7 +137,7 @@ async function recommend() {
   }
   try {
     const {data: {items}, milliseconds} =
-      await api.recommend(history.map(item => item.id), manyNext, $('repeats').checked);
+      await api.recommend(history.map(item => item.id), manyNext, $('repeats').checked, wished.body());
     if (mine !== asked) return;
     calm();
     meet(items);
@@ -254,6 +259,7 @@ document.addEventListener('keydown', event => {
 
 async function showModel() {
   ({data: model} = await api.getModel());
+  wished.about(model);
   $('model').textContent = `${count(model.items)} items` +
     (model.live_items ? `, ${count(model.live_items)} live` : '') +
     (model.levels ? `, ${model.levels} tokens each of ${count(model.codebook_size)} codes` : '') +
@@ -290,6 +296,8 @@ for (const [id, change] of [['zoom-in', () => map.zoom(1.6)], ['zoom-out', () =>
 }
 const lookAtTraffic = watchTraffic(complain);
 $('tab-traffic').addEventListener('click', () => lookAtTraffic().catch(complain));
+
+$('tab-variants').addEventListener('click', () => lookAtVariants().catch(complain));
 
 await start();
 document.body.dataset.ready = 'yes';  // for tests

@@ -1,12 +1,13 @@
 // The panels below the map: an item, a token, a new item.
 import * as api from './api.js';
+import {attributeForm} from './wishes.js';
 import {$, addButton, bar, collaborativeTokens, count, el, row, tile, tokens} from './parts.js';
 
-const tabs = ['item', 'code', 'add', 'traffic'];
+const tabs = ['item', 'code', 'add', 'traffic', 'variants'];
 const manySimilar = 8, manyItems = 40, deepest = 1000;
 
 /// app: {history(): ids, repeats(): bool, map, act: {look, lookAtToken, add}, changed(), complain(error),
-/// model(): as the API describes it}.
+/// model(): as the API describes it, wishes(): what recommendations are asked for with}.
 export function details(app) {
   let turn = 0;  // an answer to an earlier choice is late and dropped
   const latest = async work => {
@@ -88,6 +89,15 @@ export function details(app) {
       el('div', {class: 'facts quiet'}, tokens(item.codes, app.act.lookAtToken),
         el('span', {}, item.id), item.live ? el('span', {class: 'live'}, 'live: put over the API') : null),
       collaborativeTokens(item.collaborative_codes, app.act.lookAtToken) ?? '',
+      item.attributes === undefined ? '' : attributeForm(item.attributes, app.model().attributes ?? {}, async changes => {
+        try {
+          await api.patchItem(item.id, changes);
+          app.changed();
+          await showItem(panel, id, isLatest);
+        } catch (error) {
+          app.complain(error);
+        }
+      }),
       whoWouldGetIt(item.id, likes, isLatest),
       el('h4', {}, 'Similar items, by cosine'), list(likes));
   }
@@ -134,9 +144,21 @@ export function details(app) {
     });
   });
 
+  /// What the rules did to it.
+  function ruled(rules, bars) {
+    if (rules === undefined) return [];
+    const place = at => at === null ? 'in no place' : `in place ${at}`;
+    const words = [`${place(rules.place_without)} without the rules, ${place(rules.place)} with them`,
+      ...(rules.pinned ? ['pinned'] : []), ...(rules.buried ? ['buried'] : []),
+      ...(rules.too_low ? ['below the least score'] : []), ...rules.full.map(cap => `full: ${cap}`)];
+    return [el('h4', {}, 'What the rules did'), el('p', {class: 'ruled'}, words.join('; ')),
+            bars(rules.parts.map(({rule, adds}) => [rule, adds]))];
+  }
+
   /// Why an item was recommended, as a part of its row.
   async function reasons(id) {
-    const {data: why} = await api.explain(app.history(), id);
+    const {k, ...wishes} = app.wishes();
+    const {data: why} = await api.explain(app.history(), id, k, wishes);
     const parts = [...why.tokens.map(({level, code, contribution}) => [`token ${level}, code ${code}`, contribution]),
                    ...(why.collaborative ? [['collaborative tokens', why.collaborative.contribution]] : []),
                    ['ID token', why.id_token.contribution]];
@@ -147,7 +169,7 @@ export function details(app) {
     };
     return el('div', {class: 'reasons'},
       el('h4', {}, 'What its tokens add to the score'), bars(parts),
-      el('h4', {}, 'What the score would lose without'), bars(events));
+      el('h4', {}, 'What the score would lose without'), bars(events), ...ruled(why.rules, bars));
   }
 
   return {lookAtItem, lookAtToken, reasons};
