@@ -38,7 +38,11 @@ struct ItemCard {
   bool live = false;  ///< put since the bundle was opened
 };
 
-enum class TokenKind { semantic, collaborative };
+/// Codes are semantic or collaborative; an ID token is a vector of the item alone, which has
+/// neither codebook nor code.
+enum class TokenKind { semantic, collaborative, id };
+/// The kind by its name here. Throws UsageError that lists them.
+TokenKind token_kind(std::string_view name);
 
 /// One token: a code of one codebook.
 struct Token {
@@ -277,7 +281,9 @@ class Model {
 
   /// Item vectors [items, width], row by row.
   std::vector<float> vectors(std::span<const std::int32_t> items) const;
-  /// How many codebooks of a kind there are: levels() or collaborative_tokens().
+  /// ID tokens [items, id_dims], row by row: the ends of their vectors.
+  std::vector<float> id_tokens(std::span<const std::int32_t> items) const;
+  /// How many codebooks of a kind there are: levels(), collaborative_tokens() or none.
   std::size_t codebooks(TokenKind kind) const;
   /// The vectors of one of them, from 0. Throws UsageError where there is no such codebook.
   Codebook codebook(TokenKind kind, std::size_t number) const;
@@ -290,7 +296,7 @@ class Model {
   std::vector<std::int32_t> items_with(const Token& token) const;
   /// The codes of its codebook whose vectors have the largest cosine with the token's, best first.
   std::vector<Neighbour> nearest_codes(const Token& token, std::size_t count) const;
-  /// How well the codebooks are used, and what the catalogue costs, of the items as they are now.
+  /// Each kind of tokens in figures, and what the catalogue costs, of the items as they are now.
   TokenStatistics statistics() const;
   /// All items, or one, in the principal plane of the bundle's item vectors, which the first call
   /// finds.

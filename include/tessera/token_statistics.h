@@ -14,6 +14,13 @@ struct CodeStatistics {
   std::size_t largest_collision = 0;  ///< items that share the commonest tuple
 };
 
+/// ID tokens, one an item, which are vectors and no codes.
+struct IdStatistics {
+  std::size_t dims = 0;    ///< 0 for a model without
+  double zero_share = 0;   ///< items whose ID token is zero: no event of theirs was trained on
+  double mean_length = 0;  ///< of the others
+};
+
 /// What a catalogue costs: every learned float that is per item or sits in an item-token table, and
 /// their bytes with the codes at ⌈log2 K⌉ bits. `reduction` is against a table of 64 dims.
 struct TokenAccount {
@@ -22,11 +29,12 @@ struct TokenAccount {
   double reduction = 0;
 };
 
-/// A catalogue's tokens in figures. Codes of a kind that the model does not have are empty.
+/// A catalogue's tokens in figures, each kind by itself. What the model does not have is empty.
 struct TokenStatistics {
   TokenAccount account;
   CodeStatistics semantic;       ///< a codebook a level
   CodeStatistics collaborative;  ///< a codebook a part
+  IdStatistics id;
 };
 
 }  // namespace tessera

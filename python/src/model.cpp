@@ -208,12 +208,6 @@ Numbers items_or_all(const Model& model, nb::handle items) {
   return items.is_none() ? model.items() : model.known(ids_of(items, "items"));
 }
 
-TokenKind kind_of(const std::string& kind) {
-  if (kind == "semantic") return TokenKind::semantic;
-  if (kind == "collaborative") return TokenKind::collaborative;
-  fail_usage("kind = '{}': it must be semantic or collaborative", kind);
-}
-
 // The codes [n, codebooks] of one kind.
 auto codes_of(const Model& model, const std::vector<ItemCard>& cards, TokenKind kind) {
   const std::size_t codebooks = model.codebooks(kind);
@@ -227,10 +221,13 @@ auto codes_of(const Model& model, const std::vector<ItemCard>& cards, TokenKind 
   return array_of(std::move(codes), cards.size(), codebooks);
 }
 
-auto tokens(OpenModel& self, nb::handle items, const std::string& kind) {
+// Codes [n, codebooks], or ID tokens [n, dims].
+nb::object tokens(OpenModel& self, nb::handle items, const std::string& kind) {
   const Model& model = *self;
-  const TokenKind wanted = kind_of(kind);
-  return codes_of(model, model.cards(items_or_all(model, items)), wanted);
+  const TokenKind wanted = token_kind(kind);
+  const Numbers numbers = items_or_all(model, items);
+  if (wanted != TokenKind::id) return nb::cast(codes_of(model, model.cards(numbers), wanted));
+  return nb::cast(array_of(model.id_tokens(numbers), numbers.size(), model.id_dims()));
 }
 
 auto vectors(OpenModel& self, nb::handle items) {
@@ -414,7 +411,7 @@ void bind_model(nb::module_& module) {
       .def("codebook",
            [](nb::handle self, const std::string& kind, std::size_t number) {
              const Model& model = *nb::cast<OpenModel&>(self);
-             const Codebook book = model.codebook(kind_of(kind), number);
+             const Codebook book = model.codebook(token_kind(kind), number);
              return nb::ndarray<nb::numpy, const float, nb::ndim<2>>(book.values.data(),
                                                                      {book.codes, book.dims}, self);
            })

@@ -285,16 +285,22 @@ class Model:
         places = order[~np.isnan(cosines[order])][:k]
         return places, cosines[places]
 
-    def tokens(self, items: Ids | None = None, *, kind: Kind = "semantic") -> np.ndarray:
+    def tokens(
+        self, items: Ids | None = None, *, kind: Kind | Literal["id"] = "semantic"
+    ) -> np.ndarray:
         """int32 [n, levels]: the semantic tokens of items, one code a level. A copy.
 
         Args:
             items: Item ids; None: all of `item_ids`.
-            kind: "semantic", or "collaborative": then [n, collaborative_tokens].
+            kind: "semantic"; "collaborative": then [n, collaborative_tokens]; or "id": float32
+                [n, dims], for an ID token is a vector of the item alone and no code.
 
         Example:
             >>> model.tokens().shape, model.tokens(kind="collaborative").shape
             ((150, 3), (150, 0))
+            >>> ids = model.tokens(kind="id")
+            >>> bool((ids == model.vectors()[:, model.width - ids.shape[1]:]).all())
+            True
         """
         return self._model.tokens(None if items is None else _tables.ids(items, "items"), kind)
 
@@ -338,9 +344,14 @@ class Model:
     def statistics(self) -> dict[str, Any]:
         """How well the codebooks are used, and what the catalogue costs: `tessera tokens --json`.
 
+        The semantic codes stand on their own, and under `collaborative` and `id` the other tokens
+        that the model has.
+
         Example:
             >>> len(model.statistics()["activation"])
             3
+            >>> sorted(model.statistics()["id"])
+            ['dims', 'mean_length', 'zero_share']
         """
         return json.loads(self._model.statistics())
 

@@ -23,13 +23,20 @@ from ._tokenize import Tokens
 from ._training import Epoch
 
 
+# What pandas, which RecBole reads with, takes for a missing value.
+_MISSING = frozenset(
+    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split("|")
+)
+
+
 def write_recbole(data: Dataset, folder: Path) -> None:
     """Writes a dataset as RecBole's atomic files, `folder/NAME.inter` and `NAME.item`.
 
     NAME is the folder's, as RecBole wants it. Its sequential models need a time of every event: an
     unknown one is that of the event before, and without any times the place in the history stands
     for it. Tabs and line ends inside texts become blanks, and a quote at the beginning of a text
-    becomes “, as these files cannot hold them; an id with a tab, or with a quote in front, is refused.
+    becomes “, as these files cannot hold them. An id with a tab or a line end, with a quote in front, or
+    such as NA or null, which RecBole would read as missing, is refused.
     The split does not go along: RecBole has its own. What `prepare` made comes back as it was, if
     prepared with the same seed.
 
@@ -47,9 +54,11 @@ def write_recbole(data: Dataset, folder: Path) -> None:
     name = os.path.basename(os.path.abspath(folder))
     for what, ids in ("user", data.user_ids), ("item", data.item_ids):
         for text in ids:
-            if "\t" in text or text.startswith('"'):
-                what_of = "a tab" if "\t" in text else "a quote in front"
+            if re.search(r"[\t\r\n]", text) or text.startswith('"'):
+                what_of = "a quote in front" if text.startswith('"') else "a tab" if "\t" in text else "a line end"
                 raise Error(f"{what} '{text}' holds {what_of}, which RecBole's files cannot")
+            if text in _MISSING:
+                raise Error(f"{what} '{text}' would be read as missing by RecBole: rename it")
     items = data.item_ids
     times, filled = _known_times(data)
     if filled:
@@ -85,7 +94,7 @@ def write_split(data: Dataset, folder: Path) -> None:
     """Writes the split of a dataset as `train.csv`, `validation.csv` and `test.csv`: user, item, time.
 
     Validation and test begin with the event that is to be predicted. `prepare(…, split="given")` reads them,
-    and so do RecTools, RecBole (as a benchmark) and whoever reads CSV. Times are written where they are
+    and so does whoever reads tables, such as RecTools. Times are written where they are
     known.
 
     Example:
@@ -331,6 +340,8 @@ def read_codes(file: Path, *, layout: Literal["items", "levels"] | None = None) 
 def _codes_of(source: Coded, kind: Kind) -> tuple[list[str], np.ndarray]:
     if isinstance(source, Tokens):
         return source.ids, source.codes
+    if kind not in ("semantic", "collaborative"):
+        raise UsageError(f"kind = {kind!r}: codes are semantic or collaborative; ID tokens are vectors, see model.tokens")
     return source.item_ids, source.tokens(kind=kind)
 
 

@@ -36,6 +36,9 @@ def test_recbole_files_hold_times_and_no_tabs_in_texts(tmp_path):
     tabbed = tessera.prepare({"user": ["a\tb"], "item": ["x"]}, tmp_path / "tabbed")
     with pytest.raises(tessera.Error, match="holds a tab"):
         tessera.interchange.write_recbole(tabbed, tmp_path / "no")
+    missing = tessera.prepare({"user": ["a"], "item": ["n/a"]}, tmp_path / "missing")
+    with pytest.raises(tessera.Error, match="item 'n/a' would be read as missing"):
+        tessera.interchange.write_recbole(missing, tmp_path / "no")
 
 
 def test_a_token_index_names_every_code(model, here):

@@ -276,8 +276,10 @@ def test_the_kinds_of_codes_stay_apart(default_model):
     assert (model.levels, model.collaborative_tokens) == (3, 32)
     semantic, collaborative = model.tokens(), model.tokens(kind="collaborative")
     assert semantic.shape == (150, 3) and collaborative.shape == (150, 32)
-    with pytest.raises(tessera.UsageError, match="semantic or collaborative"):
+    with pytest.raises(tessera.UsageError, match="semantic, collaborative and id"):
         model.tokens(kind="all")
+    ids = model.tokens(["S000012"], kind="id")
+    assert ids.dtype == np.float32 and np.array_equal(ids, model.vectors(["S000012"])[:, -4:])
     assert [book.shape for book in model.codebooks] == [(16, 16)] * 3
     books = model.collaborative_codebooks
     assert [book.shape for book in books] == [(16, 2)] * 32 and not books[0].flags.writeable
@@ -290,6 +292,9 @@ def test_the_kinds_of_codes_stay_apart(default_model):
     statistics = model.statistics()
     assert len(statistics["activation"]) == 3
     assert len(statistics["collaborative"]["activation"]) == 32
+    assert statistics["id"]["dims"] == 4
+    with pytest.raises(tessera.UsageError, match="vectors"):
+        tessera.interchange.token_index(model, kind="id")
     assert len(tessera.interchange.token_index(model)["S000012"]) == 3
 
 

@@ -25,6 +25,7 @@ namespace {
 struct ExportArguments {
   std::string model, state, backup, what, since, out;
   std::optional<std::uint32_t> backup_id;
+  std::string kind = "semantic";
   bool all = false, resume = false;
 };
 
@@ -41,12 +42,12 @@ void check_vectors_file(const fs::path& out) {
   });
 }
 
-// {"id":[3,1,…],…}, to judge by its beginning.
+// {"id":[3,1,…],…}, or floats of ID tokens, to judge by its beginning.
 bool is_tokens_object(std::string_view content) {
   const std::string_view head = content.substr(0, 4096);
   const std::size_t codes = head.find("\":[");
   return head == "{}\n" || (head.starts_with("{\"") && codes != std::string_view::npos &&
-                            head.find_first_of("0123456789", codes) == codes + 3);
+                            head.find_first_of("-0123456789", codes) == codes + 3);
 }
 
 void export_vectors(const Model& model, const fs::path& out) {
@@ -56,21 +57,54 @@ void export_vectors(const Model& model, const fs::path& out) {
              grouped(model.size()), model.width());
 }
 
-void export_tokens(const Model& model, const fs::path& out, bool all) {
-  if (model.levels() == 0) fail("the model has ID tokens alone: there are no codes to export");
+// Of each item, its tokens of one kind.
+void export_kind(const Model& model, const fs::path& out, TokenKind kind) {
+  const std::vector<std::int32_t> items = model.items();
+  const std::size_t count = kind == TokenKind::id ? model.id_dims() : model.codebooks(kind);
+  if (count == 0) {
+    fail(
+        "the model has no such tokens to export: it has {} semantic, {} collaborative, and ID "
+        "tokens of {} dims",
+        model.levels(), model.collaborative_tokens(), model.id_dims());
+  }
+  const std::vector<float> ids =
+      kind == TokenKind::id ? model.id_tokens(items) : std::vector<float>();
+  const std::vector<ItemCard> cards = model.cards(items);
   nlohmann::json tokens = nlohmann::json::object();
-  for (const ItemCard& item : model.cards(model.items())) {
-    if (all) {
-      tokens[item.id] = {{"codes", item.tokens.semantic},
-                         {"collaborative_codes", item.tokens.collaborative}};
-    } else {
-      tokens[item.id] = item.tokens.semantic;
+  for (std::size_t i = 0; i < cards.size(); ++i) {
+    nlohmann::json& own = tokens[cards[i].id];
+    switch (kind) {
+      case TokenKind::semantic:
+        own = cards[i].tokens.semantic;
+        break;
+      case TokenKind::collaborative:
+        own = cards[i].tokens.collaborative;
+        break;
+      case TokenKind::id:
+        own = std::span(ids).subspan(i * count, count);
+        break;
     }
   }
   write_file(out, dump_json(tokens) + "\n");
-  fmt::print("{}: the {} semantic{} codes of {} items\n", out.string(), model.levels(),
-             all ? fmt::format(" and {} collaborative", model.collaborative_tokens()) : "",
-             grouped(model.size()));
+  if (kind == TokenKind::id) {
+    fmt::print("{}: ID tokens of {} dims of {} items\n", out.string(), count,
+               grouped(items.size()));
+  } else {
+    fmt::print("{}: the {} {} codes of {} items\n", out.string(), count,
+               kind == TokenKind::semantic ? "semantic" : "collaborative", grouped(items.size()));
+  }
+}
+
+void export_all_codes(const Model& model, const fs::path& out) {
+  if (model.levels() == 0) fail("the model has ID tokens alone: there are no codes to export");
+  nlohmann::json tokens = nlohmann::json::object();
+  for (const ItemCard& item : model.cards(model.items())) {
+    tokens[item.id] = {{"codes", item.tokens.semantic},
+                       {"collaborative_codes", item.tokens.collaborative}};
+  }
+  write_file(out, dump_json(tokens) + "\n");
+  fmt::print("{}: the {} semantic and {} collaborative codes of {} items\n", out.string(),
+             model.levels(), model.collaborative_tokens(), grouped(model.size()));
 }
 
 void export_model(const ExportArguments& arguments) {
@@ -81,7 +115,8 @@ void export_model(const ExportArguments& arguments) {
   }
   const Model model(arguments.model);
   if (arguments.what == "vectors") return export_vectors(model, arguments.out);
-  export_tokens(model, arguments.out, arguments.all);
+  if (arguments.all) return export_all_codes(model, arguments.out);
+  export_kind(model, arguments.out, token_kind(arguments.kind));
 }
 
 std::int64_t since_of(const std::string& text) {
@@ -145,14 +180,21 @@ void add_export(CLI::App& app) {
   const CLI::Option* id = command->add_option("--backup-id", arguments->backup_id,
                                               "Which backup, as restore --list tells (the latest)");
   command
-      ->add_option("--what", arguments->what,
-                   "Of a model, vectors: .npy, one row an item in the order of items.jsonl, to be\n"
-                   "ranked by inner product; tokens: JSON, item id to semantic codes. Of a state,\n"
-                   "events or items: JSON lines that prepare reads (export:FILE)")
+      ->add_option(
+          "--what", arguments->what,
+          "Of a model, vectors: .npy, one row an item in the order of items.jsonl, to be\n"
+          "ranked by inner product; tokens: JSON, item id to tokens of a kind. Of a state,\n"
+          "events or items: JSON lines that prepare reads (export:FILE); impressions: JSON lines")
       ->required()
       ->check(CLI::IsMember({"vectors", "tokens", "events", "items", "impressions"}));
   command->add_option("--out", arguments->out, "File to write")->required()->check(kNotEmpty);
-  const CLI::Option* all = command->add_flag(
+  CLI::Option* kind =
+      command
+          ->add_option("--kind", arguments->kind,
+                       "With tokens: semantic (default) or collaborative codes, or id, the vector "
+                       "that an item has for itself")
+          ->check(CLI::IsMember({"semantic", "collaborative", "id"}));
+  CLI::Option* all = command->add_flag(
       "--all", arguments->all,
       "With tokens: of each item an object with its codes and collaborative_codes");
   const CLI::Option* since =
@@ -161,11 +203,13 @@ void add_export(CLI::App& app) {
                           "or milliseconds since 1970");
   const CLI::Option* resume =
       command->add_flag("--resume", arguments->resume, "Go on with an export that was interrupted");
+  all->excludes(kind);
   model->excludes(state)->excludes(backup);
   state->excludes(backup);
   command->footer(
       "Examples:\n  tessera export --model shop-model --what vectors --out vectors.npy\n"
       "  tessera export --model shop-model --what tokens --out tokens.json\n"
+      "  tessera export --model shop-model --what tokens --kind id --out id-tokens.json\n"
       "  tessera export --model shop-model --what tokens --all --out all-tokens.json\n"
       "  tessera export --state shop-state --what events --out events.jsonl\n"
       "  tessera export --backup shop-backup --what events --since 2026-01-31 --out new.jsonl\n"
@@ -186,6 +230,7 @@ void add_export(CLI::App& app) {
     check_belongs(backup, of_state, "--what events, items and impressions");
     check_belongs(id, !arguments->backup.empty(), "--backup");
     check_belongs(all, arguments->what == "tokens", "--what tokens");
+    check_belongs(kind, arguments->what == "tokens", "--what tokens");
     check_belongs(since, events || impressions, "--what events and impressions");
     check_belongs(resume, events, "--what events");
     of_state ? export_state(*arguments) : export_model(*arguments);

@@ -12,16 +12,6 @@
 #include "base/numbers.h"
 
 namespace tessera {
-namespace {
-
-void print_codebooks(const char* name, const CodeStatistics& statistics) {
-  for (std::size_t c = 0; c < statistics.activation.size(); ++c) {
-    fmt::print("  {} {}: {:.2f} % of codes used, perplexity {:.1f}\n", name, c + 1,
-               100 * statistics.activation[c], statistics.perplexity[c]);
-  }
-}
-
-}  // namespace
 
 void print_json(const nlohmann::json& json) { fmt::print("{}\n", dump_json(json)); }
 
@@ -46,17 +36,32 @@ void print_account(const TokenAccount& account) {
              account.reduction < 0 ? "above" : "below", grouped(account.catalogue_bytes));
 }
 
+void print_codes(const char* codebook, const CodeStatistics& statistics) {
+  for (std::size_t c = 0; c < statistics.activation.size(); ++c) {
+    fmt::print("  {} {}: {:.2f} % of codes used, perplexity {:.1f}\n", codebook, c + 1,
+               100 * statistics.activation[c], statistics.perplexity[c]);
+  }
+  fmt::print(
+      "  {:.2f} % of items have a code tuple of their own, {:.2f} % distinct tuples; the "
+      "largest collision has {} items\n",
+      100 * statistics.unique_share, 100 * statistics.distinct_share, statistics.largest_collision);
+}
+
+void print_ids(const IdStatistics& statistics) {
+  if (statistics.dims == 0) return;
+  fmt::print(
+      "  ID tokens of {} dims, mean length {:.3f}; {:.2f} % of items have none, as no event "
+      "of theirs was trained on\n",
+      statistics.dims, statistics.mean_length, 100 * statistics.zero_share);
+}
+
 void print_codes(const TokenStatistics& statistics, bool all) {
   const CodeStatistics& semantic = statistics.semantic;
   const CodeStatistics& collaborative = statistics.collaborative;
   if (semantic.activation.empty()) return;
-  print_codebooks("level", semantic);
-  fmt::print(
-      "  {:.2f} % of items have a code tuple of their own, {:.2f} % distinct tuples; the "
-      "largest collision has {} items\n",
-      100 * semantic.unique_share, 100 * semantic.distinct_share, semantic.largest_collision);
+  print_codes("level", semantic);
   if (collaborative.activation.empty()) return;
-  if (all) return print_codebooks("collaborative part", collaborative);
+  if (all) return print_codes("collaborative part", collaborative);
   const auto mean = [](const std::vector<double>& values) {
     return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
   };

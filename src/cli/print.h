@@ -18,5 +18,9 @@ std::string printable(std::string_view text, std::size_t width);
 void print_account(const TokenAccount& account);
 /// How well the codebooks are used, in words; `all`: each collaborative one too.
 void print_codes(const TokenStatistics& statistics, bool all);
+/// The same of one kind of codes, whose codebooks are called `codebook`.
+void print_codes(const char* codebook, const CodeStatistics& statistics);
+/// ID tokens in words; nothing where the model has none.
+void print_ids(const IdStatistics& statistics);
 
 }  // namespace tessera

@@ -43,6 +43,20 @@ void print_item_screen(const Json& report, bool all) {
   for (const Json& near : report.at("neighbours")) print_item(near, all);
 }
 
+void print_kind_screen(const Json& tokens) {
+  fmt::print("{}  {}\n", printable(tokens.at("id").get<std::string>()),
+             printable(tokens.at("title").get<std::string>(), kTitle));
+  const std::string kind = tokens.at("kind").get<std::string>();
+  if (tokens.at("tokens").empty()) {
+    fmt::print("the model has no {} tokens\n", kind);
+  } else if (kind == "id") {
+    for (const Json& value : tokens.at("tokens")) fmt::print(" {:.4f}", value.get<float>());
+    fmt::print("\n");
+  } else {
+    fmt::print("{}\n", joined(tokens.at("tokens")));
+  }
+}
+
 void print_code_screen(const Json& report, bool all) {
   const bool semantic = report.contains("level");
   const Json& items = report.at("items");

@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kNeighbours = 10;
 
 struct TokensArguments {
-  std::string model, item, code;
+  std::string model, item, code, kind;
   std::vector<std::string> compare;  ///< an earlier and a later bundle
   bool all = false;
   bool json = false;
@@ -81,6 +81,44 @@ Json code_report(const Model& model, const TokensArguments& arguments) {
   return report;
 }
 
+// One kind of an item's tokens: {"id", "title", "kind", "tokens"}.
+Json item_tokens(const Model& model, TokenKind kind, const TokensArguments& arguments) {
+  const std::int32_t number = model.known(std::vector{arguments.item}).front();
+  const ItemCard card = model.card(number);
+  Json json = {{"id", card.id}, {"title", card.title}, {"kind", arguments.kind}};
+  switch (kind) {
+    case TokenKind::semantic:
+      json["tokens"] = card.tokens.semantic;
+      break;
+    case TokenKind::collaborative:
+      json["tokens"] = card.tokens.collaborative;
+      break;
+    case TokenKind::id:
+      json["tokens"] = model.id_tokens(std::span(&number, 1));
+      break;
+  }
+  return json;
+}
+
+void show_kind(const Model& model, const TokensArguments& arguments) {
+  const TokenKind kind = token_kind(arguments.kind);
+  if (!arguments.item.empty()) {
+    const Json tokens = item_tokens(model, kind, arguments);
+    return arguments.json ? print_json(tokens) : print_kind_screen(tokens);
+  }
+  const TokenStatistics statistics = model.statistics();
+  const bool semantic = kind == TokenKind::semantic;
+  const CodeStatistics& codes = semantic ? statistics.semantic : statistics.collaborative;
+  if (arguments.json) {
+    return print_json(kind == TokenKind::id ? to_json(statistics.id) : to_json(codes));
+  }
+  if (kind == TokenKind::id ? statistics.id.dims == 0 : codes.activation.empty()) {
+    return fmt::print("the model has no {} tokens\n", arguments.kind);
+  }
+  if (kind == TokenKind::id) return print_ids(statistics.id);
+  print_codes(semantic ? "level" : "collaborative part", codes);
+}
+
 void show_tokens(const TokensArguments& arguments) {
   if (!arguments.compare.empty()) {
     return compare_tokens(arguments.compare[0], arguments.compare[1], arguments.json,
@@ -88,6 +126,7 @@ void show_tokens(const TokensArguments& arguments) {
   }
   if (arguments.model.empty()) fail_usage("--model is required");
   const Model model(arguments.model);
+  if (!arguments.kind.empty()) return show_kind(model, arguments);
   if (!arguments.item.empty()) {
     const Json report = item_report(model, arguments);
     return arguments.json ? print_json(report) : print_item_screen(report, arguments.all);
@@ -100,6 +139,7 @@ void show_tokens(const TokensArguments& arguments) {
   if (arguments.json) return print_json(to_json(statistics));
   print_account(statistics.account);
   print_codes(statistics, arguments.all);
+  print_ids(statistics.id);
 }
 
 }  // namespace
@@ -110,11 +150,18 @@ void add_tokens(CLI::App& app) {
   CLI::Option* model = command->add_option("--model", arguments->model, "Model bundle");
   CLI::Option* item =
       command->add_option("--item", arguments->item, "An item: its tokens and nearest items");
+  CLI::Option* kind =
+      command
+          ->add_option("--kind", arguments->kind,
+                       "One kind alone: semantic or collaborative codes, or id, the vector that "
+                       "an item has for itself; of the item, or how well they are used")
+          ->check(CLI::IsMember({"semantic", "collaborative", "id"}));
   command
       ->add_option("--code", arguments->code,
                    "LEVEL:CODE, or cPART:CODE of a collaborative token, levels and parts from 1: "
                    "the items that share it and the nearest codes")
-      ->excludes(item);
+      ->excludes(item)
+      ->excludes(kind);
   command
       ->add_option(
           "--compare", arguments->compare,
@@ -122,13 +169,16 @@ void add_tokens(CLI::App& app) {
           "moved furthest, and what new ones got")
       ->expected(2)
       ->type_name("EARLIER LATER")
-      ->excludes(model);
+      ->excludes(model)
+      ->excludes(kind);
   command->add_flag("--all", arguments->all, "Collaborative codes and codebooks as well");
   command->add_flag("--json", arguments->json, "One JSON object");
   command->footer(
       "Without --item or --code: how well the codebooks are used.\n"
+      "tessera export --what tokens writes those of all items.\n"
       "Examples:\n  tessera tokens --model shop-model\n"
       "  tessera tokens --model shop-model --item S000012 --all\n"
+      "  tessera tokens --model shop-model --item S000012 --kind id --json\n"
       "  tessera tokens --model shop-model --code 1:17 --json\n"
       "  tessera tokens --model shop-model --code c3:17\n"
       "  tessera tokens --compare shop-model next-model");

@@ -31,6 +31,7 @@ struct Model::State {
 
   const Settings& settings() const { return bundle.model.settings; }
   std::size_t levels() const { return settings().has_semantics() ? settings().levels : 0; }
+  std::size_t codebooks(TokenKind kind) const;
   std::size_t collaborative() const {
     return settings().has_collaborative() ? settings().collaborative_tokens : 0;
   }

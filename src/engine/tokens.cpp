@@ -10,15 +10,29 @@
 namespace tessera {
 namespace {
 
-std::string_view name_of(TokenKind kind) {
-  return kind == TokenKind::semantic ? "semantic" : "collaborative";
-}
+// In the order of TokenKind.
+constexpr std::string_view kKinds[] = {"semantic", "collaborative", "id"};
+
+std::string_view name_of(TokenKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
 
 }  // namespace
 
+TokenKind token_kind(std::string_view name) {
+  const auto* const found = std::ranges::find(kKinds, name);
+  if (found == std::end(kKinds)) {
+    fail_usage("'{}' is no kind of token: there are semantic, collaborative and id", name);
+  }
+  return static_cast<TokenKind>(found - std::begin(kKinds));
+}
+
+std::size_t Model::State::codebooks(TokenKind kind) const {
+  if (kind == TokenKind::id) return 0;
+  return kind == TokenKind::semantic ? levels() : collaborative();
+}
+
 std::size_t Model::State::place_of(const Token& token) const {
   const bool semantic = token.kind == TokenKind::semantic;
-  const std::size_t count = semantic ? levels() : collaborative();
+  const std::size_t count = codebooks(token.kind);
   if (token.codebook >= count) {
     fail_usage("{} codebook {}: the model has {}, counted from 0", name_of(token.kind),
                token.codebook, count);
@@ -46,9 +60,25 @@ std::vector<float> Model::vectors(std::span<const std::int32_t> items) const {
   return rows;
 }
 
-std::size_t Model::codebooks(TokenKind kind) const {
-  return kind == TokenKind::semantic ? levels() : collaborative_tokens();
+std::vector<float> Model::id_tokens(std::span<const std::int32_t> items) const {
+  constexpr std::size_t kBlock = 1024;  // whole vectors are wide
+  const std::size_t dims = id_dims();
+  Matrix block(std::min(items.size(), kBlock), width());
+  std::vector<float> tokens;
+  tokens.reserve(items.size() * dims);
+  for (std::size_t first = 0; first < items.size(); first += kBlock) {
+    const auto some = items.subspan(first, std::min(kBlock, items.size() - first));
+    const MatrixView<float> rows = block.view().row_block(0, some.size());
+    state_->copy_vectors(some, rows);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      const std::span<float> token = rows.row(i).last(dims);
+      tokens.insert(tokens.end(), token.begin(), token.end());
+    }
+  }
+  return tokens;
 }
+
+std::size_t Model::codebooks(TokenKind kind) const { return state_->codebooks(kind); }
 
 Codebook Model::codebook(TokenKind kind, std::size_t number) const {
   const std::size_t place = state_->place_of({kind, number, 0});
@@ -114,7 +144,9 @@ TokenStatistics Model::statistics() const {
       codes.insert(codes.end(), own.begin(), own.end());
     }
   }
-  return token_statistics(state.settings(), codes, count);
+  TokenStatistics statistics = token_statistics(state.settings(), codes, count);
+  statistics.id = id_statistics(id_tokens(items()), id_dims());
+  return statistics;
 }
 
 std::vector<MapPoint> Model::map() const {

@@ -51,6 +51,23 @@ CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t 
   return result;
 }
 
+IdStatistics id_statistics(std::span<const float> tokens, std::size_t dims) {
+  IdStatistics result{.dims = dims};
+  if (dims == 0 || tokens.empty()) return result;
+  std::size_t zeros = 0;
+  double lengths = 0.0;
+  const std::size_t items = tokens.size() / dims;
+  for (std::size_t i = 0; i < items; ++i) {
+    double square = 0.0;
+    for (const float value : tokens.subspan(i * dims, dims)) square += double{value} * value;
+    zeros += square == 0.0 ? 1 : 0;
+    lengths += std::sqrt(square);
+  }
+  result.zero_share = static_cast<double>(zeros) / static_cast<double>(items);
+  if (zeros < items) result.mean_length = lengths / static_cast<double>(items - zeros);
+  return result;
+}
+
 TokenAccount token_account(const Settings& settings, std::size_t items) {
   constexpr std::size_t kReferenceDims = 64;
   TokenAccount account;
@@ -78,27 +95,36 @@ TokenStatistics token_statistics(const Settings& settings, std::span<const std::
     return code_statistics(own, codebooks, settings.codebook_size);
   };
   const std::size_t levels = settings.has_semantics() ? settings.levels : 0;
-  return {token_account(settings, items), of_codebooks(0, levels),
-          of_codebooks(levels, count - levels)};
+  return {token_account(settings, items),
+          of_codebooks(0, levels),
+          of_codebooks(levels, count - levels),
+          {}};
+}
+
+nlohmann::json to_json(const CodeStatistics& statistics) {
+  return {{"activation", statistics.activation},
+          {"perplexity", statistics.perplexity},
+          {"unique_share", statistics.unique_share},
+          {"distinct_share", statistics.distinct_share},
+          {"largest_collision", statistics.largest_collision}};
+}
+
+nlohmann::json to_json(const IdStatistics& statistics) {
+  return {{"dims", statistics.dims},
+          {"zero_share", statistics.zero_share},
+          {"mean_length", statistics.mean_length}};
 }
 
 nlohmann::json to_json(const TokenStatistics& statistics) {
-  const auto with = [](nlohmann::json json, const CodeStatistics& codes) {
-    json["activation"] = codes.activation;
-    json["perplexity"] = codes.perplexity;
-    json["unique_share"] = codes.unique_share;
-    json["distinct_share"] = codes.distinct_share;
-    json["largest_collision"] = codes.largest_collision;
-    return json;
-  };
   const TokenAccount& account = statistics.account;
-  nlohmann::json json = with({{"catalogue_parameters", account.catalogue_parameters},
-                              {"catalogue_bytes", account.catalogue_bytes},
-                              {"reduction", account.reduction}},
-                             statistics.semantic);
+  nlohmann::json json = to_json(statistics.semantic);
+  json["catalogue_parameters"] = account.catalogue_parameters;
+  json["catalogue_bytes"] = account.catalogue_bytes;
+  json["reduction"] = account.reduction;
   if (!statistics.collaborative.activation.empty()) {
-    json["collaborative"] = with(nlohmann::json::object(), statistics.collaborative);
+    json["collaborative"] = to_json(statistics.collaborative);
   }
+  if (statistics.id.dims > 0) json["id"] = to_json(statistics.id);
   return json;
 }
 

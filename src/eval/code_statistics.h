@@ -12,14 +12,20 @@ namespace tessera {
 CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t codebooks,
                                std::size_t codebook_size);
 
+/// Of ID tokens [items, dims], row by row.
+IdStatistics id_statistics(std::span<const float> tokens, std::size_t dims);
+
 TokenAccount token_account(const Settings& settings, std::size_t items);
 
-/// Of a model's codes [items, settings.codes()], semantic ones first.
+/// Of a model's codes [items, settings.codes()], semantic ones first; its ID tokens are left to
+/// id_statistics.
 TokenStatistics token_statistics(const Settings& settings, std::span<const std::int32_t> codes,
                                  std::size_t items);
 
 /// The "tokens" object of `evaluate --json`: the account, the semantic codes, and under
-/// "collaborative" the others where there are any.
+/// "collaborative" and "id" the other tokens where there are any.
 nlohmann::json to_json(const TokenStatistics& statistics);
+nlohmann::json to_json(const CodeStatistics& statistics);
+nlohmann::json to_json(const IdStatistics& statistics);
 
 }  // namespace tessera

@@ -290,6 +290,22 @@ Baselines baselines_of(std::string_view word) {
   return value_of<Baselines>("--baselines", word, kBaselines);
 }
 
+TokenStatistics tokens_of(const Bundle& bundle) {
+  const Settings& settings = bundle.model.settings;
+  const Catalogue& catalogue = bundle.catalogue;
+  TokenStatistics statistics = token_statistics(settings, catalogue.codes, bundle.items.size());
+  std::vector<float> ids;
+  ids.reserve(catalogue.items() * settings.id_width());
+  for (const std::int32_t row : catalogue.rows) {
+    const std::span<const float> vector =
+        catalogue.vectors.view().row(static_cast<std::size_t>(row));
+    const std::span<const float> id = vector.last(settings.id_width());
+    ids.insert(ids.end(), id.begin(), id.end());
+  }
+  statistics.id = id_statistics(ids, settings.id_width());
+  return statistics;
+}
+
 EvaluationReport evaluate(const EvaluateOptions& options) {
   check_output(options.per_user, "places of users that evaluate wrote", [](std::string_view text) {
     return text.starts_with("{\"history\":") && text.find("\"places\":") != text.npos;
@@ -306,8 +322,7 @@ EvaluationReport evaluate(const EvaluateOptions& options) {
   std::vector<Measured> measured;
   if (!options.model.empty()) {
     const Bundle bundle = read_model_of(evaluation, options.model);
-    report.tokens =
-        token_statistics(bundle.model.settings, bundle.catalogue.codes, bundle.items.size());
+    report.tokens = tokens_of(bundle);
     measured.push_back(measure(evaluation, options.model, bundle));
   }
   const std::vector<Predictions> predictions = predictions_of(evaluation);

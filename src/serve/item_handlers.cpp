@@ -46,6 +46,28 @@ Json described(const Model& model, const ItemCard& card) {
   return json;
 }
 
+/// One kind of an item's tokens; throws Refusal 400.
+Response item_tokens(const Model& model, std::int32_t item, const std::string& kind) {
+  ItemCard card = model.card(item);
+  Json json = {{"id", card.id}, {"title", card.title}, {"live", card.live}, {"kind", kind}};
+  try {
+    switch (token_kind(kind)) {
+      case TokenKind::semantic:
+        json["tokens"] = std::move(card.tokens.semantic);
+        break;
+      case TokenKind::collaborative:
+        json["tokens"] = std::move(card.tokens.collaborative);
+        break;
+      case TokenKind::id:
+        json["tokens"] = model.id_tokens(std::span(&item, 1));
+        break;
+    }
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_request", error.what());
+  }
+  return reply(json);
+}
+
 }  // namespace
 
 Response find_items(Call& call) {
@@ -60,6 +82,7 @@ Response find_items(Call& call) {
 
 Response get_item(Call& call) {
   const std::int32_t item = item_of_path(call);
+  if (const auto kind = call.given("kind")) return item_tokens(*call.model, item, *kind);
   Json json = described(*call.model, call.model->card(item));
   json["place"] = call.model->point(item).place;
   return reply(json);

@@ -16,11 +16,13 @@ using Kind = Field::Kind;
 constexpr const char* kSchemas = R"({
   "Id": {"oneOf": [{"type": "string", "minLength": 1, "maxLength": 256}, {"type": "integer"}]},
   "Ids": {"type": "array", "items": {"$ref": "#/components/schemas/Id"}},
-  "Item": {"type": "object", "required": ["id", "title", "codes", "live"], "properties": {
+  "Item": {"type": "object", "required": ["id", "title", "live"], "properties": {
     "id": {"type": "string"}, "title": {"type": "string"},
     "codes": {"type": "array", "items": {"type": "integer"}, "description": "semantic, one a level"},
     "collaborative_codes": {"type": "array", "items": {"type": "integer"},
       "description": "of models that have them, where one item is asked for"},
+    "kind": {"type": "string", "description": "of 'tokens', where it is asked for"},
+    "tokens": {"type": "array", "items": {"type": "number"}},
     "live": {"type": "boolean", "description": "put over the API"},
     "attributes": {"type": "object", "description": "by name, where one item is asked for"},
     "place": {"type": "array", "items": {"type": "number"},

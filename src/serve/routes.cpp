@@ -303,6 +303,12 @@ constexpr Field kEventsQuery[] = {
      .standard = 10'000}};
 constexpr Field kMapQuery[] = {
     {.name = "limit", .kind = Kind::number, .most = kMaxPoints, .standard = kMaxPoints}};
+constexpr Field kItemQuery[] = {
+    {.name = "kind",
+     .kind = Kind::line,
+     .most = 16,
+     .description = "'semantic', 'collaborative' or 'id': its tokens of this kind alone, codes or "
+                    "the vector of the ID token, under 'tokens'"}};
 constexpr Field kFindQuery[] = {{.name = "prefix",
                                  .kind = Kind::text,
                                  .most = 1024,
@@ -354,7 +360,7 @@ const Route kRoutes[] = {
      Work::quick,
      get_item,
      "One item",
-     {},
+     kItemQuery,
      {},
      replies::kItem},
     {"PUT",

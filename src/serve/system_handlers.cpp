@@ -79,6 +79,7 @@ Response describe_model(Call& call) {
                 {"levels", model.levels()},
                 {"collaborative_tokens", model.collaborative_tokens()},
                 {"codebook_size", model.codebook_size()},
+                {"id_dims", model.id_dims()},
                 {"max_length", model.max_length()},
                 {"watch",
                  {{"age_seconds", std::llround(fresh.age_seconds)},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 
 #include "base/parallel.h"
@@ -64,9 +63,10 @@ struct AdditiveCodes::Search {
     return best;
   }
 
-  // Every level with the best `beam` partial tuples; they stay in `partial`, best first. `products`
-  // are those of the row, `square` its squared length.
-  void run(const float* products, float square, std::size_t beam, bool by_cosine) {
+  // Every level with the best `beam` partial tuples; the `results` best whole ones stay in
+  // `partial`, best first. `products` are those of the row, `square` its squared length.
+  void run(const float* products, float square, std::size_t beam, std::size_t results,
+           bool by_cosine) {
     const std::size_t levels = codes.levels();
     partial.assign(levels, 0);
     errors.assign(1, square);
@@ -90,21 +90,37 @@ struct AdditiveCodes::Search {
       if (errors.size() == 1) {
         for (float& cost : costs) cost += errors[0];
       }
-      keep_best(level, std::min(beam, count));
+      keep_best(level, std::min(level + 1 < levels ? beam : results, count));
     }
   }
 
-  void keep_best(std::size_t level, std::size_t keep) {
-    const std::size_t levels = codes.levels(), k = codes.codes(level);
-    order.resize(costs.size());
-    std::iota(order.begin(), order.end(), 0);
+  // The places of the cheapest costs, cheapest first, of equal ones the first. What is no cheaper
+  // than the dearest of `keep` earlier ones needs no place.
+  void find_cheapest(std::size_t keep) {
     const auto cheaper = [&](std::int32_t a, std::int32_t b) {
       const float x = costs[static_cast<std::size_t>(a)], y = costs[static_cast<std::size_t>(b)];
       return x != y ? x < y : a < b;
     };
-    const auto end = order.begin() + static_cast<std::ptrdiff_t>(keep);
-    std::nth_element(order.begin(), end - 1, order.end(), cheaper);
-    std::sort(order.begin(), end, cheaper);
+    const auto end = static_cast<std::ptrdiff_t>(keep);
+    const std::size_t room = 2 * keep + 64;
+    float bound = HUGE_VALF;
+    order.clear();
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      if (costs[i] >= bound) continue;
+      order.push_back(static_cast<std::int32_t>(i));
+      if (order.size() < room) continue;
+      std::nth_element(order.begin(), order.begin() + end - 1, order.end(), cheaper);
+      order.resize(keep);
+      bound = costs[static_cast<std::size_t>(order.back())];
+    }
+    std::nth_element(order.begin(), order.begin() + end - 1, order.end(), cheaper);
+    order.resize(keep);
+    std::ranges::sort(order, cheaper);
+  }
+
+  void keep_best(std::size_t level, std::size_t keep) {
+    const std::size_t levels = codes.levels(), k = codes.codes(level);
+    find_cheapest(keep);
     next.resize(keep * levels);
     next_errors.resize(keep);
     for (std::size_t i = 0; i < keep; ++i) {
@@ -115,6 +131,16 @@ struct AdditiveCodes::Search {
     }
     std::swap(partial, next);
     std::swap(errors, next_errors);
+  }
+
+  std::vector<CodeTuple> tuples() const {
+    std::vector<CodeTuple> found(errors.size());
+    const auto levels = static_cast<std::ptrdiff_t>(codes.levels());
+    auto begin = partial.begin();
+    for (std::size_t i = 0; i < found.size(); ++i, begin += levels) {
+      found[i] = {{begin, begin + levels}, errors[i]};
+    }
+    return found;
   }
 };
 
@@ -152,8 +178,9 @@ void AdditiveCodes::multiply(MatrixView<const float> z, MatrixView<float> produc
   }
 }
 
-void AdditiveCodes::encode(MatrixView<const float> z, std::size_t beam,
-                           MatrixView<std::int32_t> found) const {
+template <class Body>
+void AdditiveCodes::search_rows(MatrixView<const float> z, std::size_t beam, std::size_t results,
+                                bool by_cosine, const Body& body) const {
   if (beam == 0) throw std::logic_error("a beam holds one sum or more");
   const std::size_t block =
       std::clamp<std::size_t>(kProducts / begins_.back(), 1, std::max<std::size_t>(z.rows, 1));
@@ -165,11 +192,18 @@ void AdditiveCodes::encode(MatrixView<const float> z, std::size_t beam,
       Search search(*this);
       for (std::size_t i = begin; i < end; ++i) {
         const std::span<const float> row = z.row(first + i);
-        search.run(products[i], dot(row, row), beam, true);
-        std::copy_n(search.partial.data(), levels(), found[first + i]);
+        search.run(products[i], dot(row, row), beam, results, by_cosine);
+        body(first + i, search);
       }
     });
   }
+}
+
+void AdditiveCodes::encode(MatrixView<const float> z, std::size_t beam,
+                           MatrixView<std::int32_t> found) const {
+  search_rows(z, beam, 1, true, [&](std::size_t i, const Search& search) {
+    std::copy_n(search.partial.data(), levels(), found[i]);
+  });
 }
 
 void AdditiveCodes::decode(std::span<const std::int32_t> found, std::size_t first,
@@ -183,16 +217,15 @@ void AdditiveCodes::decode(std::span<const std::int32_t> found, std::size_t firs
 }
 
 std::vector<CodeTuple> AdditiveCodes::nearest(std::span<const float> z, std::size_t width) const {
-  Matrix products(1, begins_.back());
-  multiply(MatrixView<const float>(z.data(), 1, z.size()), products);
-  Search search(*this);
-  search.run(products[0], dot(z, z), width, false);
-  std::vector<CodeTuple> tuples;
-  for (std::size_t i = 0; i < search.errors.size(); ++i) {
-    const auto begin = search.partial.begin() + static_cast<std::ptrdiff_t>(i * levels());
-    tuples.push_back({{begin, begin + static_cast<std::ptrdiff_t>(levels())}, search.errors[i]});
-  }
-  return tuples;
+  return std::move(nearest(MatrixView<const float>(z.data(), 1, z.size()), width).front());
+}
+
+std::vector<std::vector<CodeTuple>> AdditiveCodes::nearest(MatrixView<const float> z,
+                                                           std::size_t width) const {
+  std::vector<std::vector<CodeTuple>> found(z.rows);
+  search_rows(z, width, width, false,
+              [&](std::size_t i, const Search& search) { found[i] = search.tuples(); });
+  return found;
 }
 
 }  // namespace tessera

@@ -44,11 +44,17 @@ class AdditiveCodes {
   /// Some of the tuples nearest to z by Euclidean distance, nearest first: what a beam of this
   /// width finds, and every tuple where the width reaches their number.
   std::vector<CodeTuple> nearest(std::span<const float> z, std::size_t width) const;
+  /// The same for each row of z, by all threads.
+  std::vector<std::vector<CodeTuple>> nearest(MatrixView<const float> z, std::size_t width) const;
 
  private:
   /// Inner products of rows of z with every row of every codebook, [n, Σ codes].
   void multiply(MatrixView<const float> z, MatrixView<float> products) const;
   struct Search;
+  /// Calls body(i, search) for the rows of z, once the `results` best tuples of row i are found.
+  template <class Body>
+  void search_rows(MatrixView<const float> z, std::size_t beam, std::size_t results, bool by_cosine,
+                   const Body& body) const;
 
   std::vector<TokenBook> books_;
   std::size_t dims_ = 0;

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kWidth = 32;  // tuples that an item looks at first
 constexpr std::size_t kMostWidth = 1U << 16;
 constexpr std::size_t kLargeGroup = 16;  // whose items share what they found, where they are equal
+constexpr std::size_t kRowsAtOnce = 1024;  // look for tuples side by side
 
 // A tuple as bytes.
 std::string key_of(std::span<const std::int32_t> codes) {
@@ -115,6 +116,24 @@ class FreeTuples {
   FreeTuples(const AdditiveCodes& codes, std::unordered_set<std::string>& taken)
       : codes_(codes), taken_(taken) {}
 
+  // Of each of these rows its nearest tuples: so many that one of them is free as things stand.
+  std::vector<std::vector<CodeTuple>> look(const Matrix& z, std::vector<std::size_t> rows) const {
+    std::vector<std::vector<CodeTuple>> near(z.rows());
+    for (std::size_t width = kWidth; !rows.empty() && width <= kMostWidth; width *= 4) {
+      Matrix open(rows.size(), z.cols());
+      for (std::size_t i = 0; i < rows.size(); ++i) std::copy_n(z[rows[i]], z.cols(), open[i]);
+      std::vector<std::vector<CodeTuple>> found = codes_.nearest(open, width);
+      std::vector<std::size_t> left;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        const bool all = static_cast<double>(found[i].size()) >= codes_.tuples();
+        if (!all && !has_free(found[i])) left.push_back(rows[i]);
+        near[rows[i]] = std::move(found[i]);
+      }
+      rows = std::move(left);
+    }
+    return near;
+  }
+
   // Takes the first of the tuples that is free, from place `at` on.
   bool take(const std::vector<CodeTuple>& tuples, std::size_t& at, std::span<std::int32_t> to) {
     for (; at < tuples.size(); ++at) {
@@ -141,6 +160,11 @@ class FreeTuples {
   }
 
  private:
+  bool has_free(const std::vector<CodeTuple>& tuples) const {
+    return std::ranges::any_of(
+        tuples, [&](const CodeTuple& tuple) { return !taken_.contains(key_of(tuple.codes)); });
+  }
+
   const AdditiveCodes& codes_;
   std::unordered_set<std::string>& taken_;
 };
@@ -168,26 +192,43 @@ UniquenessReport reassign(const SemanticTokenizer& tokenizer, const VectorSource
   FreeTuples free(tokenizer.codes(), groups.tuples);
   std::unordered_map<std::size_t, Found> large;
   UniquenessReport report;
-  for_rows(tokenizer, vectors, moves, [&](std::span<const std::size_t> rows, const Matrix& z) {
-    std::vector<std::vector<CodeTuple>> near(rows.size());
-    parallel_for(rows.size(), 8, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) {
-        if (groups.sizes[group_of(rows[i])] > kLargeGroup) continue;
-        near[i] = tokenizer.codes().nearest(z.view().row(i), kWidth);
+  const auto move_rows = [&](std::span<const std::size_t> rows, const Matrix& z) {
+    std::vector<std::size_t> looking;  // those that no equal item looks for
+    std::unordered_map<std::size_t, std::span<const float>> last;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::size_t group = group_of(rows[i]);
+      const std::span<const float> row = z.view().row(i);
+      if (groups.sizes[group] > kLargeGroup) {
+        const auto [seen, is_new] = last.try_emplace(group, large[group].z);
+        if (std::ranges::equal(seen->second, row)) continue;
+        seen->second = row;
       }
-    });
+      looking.push_back(i);
+    }
+    std::vector<std::vector<CodeTuple>> near = free.look(z, std::move(looking));
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::span<const float> row = z.view().row(i);
       ++report.moved;
       report.error_before += squared_error(tokenizer.codes(), codes.row(rows[i]), row);
       Found own{{}, std::move(near[i]), 0};
-      Found& found = groups.sizes[group_of(rows[i])] > kLargeGroup ? large[group_of(rows[i])] : own;
-      if (&found != &own && !std::ranges::equal(found.z, row)) {
-        found = {{row.begin(), row.end()}, {}, 0};
+      Found* found = &own;
+      if (groups.sizes[group_of(rows[i])] > kLargeGroup) {
+        found = &large[group_of(rows[i])];
+        if (!std::ranges::equal(found->z, row)) {
+          *found = {{row.begin(), row.end()}, std::move(own.tuples), 0};
+        }
       }
-      report.error_after += free.search(row, found.tuples, found.at, codes.row(rows[i]));
+      report.error_after += free.search(row, found->tuples, found->at, codes.row(rows[i]));
     }
     if (progress) progress(rows.back() + 1, codes.rows);
+  };
+  for_rows(tokenizer, vectors, moves, [&](std::span<const std::size_t> rows, const Matrix& z) {
+    for (std::size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
+      const std::size_t count = std::min(kRowsAtOnce, rows.size() - first);
+      Matrix some(count, z.cols());
+      std::copy_n(z[first], count * z.cols(), some[0]);
+      move_rows(rows.subspan(first, count), some);
+    }
   });
   if (report.moved > 0) {
     report.error_before /= static_cast<double>(report.moved);

@@ -41,7 +41,7 @@ TEST_F(DefaultBundle, CodebooksOfBothKindsAreCountedApart) {
       json_of("evaluate --json - --model " + default_model() + " --data " + shop().data);
   EXPECT_EQ(report.at("tokens"), health);
   const std::string line = "tokens --model " + default_model();
-  expect_readable(output_of(line), 6);
+  expect_readable(output_of(line), 7);
   EXPECT_NE(output_of(line + " --all").find("collaborative part 32:"), std::string::npos);
 }
 
@@ -76,6 +76,32 @@ TEST_F(DefaultBundle, ExportsTheSemanticCodesAndTheOthersWhereAsked) {
   expect_refusal(
       tessera("export --what vectors --all --out " + path("v.npy") + " --model " + default_model()),
       2, {"--all"});
+}
+
+TEST_F(DefaultBundle, EachKindOfTokensIsAskedForByItself) {
+  const Json item = shown("--item S000012");
+  const Json health = shown("");
+  const std::pair<std::string, const char*> kinds[] = {
+      {"semantic", "codes"}, {"collaborative", "collaborative_codes"}, {"id", "id_token"}};
+  const std::string line = "export --what tokens --model " + default_model();
+  for (const auto& [kind, key] : kinds) {
+    const Json one = shown("--item S000012 --kind " + kind);
+    EXPECT_EQ(one.at("tokens"), item.at(key)) << kind;
+    const std::string file = path(kind + ".json");
+    output_of(line + " --kind " + kind + " --out " + file);
+    output_of(line + " --kind " + kind + " --out " + file);  // over its own
+    EXPECT_EQ(Json::parse(content_of(file)).at("S000012"), item.at(key)) << kind;
+    const Json figures = shown("--kind " + kind);
+    if (kind == "semantic") {
+      EXPECT_EQ(figures.at("unique_share"), health.at("unique_share"));
+    } else {
+      EXPECT_EQ(figures, health.at(kind));
+    }
+    EXPECT_FALSE(output_of("tokens --kind " + kind + " --model " + default_model()).empty());
+  }
+  EXPECT_EQ(health.at("id").at("dims"), 4);
+  expect_refusal(tessera(line + " --kind codes --out " + path("no.json")), 2, {"--kind"});
+  expect_refusal(tessera(line + " --kind id --all --out " + path("no.json")), 2, {"--all"});
 }
 
 TEST_F(DefaultBundle, ItsItemsFileKeepsTheKindsApart) {

@@ -304,6 +304,24 @@ TEST_P(Served, TellsTheStatisticsOfEachKindOfCode) {
     }
     EXPECT_NEAR(statistics.semantic.activation[level], used, 1e-12);
   }
+  EXPECT_EQ(statistics.id.dims, model->id_dims());
+}
+
+TEST_P(Served, GivesIdTokensAsTheEndsOfVectors) {
+  const std::vector<std::int32_t> items = model->items();
+  const std::vector<float> tokens = model->id_tokens(items);
+  const std::vector<float> vectors = model->vectors(items);
+  const std::size_t dims = model->id_dims();
+  ASSERT_EQ(tokens.size(), items.size() * dims);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    for (std::size_t d = 0; d < dims; ++d) {
+      EXPECT_EQ(tokens[i * dims + d], vectors[(i + 1) * model->width() - dims + d]);
+    }
+  }
+  EXPECT_EQ(model->codebooks(TokenKind::id), 0U);
+  EXPECT_THROW(model->codebook(TokenKind::id, 0), UsageError);
+  EXPECT_EQ(token_kind("id"), TokenKind::id);
+  EXPECT_THROW(token_kind("all"), UsageError);
 }
 
 TEST_P(Served, MovesWithItsItems) {

@@ -109,6 +109,17 @@ TEST(TokensJson, HoldsWhatProgramsRead) {
   EXPECT_EQ(json.at("distinct_share"), 1.0);
 }
 
+TEST(IdStatistics, CountsTheItemsThatNothingTrained) {
+  const float tokens[] = {3, 4, 0, 0, 0, 1};
+  const IdStatistics statistics = id_statistics(tokens, 2);
+  EXPECT_EQ(statistics.dims, 2U);
+  EXPECT_NEAR(statistics.zero_share, 1.0 / 3, 1e-12);
+  EXPECT_NEAR(statistics.mean_length, 3.0, 1e-12);
+  EXPECT_EQ(id_statistics({}, 0).dims, 0U);
+  const float untrained[] = {0, 0};
+  EXPECT_EQ(id_statistics(untrained, 2).mean_length, 0.0);
+}
+
 TEST(TokenStatistics, KeepTheKindsOfCodesApart) {
   Settings settings = settings_of("unified", 2, 4, 8, 2);
   settings.collaborative_tokens = 1;
@@ -128,6 +139,7 @@ TEST(TokenStatistics, KeepTheKindsOfCodesApart) {
   const nlohmann::json plain = to_json(token_statistics(settings, semantic, 3));
   EXPECT_EQ(plain.at("activation"), json.at("activation"));
   EXPECT_FALSE(plain.contains("collaborative"));
+  EXPECT_FALSE(plain.contains("id"));
 }
 
 }  // namespace

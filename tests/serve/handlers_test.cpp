@@ -221,6 +221,17 @@ TEST_F(CollaborativeApi, KeepsTheKindsOfCodesApart) {
   }
 }
 
+TEST_F(CollaborativeApi, AnswersOneKindOfTokens) {
+  const Parsed item = json("GET", "/v1/items/1");
+  EXPECT_EQ(json("GET", "/v1/items/1?kind=semantic").at("tokens"), item.at("codes"));
+  EXPECT_EQ(json("GET", "/v1/items/1?kind=collaborative").at("tokens"),
+            item.at("collaborative_codes"));
+  const Parsed id = json("GET", "/v1/items/1?kind=id");
+  EXPECT_EQ(id.at("tokens").size(), json("GET", "/v1/model").at("id_dims"));
+  EXPECT_FALSE(id.contains("codes"));
+  refused(400, "invalid_request", "GET", "/v1/items/1?kind=all");
+}
+
 TEST_F(CollaborativeApi, ExplainsByKindOfToken) {
   const Parsed why = json("POST", "/v1/explain", R"({"history":["1","6"],"item":"4"})");
   const Parsed item = json("GET", "/v1/items/4");
