@@ -297,7 +297,9 @@ for (const [id, change] of [['zoom-in', () => map.zoom(1.6)], ['zoom-out', () =>
 const lookAtTraffic = watchTraffic(complain);
 $('tab-traffic').addEventListener('click', () => lookAtTraffic().catch(complain));
 
-$('tab-variants').addEventListener('click', () => lookAtVariants().catch(complain));
+for (const way of ['click', 'focus']) {  // the arrows go from tab to tab without a click
+  $('tab-variants').addEventListener(way, () => lookAtVariants().catch(complain));
+}
 
 await start();
 document.body.dataset.ready = 'yes';  // for tests
