@@ -121,24 +121,26 @@ def as_faiss(options):
     dims, bits = vectors.shape[1], int(np.log2(options.size))
     step = max((len(vectors) + SAMPLE - 1) // SAMPLE, 1)
     sample = np.ascontiguousarray(vectors[::step])
-    kinds = {
-        "ResidualQuantizer": lambda: faiss.ResidualQuantizer(dims, options.levels, bits),
-        "ProductQuantizer": lambda: faiss.ProductQuantizer(dims, options.levels, bits),
-    }
-    quantizer = kinds[options.as_faiss]()
+    residual = options.as_faiss == "ResidualQuantizer"
+    quantizer = (faiss.ResidualQuantizer if residual else faiss.ProductQuantizer)(dims, options.levels, bits)
+    rotation = faiss.OPQMatrix(dims, options.levels) if options.as_faiss == "OPQMatrix" else None
+    through = rotation.apply_py if rotation else (lambda rows: rows)
     if hasattr(quantizer, "cp"):
         # By default the k-means of a product quantizer sees 256 vectors a code.
         quantizer.cp.max_points_per_centroid = len(sample)
     clock = time.perf_counter()
-    quantizer.train(sample)
+    if rotation:
+        rotation.train(sample)
+    quantizer.train(through(sample))
     fit = time.perf_counter() - clock
     clock = time.perf_counter()
-    codes = [quantizer.compute_codes(np.ascontiguousarray(vectors[first : first + 50_000]))
+    codes = [quantizer.compute_codes(through(np.ascontiguousarray(vectors[first : first + 50_000])))
              for first in range(0, len(vectors), 50_000)]  # fmt: skip
     encode = time.perf_counter() - clock
     codes = np.concatenate(codes)
     rows = sampled_rows(len(vectors))
-    np.save(options.out, quantizer.decode(codes[rows]))
+    decoded = quantizer.decode(codes[rows])
+    np.save(options.out, rotation.reverse_transform(decoded) if rotation else decoded)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, counts = np.unique(codes, axis=0, return_counts=True)
     own = counts[counts == 1].sum() / len(codes)
@@ -160,6 +162,8 @@ def main():
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--quantizers", default="residual,product,opq,trained")
+    parser.add_argument("--peers", default="ResidualQuantizer,ProductQuantizer",
+                        help="of faiss; OPQMatrix is a product quantizer behind its rotation")  # fmt: skip
     parser.add_argument("--work", help="folder of what is made (default: a temporary one)")
     parser.add_argument("--as-faiss", help=argparse.SUPPRESS)
     parser.add_argument("--out", help=argparse.SUPPRESS)
@@ -180,14 +184,15 @@ def main():
         print(f"{len(array):,} vectors of {array.shape[1]} dims, {options.levels} codes of {options.size}, "
               f"{options.threads} threads, {platform.processor() or platform.machine()}, load "
               f"{os.getloadavg()[0]:.1f}", flush=True)  # fmt: skip
-        print(f"{'':28}{'fit s':>9}{'encode s':>10}{'CPU s':>8}{'MB':>8}{'error %':>9}{'neighbours %':>14}{'own tuple %':>13}")
+        print(f"{'':28}{'fit s':>9}{'encode s':>10}{'CPU s':>8}{'MB':>8}{'error %':>9}{'neighbours %':>14}"
+              f"{'own tuple %':>13}")  # fmt: skip
 
         def show(name, figures, note=""):
             print(f"{name:28}{figures['fit']:9.1f}{figures['encode']:10.1f}{figures['cpu']:8.1f}{figures['memory_mb']:8.0f}"
                   f"{100 * figures['error']:9.2f}{100 * figures['neighbours_kept']:14.1f}"
                   f"{100 * figures['own_tuple']:13.2f}{note}", flush=True)  # fmt: skip
 
-        for kind in "ResidualQuantizer", "ProductQuantizer":
+        for kind in options.peers.split(","):
             decoded = work / "decoded.npy"
             figures = run_faiss(vectors, kind, options.levels, options.size, options.threads, decoded)
             figures |= judge(x, np.load(decoded), queries, wanted)

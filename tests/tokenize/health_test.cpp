@@ -138,6 +138,21 @@ TEST(Health, WarnsOfEachTroubleOnce) {
   EXPECT_GE(of_vectors.at("collisions").at("by_equal_vectors"), 1);
 }
 
+TEST(Health, JudgesNoPartByTheMeanOfTheOthers) {
+  Matrix x = clustered(300, 6, 30);
+  for (float& value : x.span()) value += 20.0F;
+  const VectorSource source = vectors_in_memory(x);
+  const auto tokenizer =
+      SemanticTokenizer::fit(source, small_options(Quantizer::product, {16, 16}));
+  const IntMatrix codes = tokenizer.encode(source);
+  TokensToJudge tokens = judged(codes, {16, 16});
+  tokens.vectors = &source;
+  tokens.tokenizer = &tokenizer;
+  const Json health = health_of(tokens);
+  EXPECT_GT(health.at("decoding")[0].at("error"), 1.0);
+  EXPECT_FALSE(warns(health, "idle level"));
+}
+
 TEST(Health, IsQuietAboutGoodTokens) {
   IntMatrix codes{256, 2, {}};
   for (std::int32_t i = 0; i < 256; ++i) codes.values.insert(codes.values.end(), {i / 16, i % 16});
