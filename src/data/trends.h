@@ -10,8 +10,9 @@ inline constexpr const char* kTrendsFile = "trends.npy";
 
 /// What was touched of late, by the events that training may see and whose times are known.
 struct TrainingTrends {
-  double last = 0.0;           ///< the time of the last event, seconds since 1970; 0 of none
-  std::vector<double> counts;  ///< by item: events, each half as much a kTrendHalfLife before `last`
+  double last = 0.0;  ///< the time of the last event, seconds since 1970; 0 of none
+  std::vector<double>
+      counts;  ///< by item: events, each half as much a kTrendHalfLife before `last`
 };
 TrainingTrends training_trends(const Dataset& data);
 

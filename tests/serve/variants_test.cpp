@@ -103,7 +103,9 @@ TEST(Split, MovesUsersOnlyToTheVariantThatGrows) {
   const Dealing before("a=90,b=10"), after("a=80,b=20"), again("a=8,b=2"), salted("a=80,b=20", "x");
   int moved = 0, dealt_anew = 0;
   for (int user = 0; user < 5000; ++user) {
-    if (before.of(user) == "b") EXPECT_EQ(after.of(user), "b");
+    if (before.of(user) == "b") {
+      EXPECT_EQ(after.of(user), "b");
+    }
     moved += before.of(user) != after.of(user) ? 1 : 0;
     EXPECT_EQ(again.of(user), after.of(user)) << "shares are parts of their sum";
     dealt_anew += salted.of(user) != after.of(user) ? 1 : 0;
