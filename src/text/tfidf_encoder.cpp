@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "kernels/half_rows.h"
 #include "text/svd.h"
 
 namespace tessera {
@@ -13,18 +14,19 @@ namespace {
 /// The rows of the projection that the texts use, in single precision; `weights` is changed to
 /// number these.
 Matrix used_rows(const std::vector<Half>& projection, std::size_t dims, SparseMatrix& weights) {
-  std::vector<std::int32_t> place(weights.cols, -1);
-  for (const std::int32_t term : weights.columns) place[static_cast<std::size_t>(term)] = 0;
-  std::int32_t used = 0;
-  for (std::int32_t& row : place) row = row < 0 ? -1 : used++;
-  Matrix rows(static_cast<std::size_t>(used), dims);
-  for (std::size_t term = 0; term < place.size(); ++term) {
-    if (place[term] < 0) continue;
-    std::copy_n(projection.begin() + static_cast<std::ptrdiff_t>(term * dims), dims,
-                rows[static_cast<std::size_t>(place[term])]);
+  std::vector<std::int32_t> used(weights.columns.begin(), weights.columns.end());
+  std::ranges::sort(used);
+  const auto repeated = std::ranges::unique(used);
+  used.erase(repeated.begin(), repeated.end());
+  Matrix rows(used.size(), dims);
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    const std::size_t term = static_cast<std::size_t>(used[i]);
+    widen(std::span(projection).subspan(term * dims, dims), rows.view().row(i));
   }
-  for (std::int32_t& term : weights.columns) term = place[static_cast<std::size_t>(term)];
-  weights.cols = static_cast<std::size_t>(used);
+  for (std::int32_t& term : weights.columns) {
+    term = static_cast<std::int32_t>(std::ranges::lower_bound(used, term) - used.begin());
+  }
+  weights.cols = used.size();
   return rows;
 }
 
