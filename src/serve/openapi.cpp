@@ -196,7 +196,8 @@ Json operation_of(const Route& route, bool with_tokens) {
     Json content = json_content(body_schema(route));
     content["application/json"]["example"] = Json::parse(example_of(route));
     if (route.lines) content = {{"application/x-ndjson", content["application/json"]}};
-    operation["requestBody"] = {{"required", true}, {"content", std::move(content)}};
+    // No lines at all are a body as well.
+    operation["requestBody"] = {{"required", !route.lines}, {"content", std::move(content)}};
   }
   Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
   if (!route.reply.empty()) {
