@@ -41,30 +41,6 @@ bool fits(std::string_view pattern, std::span<const std::string_view> parts) {
   });
 }
 
-void read_query(std::string_view query, Match& match) {
-  if (query.empty()) return;
-  const std::span<const Field> known = match.route->query;
-  for (const std::string_view part : split(query, "&")) {
-    if (part.empty()) continue;
-    const std::size_t equals = part.find('=');
-    std::string name = percent_decoded(part.substr(0, equals), true);
-    if (std::ranges::find(known, name, &Field::name) == known.end()) {
-      throw Refusal(
-          400, "invalid_request",
-          message_line(fmt::format("unknown parameter '{}'{}{}", name,
-                                   known.empty() ? "" : "; known are: ", names_of(known))));
-    }
-    for (const auto& [earlier, value] : match.parameters) {
-      if (earlier == name) {
-        throw Refusal(400, "invalid_request", fmt::format("'{}' stands there twice", name));
-      }
-    }
-    match.parameters.emplace_back(
-        std::move(name),
-        equals == std::string_view::npos ? "" : percent_decoded(part.substr(equals + 1), true));
-  }
-}
-
 }  // namespace
 
 std::vector<std::string_view> parts_of_path(std::string_view path) { return split(path, "/"); }
@@ -90,8 +66,32 @@ Match match_route(std::string_view method, std::string_view target, std::string&
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     if (names_a_segment(pattern[i])) match.segments.push_back(percent_decoded(parts[i], false));
   }
-  if (question != std::string_view::npos) read_query(target.substr(question + 1), match);
+  if (question != std::string_view::npos) match.query = target.substr(question + 1);
   return match;
+}
+
+void read_query(Match& match) {
+  if (match.query.empty()) return;
+  const std::span<const Field> known = match.route->query;
+  for (const std::string_view part : split(match.query, "&")) {
+    if (part.empty()) continue;
+    const std::size_t equals = part.find('=');
+    std::string name = percent_decoded(part.substr(0, equals), true);
+    if (std::ranges::find(known, name, &Field::name) == known.end()) {
+      throw Refusal(
+          400, "invalid_request",
+          message_line(fmt::format("unknown parameter '{}'{}{}", name,
+                                   known.empty() ? "" : "; known are: ", names_of(known))));
+    }
+    for (const auto& [earlier, value] : match.parameters) {
+      if (earlier == name) {
+        throw Refusal(400, "invalid_request", fmt::format("'{}' stands there twice", name));
+      }
+    }
+    match.parameters.emplace_back(
+        std::move(name),
+        equals == std::string_view::npos ? "" : percent_decoded(part.substr(equals + 1), true));
+  }
 }
 
 }  // namespace tessera

@@ -164,10 +164,13 @@ Json parameters_of(const Route& route) {
                           {"schema", {{"type", "string"}}}});
   }
   for (const Field& field : route.query) {
+    // An address has room for a filter as a text alone.
+    const bool text = field.kind == Field::Kind::filter;
     parameters.push_back({{"name", field.name},
                           {"in", "query"},
                           {"required", field.required},
-                          {"schema", schema_of(field)}});
+                          {"schema", text ? Json{{"type", "string"}, {"maxLength", field.most}}
+                                          : schema_of(field)}});
   }
   return parameters;
 }

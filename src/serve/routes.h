@@ -53,13 +53,18 @@ std::span<const Route> routes();
 struct Match {
   const Route* route = nullptr;
   std::vector<std::string> segments;                            ///< in the order of the braces
-  std::vector<std::pair<std::string, std::string>> parameters;  ///< of the query
+  std::string query;                                            ///< as it came
+  std::vector<std::pair<std::string, std::string>> parameters;  ///< what read_query found in it
 };
 
 /// Throws Refusal 404 where no path fits, 405 where only the method does not (`allowed` then holds
-/// the methods that do), and 400 for percent signs that say nothing and for query parameters that
-/// are unknown or stand there twice.
+/// the methods that do), and 400 for percent signs in the path that say nothing. What is wrong with
+/// a query is told to those alone who may ask: see read_query.
 Match match_route(std::string_view method, std::string_view target, std::string& allowed);
+
+/// Finds the parameters. Throws Refusal 400 for percent signs that say nothing and for parameters
+/// that are unknown or stand there twice.
+void read_query(Match& match);
 
 /// The parts of a path between its slashes, and whether one of a route's names a segment.
 std::vector<std::string_view> parts_of_path(std::string_view path);

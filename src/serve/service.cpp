@@ -231,6 +231,7 @@ Plan Service::plan(const Request& request) const noexcept {
     const AccessTokens::Grant grant = in_use->grant(request.authorization);
     plan.granted = grant.access;
     require(plan.match.route->access, plan.granted, "this");
+    read_query(plan.match);
     if (const auto wait = grant.limit != nullptr ? grant.limit->take() : std::nullopt) {
       Refusal refusal(429, "rate_limited", "this token has made too many requests; try again");
       refusal.retry_after = static_cast<int>(std::ceil(wait->count()));

@@ -130,6 +130,17 @@ TEST_P(Rights, EveryRouteAsksForItsOwn) {
   EXPECT_EQ(walked, kNeeded.size());
 }
 
+TEST_P(Rights, WhoMayNotAskIsNotToldWhatIsWrongWithTheQuery) {
+  for (const Caller& caller : callers()) {
+    const int status = answer("GET", "/v1/admin/variants?nonsense=1", "", caller).status;
+    if (caller.may == Access::admin) {
+      EXPECT_EQ(status, 400);
+    } else {
+      EXPECT_TRUE(status == 401 || status == 403) << status;
+    }
+  }
+}
+
 TEST_P(Rights, AStoredHistoryNeedsWriteWhereverTheUserIsNamed) {
   const std::pair<const char*, const char*> ways[] = {
       {"/v1/recommend", R"({"user":"anna"})"},
