@@ -1,7 +1,8 @@
 #include "engine/plane.h"
 
-#include <Eigen/Eigenvalues>
-#include <cmath>
+#include <Eigen/Core>
+
+#include "nn/principal_axes.h"
 
 namespace tessera {
 
@@ -34,14 +35,12 @@ Plane principal_plane(MatrixView<const float> points) {
     const Eigen::VectorXd centred = all.row(row).cast<double>().transpose() - mean;
     covariance.selfadjointView<Eigen::Lower>().rankUpdate(centred);
   }
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);  // ascending
+  covariance.triangularView<Eigen::StrictlyUpper>() = covariance.transpose();
   for (std::size_t c = 0; c < dims; ++c) plane.mean[c] = mean(static_cast<Eigen::Index>(c));
-  for (std::size_t axis = 0; axis < std::min<std::size_t>(2, dims); ++axis) {
-    Eigen::VectorXd vector = solver.eigenvectors().col(static_cast<Eigen::Index>(dims - 1 - axis));
-    Eigen::Index largest = 0;
-    vector.cwiseAbs().maxCoeff(&largest);
-    if (vector(largest) < 0) vector = -vector;  // an axis has no sign of its own
-    plane.axes[axis].assign(vector.begin(), vector.end());
+  const PrincipalAxes found =
+      principal_axes({covariance.data(), static_cast<std::size_t>(covariance.size())}, dims);
+  for (std::size_t a = 0; a < std::min<std::size_t>(2, dims); ++a) {
+    plane.axes[a].assign(found.axis(a).begin(), found.axis(a).end());
   }
   return plane;
 }

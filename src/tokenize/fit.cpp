@@ -9,6 +9,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
+#include "nn/principal_axes.h"
 
 namespace tessera {
 namespace {
@@ -181,25 +182,13 @@ void move_parts(const Matrix& x, std::size_t rounds, TokenBook& book) {
 
 // Principal axes as columns, those of a part side by side: the axis of the next largest variance
 // goes to the part whose product of variances is the smallest so far.
-Columns dealt_axes(const Matrix& x, std::size_t parts) {
-  const auto dims = static_cast<Eigen::Index>(x.cols());
-  Matrix centred = x.clone();
-  const Eigen::VectorXf mean = as_eigen(x).colwise().mean();
-  for (std::size_t i = 0; i < centred.rows(); ++i) {
-    for (std::size_t j = 0; j < centred.cols(); ++j) {
-      centred[i][j] -= mean(static_cast<Eigen::Index>(j));
-    }
-  }
-  Matrix gram(x.cols(), x.cols());
-  gemm(Transpose::yes, Transpose::no, 1.0F / static_cast<float>(x.rows()), centred, centred, 0.0F,
-       gram);
-  const Eigen::SelfAdjointEigenSolver<Columns> solver(as_eigen(gram).cast<double>().eval());
-  const Eigen::VectorXd& variances = solver.eigenvalues();  // ascending
-  const double floor = std::max(variances(dims - 1), 1e-30) * 1e-9;
+Matrix dealt_axes(const Matrix& x, std::size_t parts) {
+  const PrincipalAxes found = principal_axes_of(x);
+  const double floor = std::max(found.variances[0], 1e-30) * 1e-9;
   std::vector<double> products(parts, 0.0);  // logarithms
   std::vector<std::size_t> filled(parts);
-  Columns axes(dims, dims);
-  for (Eigen::Index at = dims - 1; at >= 0; --at) {
+  Matrix axes(x.cols(), x.cols());
+  for (std::size_t a = 0; a < x.cols(); ++a) {
     std::size_t chosen = parts;
     for (std::size_t p = 0; p < parts; ++p) {
       const std::size_t room = part_begin(x.cols(), p + 1, parts) - part_begin(x.cols(), p, parts);
@@ -207,8 +196,10 @@ Columns dealt_axes(const Matrix& x, std::size_t parts) {
       if (chosen == parts || products[p] < products[chosen]) chosen = p;
     }
     const std::size_t column = part_begin(x.cols(), chosen, parts) + filled[chosen]++;
-    products[chosen] += std::log(std::max(variances(at), floor) / floor);
-    axes.col(static_cast<Eigen::Index>(column)) = solver.eigenvectors().col(at);
+    products[chosen] += std::log(std::max(found.variances[a], floor) / floor);
+    for (std::size_t d = 0; d < x.cols(); ++d) {
+      axes[d][column] = static_cast<float>(found.axis(a)[d]);
+    }
   }
   return axes;
 }
@@ -257,7 +248,7 @@ Matrix rotated(MatrixView<const float> x, const Matrix& rotation) {
 }
 
 Matrix fit_rotation(const Matrix& x, const TokenizerOptions& options, const Step& step) {
-  Matrix rotation = from_eigen(dealt_axes(x, options.sizes.size()));
+  Matrix rotation = dealt_axes(x, options.sizes.size());
   std::vector<TokenBook> books = drawn_parts(rotated(x, rotation), options);
   IntMatrix found{x.rows(), books.size(), std::vector<std::int32_t>(x.rows() * books.size())};
   for (std::size_t round = 0; round < kRotationRounds; ++round) {

@@ -1,6 +1,5 @@
 #include "tokenize/health.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -14,6 +13,7 @@
 #include "eval/code_statistics.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
+#include "nn/principal_axes.h"
 
 namespace tessera {
 namespace {
@@ -348,25 +348,20 @@ Json labels_json(const TokensToJudge& tokens, std::uint64_t seed) {
 // Items in the plane of the two axes along which their vectors differ most.
 Json map_json(const TokensToJudge& tokens) {
   const std::size_t step = std::max<std::size_t>((tokens.codes->rows + kMapped - 1) / kMapped, 1);
-  Matrix x = tokens.vectors->read({.first = 0, .step = step});
+  const Matrix x = tokens.vectors->read({.first = 0, .step = step});
   const std::vector<float> mean = mean_of(x);
-  for (std::size_t i = 0; i < x.rows(); ++i) {
-    for (std::size_t d = 0; d < x.cols(); ++d) x[i][d] -= mean[d];
-  }
-  Matrix gram(x.cols(), x.cols());
-  gemm(Transpose::yes, Transpose::no, 1.0F, x, x, 0.0F, gram);
-  using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  const auto dims = static_cast<Eigen::Index>(x.cols());
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXf> solver(
-      Eigen::Map<const Rows>(gram.span().data(), dims, dims).eval());
+  const PrincipalAxes found = principal_axes_of(x);
+  const auto along = [&](std::size_t axis, std::size_t i) {
+    double sum = 0.0;
+    for (std::size_t d = 0; axis < x.cols() && d < x.cols(); ++d) {
+      sum += double{x[i][d] - mean[d]} * found.axis(axis)[d];
+    }
+    return std::round(sum * 1e4) / 1e4;
+  };
   Json points = Json::array();
   for (std::size_t i = 0; i < x.rows(); ++i) {
-    const Eigen::Map<const Eigen::RowVectorXf> row(x[i], dims);
-    const float across = row.dot(solver.eigenvectors().col(dims - 1));
-    const float up = dims > 1 ? row.dot(solver.eigenvectors().col(dims - 2)) : 0.0F;
-    points.push_back({id_of(tokens, i * step), std::round(across * 1e4F) / 1e4F,
-                      std::round(up * 1e4F) / 1e4F, tokens.codes->row(i * step)[0],
-                      text_of(tokens.titles, i * step)});
+    points.push_back({id_of(tokens, i * step), along(0, i), along(1, i),
+                      tokens.codes->row(i * step)[0], text_of(tokens.titles, i * step)});
   }
   return {{"fields", {"id", "x", "y", "first_code", "title"}}, {"points", points}};
 }

@@ -1,11 +1,11 @@
 #include "train/text_start.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "kernels/gemm.h"
+#include "nn/principal_axes.h"
 
 namespace tessera {
 namespace {
@@ -37,26 +37,20 @@ TextAxes find_axes(MatrixView<const float> text, std::size_t dims, const Ranks& 
   sums.back() = static_cast<double>(sample.rows);
   all_reduce(ranks, std::span(sums));
 
-  const auto size = static_cast<Eigen::Index>(n);
   const double count = std::max(sums.back(), 1.0);
-  const Eigen::VectorXd mean = Eigen::Map<Eigen::VectorXd>(sums.data() + n * n, size) / count;
-  const Eigen::MatrixXd covariance =
-      Eigen::Map<Eigen::MatrixXd>(sums.data(), size, size) / count - mean * mean.transpose();
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
-  TextAxes found{std::vector<float>(n), Matrix(n, dims)};
-  for (std::size_t c = 0; c < n; ++c) found.mean[c] = static_cast<float>(mean[Eigen::Index(c)]);
-  const double largest = solver.eigenvalues()[size - 1];
+  for (double& sum : sums) sum /= count;
+  const double* mean = sums.data() + n * n;
+  TextAxes found{{mean, mean + n}, Matrix(n, dims)};
+  for (std::size_t a = 0; a < n; ++a) {
+    for (std::size_t b = 0; b < n; ++b) sums[a * n + b] -= mean[a] * mean[b];
+  }
+  const PrincipalAxes principal = principal_axes(std::span(sums).first(n * n), n);
   for (std::size_t d = 0; d < std::min(dims, n); ++d) {
-    const Eigen::Index at = size - 1 - static_cast<Eigen::Index>(d);
-    const double variance = solver.eigenvalues()[at];
-    if (!(variance > 1e-9 * largest)) break;  // the texts have no further axis
-    const auto axis = solver.eigenvectors().col(at);
-    Eigen::Index first =
-        0;  // an axis has no direction: its largest part is positive, for all ranks
-    axis.cwiseAbs().maxCoeff(&first);
-    const double scale = (axis[first] < 0 ? -1.0 : 1.0) / std::sqrt(std::sqrt(variance));
+    const double variance = principal.variances[d];
+    if (!(variance > 1e-9 * principal.variances[0])) break;  // the texts have no further axis
+    const double scale = 1.0 / std::sqrt(std::sqrt(variance));
     for (std::size_t c = 0; c < n; ++c) {
-      found.axes[c][d] = static_cast<float>(scale * axis[static_cast<Eigen::Index>(c)]);
+      found.axes[c][d] = static_cast<float>(scale * principal.axis(d)[c]);
     }
   }
   return found;
