@@ -18,7 +18,7 @@ using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajo
 using Columns = Eigen::MatrixXd;
 constexpr std::size_t kRefinements = 6;
 constexpr std::size_t kMostRefinedCodes = 4096;  // whose normal equations are solved
-constexpr std::size_t kRotationMeans = 8;        // rounds of k-means before each turn
+constexpr std::size_t kRotationMeans = 3;        // rounds of k-means before each turn
 constexpr double kRidge = 1e-3;  // items of a code's weight: for codes that few have
 
 Eigen::Map<const Rows> as_eigen(const Matrix& matrix) {
