@@ -19,7 +19,7 @@ constexpr double kDoubleSlack = 1e-13;
 constexpr double kLargestSum = 32000.0;
 constexpr int kLowestSum = -32768;
 constexpr int kHighestSum = 32767;
-// Of more items than this those with the best bounds are scored first: most of the others then
+// Of more items than this so many with the best bounds are scored first: most of the others then
 // miss.
 constexpr std::size_t kManyHits = 32;
 // … in the first blocks, which bring the threshold near its final value.
@@ -206,7 +206,8 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
       hits.count = static_cast<std::size_t>(end - hits.hits);
     }
     if (scanned++ < sorted && hits.count > kManyHits) {
-      std::ranges::sort(hits.hits, hits.hits + hits.count, std::ranges::greater(), &ScanHit::sum);
+      std::ranges::nth_element(hits.hits, hits.hits + kManyHits, hits.hits + hits.count,
+                               std::ranges::greater(), &ScanHit::sum);
     }
     for (const ScanHit& hit : std::span(hits.hits).first(hits.count)) {
       __builtin_prefetch(row(hits.first + hit.place));

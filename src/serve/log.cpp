@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMostPending = std::size_t{1} << 20;  // bytes
 constexpr std::size_t kAtOnce = 4096;  // what a pipe that can be written to takes without waiting
 constexpr auto kPatience = 1s;
+constexpr auto kGathered = 10ms;  // lines are written together: to wake a thread for each costs more
 
 /// Throws Error naming the file.
 int open_log(const fs::path& file) {
@@ -56,6 +57,7 @@ class Log::Writer {
       deadline_ = Clock::now() + kPatience;
     }
     wake_.notify_all();
+    hurry_.notify_all();
     thread_.join();
     if (descriptor_ > 2) ::close(descriptor_);
   }
@@ -63,21 +65,26 @@ class Log::Writer {
   Writer& operator=(const Writer&) = delete;
 
   void add(std::string_view line) {
+    bool first = false;
     {
       const std::lock_guard lock(mutex_);
       if (pending_.size() + line.size() >= kMostPending) {
         ++dropped_;
         return;
       }
+      first = pending_.empty();
       pending_ += line;
       pending_ += '\n';
     }
-    wake_.notify_one();
+    if (first) wake_.notify_one();
   }
 
   void flush() {
     std::unique_lock lock(mutex_);
+    ++flushes_;
+    hurry_.notify_all();
     done_.wait_for(lock, kPatience, [&] { return pending_.empty() && !writing_; });
+    --flushes_;
   }
 
   void reopen() {
@@ -102,7 +109,9 @@ class Log::Writer {
   void run() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [&] { return !pending_.empty() || deadline_ != Clock::time_point::max(); });
+      const auto ends = [&] { return deadline_ != Clock::time_point::max(); };
+      wake_.wait(lock, [&] { return !pending_.empty() || ends(); });
+      hurry_.wait_for(lock, kGathered, [&] { return flushes_ > 0 || ends(); });
       if (pending_.empty()) return;
       if (next_ >= 0) {
         ::close(descriptor_);
@@ -153,7 +162,8 @@ class Log::Writer {
   const fs::path file_;
   int descriptor_;            // the thread's own from its start on
   mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_, done_;
+  std::condition_variable wake_, hurry_, done_;
+  std::size_t flushes_ = 0;  // that wait
   std::string pending_;
   bool writing_ = false;
   std::uint64_t dropped_ = 0;

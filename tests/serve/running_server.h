@@ -24,6 +24,7 @@ class RunningServer : public ::testing::Test {
     if (!running.joinable()) return;
     server->stop();
     running.join();
+    log.flush();
   }
   ~RunningServer() override { stop(); }
   std::uint16_t port() const { return server->port(); }
