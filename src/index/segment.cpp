@@ -66,6 +66,7 @@ std::size_t second_rest_group(std::size_t width, std::size_t ball_axes) {
 IndexQuery index_query(const ScoreSpace& space, std::span<const float> state) {
   IndexQuery query;
   query.scores = score_tokens(space.tables, state);
+  query.quick = quick_scores(query.scores, space.tables.places.size(), space.tables.codebook_size);
   for (std::size_t j = 0; j < state.size(); ++j) {
     const double term = double{state[j]} * double{space.axes.centre[j]};
     query.base += term;
@@ -159,6 +160,7 @@ void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, Bloc
     const ItemSet* allowed = wanted.places == nullptr ? wanted.admission.allowed : nullptr;
     if (allowed != nullptr && !allowed->contains(item)) continue;
     ++statistics.rescored;
+    if (!(most_score(query.quick, query.scores, row_, row) >= best.threshold())) continue;
     const double exact = exact_score(query, row, block.room);
     if (!best.admits(exact, item) || !wanted.admission.admits(item)) continue;
     best.add(exact, item);
@@ -261,6 +263,7 @@ void Segment::search_listed(const IndexQuery& query, const Admission& admission,
   const auto score = [&](const std::uint8_t* row) {
     const std::int32_t item = TokenRow::item(row);
     ++statistics.rescored;
+    if (!(most_score(query.quick, query.scores, row_, row) >= best.threshold())) return;
     const double exact = exact_score(query, row, room);
     if (best.admits(exact, item) && admission.admits(item)) best.add(exact, item);
   };

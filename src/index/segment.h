@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/safetensors.h"
+#include "index/quick_scores.h"
 #include "index/score_axes.h"
 #include "index/token_row.h"
 #include "index/top_k.h"
@@ -26,6 +27,7 @@ struct ScoreSpace {
 /// What one state asks of every segment.
 struct IndexQuery {
   TokenScores scores;
+  QuickScores quick;
   double base = 0;                ///< of an item at the centre of the axes
   std::vector<double> weights;    ///< [box and ball axes, zeros where the width is less]
   std::vector<float> box, ball;   ///< the same in single precision

@@ -41,8 +41,48 @@ struct TokenRow {
     }
   }
 
+  /// Calls visit(turn, code) for each code in order; turns are 0 to 7, over and over. The fastest
+  /// way to look up what each code stands for.
+  template <class Visit>
+  void for_each_code(const std::uint8_t* row, const Visit& visit) const {
+    const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
+    const std::size_t whole = places / kPacked * kPacked;
+    const std::size_t rest = places - whole;
+    const auto in_turns = [&](auto* of) {
+      for (std::size_t i = 0; i < whole; i += kPacked, of += kPacked) {
+        for (std::size_t turn = 0; turn < kPacked; ++turn) visit(turn, std::size_t{of[turn]});
+      }
+      for (std::size_t turn = 0; turn < rest; ++turn) visit(turn, std::size_t{of[turn]});
+    };
+    if (code_bits() == 8) return in_turns(codes);
+    if (code_bits() == 16) return in_turns(reinterpret_cast<const std::uint16_t*>(codes));
+    const auto code = [](std::uint64_t x, std::size_t turn) {
+      return static_cast<std::size_t>(x >> 7 * turn & 127);
+    };
+    for (std::size_t i = 0; i < whole; i += kPacked, codes += 7) {
+      const std::uint64_t x = seven_bytes(codes);
+      for (std::size_t turn = 0; turn < kPacked; ++turn) visit(turn, code(x, turn));
+    }
+    const std::uint64_t x = some_bytes(codes, (rest * 7 + 7) / 8);
+    for (std::size_t turn = 0; turn < rest; ++turn) visit(turn, code(x, turn));
+  }
+
  private:
   static constexpr std::size_t kPacked = 8;  // codes of 7 bits, in 7 bytes
+
+  // Little-endian.
+  static std::uint64_t seven_bytes(const std::uint8_t* from) {
+    std::uint32_t high = 0;
+    std::uint32_t low = 0;
+    std::memcpy(&low, from, 4);
+    std::memcpy(&high, from + 3, 4);
+    return low | std::uint64_t{high} << 24;
+  }
+  static std::uint64_t some_bytes(const std::uint8_t* from, std::size_t bytes) {
+    std::uint64_t x = 0;
+    for (std::size_t b = 0; b < bytes; ++b) x |= std::uint64_t{from[b]} << 8 * b;
+    return x;
+  }
 
   // Codes of 7 bits, a byte each.
   std::span<const std::uint8_t> unpacked(const std::uint8_t* packed,
@@ -53,18 +93,9 @@ struct TokenRow {
     if (i < places) spread(packed, ((places - i) * 7 + 7) / 8, &room[i]);
     return std::span(room).first(places);
   }
-  // Eight codes, of which the first `bytes` bytes of 7 are there; little-endian.
+  // Eight codes, of which the first `bytes` bytes of 7 are there.
   static void spread(const std::uint8_t* packed, std::size_t bytes, std::uint8_t* codes) {
-    std::uint64_t x = 0;
-    if (bytes == 7) {
-      std::uint32_t high = 0;
-      std::uint32_t low = 0;
-      std::memcpy(&low, packed, 4);
-      std::memcpy(&high, packed + 3, 4);
-      x = low | std::uint64_t{high} << 24;
-    } else {
-      for (std::size_t b = 0; b < bytes; ++b) x |= std::uint64_t{packed[b]} << 8 * b;
-    }
+    std::uint64_t x = bytes == 7 ? seven_bytes(packed) : some_bytes(packed, bytes);
     x = (x & 0x00FFFFFFF0000000) << 4 | (x & 0x000000000FFFFFFF);
     x = (x & 0x0FFFC0000FFFC000) << 2 | (x & 0x00003FFF00003FFF);
     x = (x & 0x3F803F803F803F80) << 1 | (x & 0x007F007F007F007F);

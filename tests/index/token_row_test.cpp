@@ -39,6 +39,12 @@ TEST_P(TokenRows, GiveBackWhatWasWritten) {
     std::vector<std::int32_t> read;
     layout.with_codes(row, room, [&](auto stored) { read.assign(stored.begin(), stored.end()); });
     EXPECT_EQ(read, codes);
+    read.clear();
+    layout.for_each_code(row, [&](std::size_t turn, std::size_t code) {
+      EXPECT_EQ(turn, read.size() % 8);
+      read.push_back(static_cast<std::int32_t>(code));
+    });
+    EXPECT_EQ(read, codes);
   }
 }
 
