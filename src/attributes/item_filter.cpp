@@ -89,6 +89,7 @@ void ItemFilter::note_end(std::int32_t item) {
   if (ends.ended.contains(item)) {
     ends.ended.erase(item);
     --ends.count;
+    ends.lasting.reset();
   }
   const AttributeValue value = table_.value(ends.attribute, item);
   const double* time = std::get_if<double>(&value);
@@ -100,15 +101,7 @@ void ItemFilter::note_end(std::int32_t item) {
   if (ends.to_come.size() > 2 * ends.gathered + kSlack) gather_ends();
 }
 
-std::optional<ItemSet> ItemFilter::ended(double now) const {
-  if (!ends_) return std::nullopt;
-  {
-    const std::shared_lock lock(mutex_);
-    if (ends_->to_come.empty() || ends_->to_come.front().first > now) {
-      return ends_->count > 0 ? std::optional(ends_->ended) : std::nullopt;
-    }
-  }
-  const std::unique_lock lock(mutex_);
+void ItemFilter::end_items(double now) const {
   Ends& ends = *ends_;
   while (!ends.to_come.empty() && ends.to_come.front().first <= now) {
     const auto [time, item] = ends.to_come.front();
@@ -119,8 +112,29 @@ std::optional<ItemSet> ItemFilter::ended(double now) const {
     if (current == nullptr || *current != time || ends.ended.contains(item)) continue;
     ends.ended.insert(item);
     ++ends.count;
+    ends.lasting.reset();
   }
-  return ends.count > 0 ? std::optional(ends.ended) : std::nullopt;
+}
+
+std::shared_ptr<const ItemSet> ItemFilter::lasting(double now, std::size_t items) const {
+  if (!ends_) return nullptr;
+  {
+    const std::shared_lock lock(mutex_);
+    const bool none_came = ends_->to_come.empty() || ends_->to_come.front().first > now;
+    if (none_came && ends_->count == 0) return nullptr;
+    if (none_came && ends_->lasting && ends_->room >= items) return ends_->lasting;
+  }
+  const std::unique_lock lock(mutex_);
+  end_items(now);
+  Ends& ends = *ends_;
+  if (ends.count == 0) return nullptr;
+  if (!ends.lasting || ends.room < items) {
+    auto lasting = std::make_shared<ItemSet>(items, true);
+    *lasting -= ends.ended;
+    ends.lasting = std::move(lasting);
+    ends.room = items;
+  }
+  return ends.lasting;
 }
 
 Predicate ItemFilter::predicate(const Condition& condition) const {

@@ -2,6 +2,8 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <shared_mutex>
 
 #include "attributes/attribute_table.h"
@@ -38,9 +40,10 @@ class ItemFilter {
   std::vector<std::int32_t> latest(std::string_view name, double until, std::size_t count,
                                    const std::function<bool(std::int32_t)>& accepts) const;
 
-  /// The items whose time of the attribute kExpires has come by `now` (seconds since 1970); nothing
-  /// where there are none. Time goes on from call to call.
-  std::optional<ItemSet> ended(double now) const;
+  /// Of the numbers [0, items), and perhaps some above, those whose time of the attribute kExpires
+  /// has not come by `now` (seconds since 1970); null where that is all of them. Time goes on from
+  /// call to call. The set is made anew only after a change.
+  std::shared_ptr<const ItemSet> lasting(double now, std::size_t items) const;
 
   /// Throws UsageError that names the first that is no attribute.
   void check(std::span<const std::string> names) const;
@@ -76,6 +79,8 @@ class ItemFilter {
   void put(std::size_t attribute, std::int32_t item, const AttributeValue& value);
   void note_end(std::int32_t item);
   void gather_ends();
+  /// Moves what has come by `now` to those that have ended.
+  void end_items(double now) const;
 
   /// When items end: those to come, the next on top, with some that were changed since; and those
   /// that have.
@@ -83,8 +88,10 @@ class ItemFilter {
     std::size_t attribute = 0;
     std::vector<std::pair<double, std::int32_t>> to_come = {};  // a heap
     ItemSet ended = {};
-    std::size_t count = 0;     // of `ended`
-    std::size_t gathered = 0;  // how many were to come when they were gathered
+    std::size_t count = 0;                        // of `ended`
+    std::size_t gathered = 0;                     // how many were to come when they were gathered
+    std::shared_ptr<const ItemSet> lasting = {};  // of [0, room); null: to be made
+    std::size_t room = 0;
   };
 
   AttributeTable table_;

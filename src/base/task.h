@@ -86,9 +86,9 @@ Started start(Task<T> task, Done done) {
   done(co_await std::move(task));
 }
 
-/// The task's result, with a thread that waits for it; throws what the task threw.
+/// Begins the task in this thread; its result, or what it threw, will be there.
 template <class T>
-T wait(Task<T> task) {
+std::future<T> begin(Task<T> task) {
   std::promise<T> promise;
   std::future<T> result = promise.get_future();
   [](Task<T> waited, std::promise<T> to) -> Started {
@@ -105,7 +105,13 @@ T wait(Task<T> task) {
       to.set_value(std::move(*value));
     }
   }(std::move(task), std::move(promise));
-  return result.get();
+  return result;
+}
+
+/// The task's result, with a thread that waits for it; throws what the task threw.
+template <class T>
+T wait(Task<T> task) {
+  return begin(std::move(task)).get();
 }
 
 }  // namespace tessera

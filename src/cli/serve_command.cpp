@@ -227,8 +227,9 @@ void add_serve(CLI::App& app) {
   command->add_option("--listen", arguments->listen, "ADDRESS:PORT; port 0 takes a free one")
       ->capture_default_str();
   command->add_option("--state", arguments->state,
-                      "Where histories and items are kept: a directory, redis://HOST:PORT, or "
-                      "rediss://HOST:PORT by TLS (default: in memory)");
+                      "Where histories and items are kept: a directory, redis://HOST:PORT, "
+                      "redis-sentinel://HOST,HOST/MASTER, redis-cluster://HOST,HOST, or each of "
+                      "these by TLS, as rediss://HOST:PORT (default: in memory)");
   const CLI::Option* sync =
       command
           ->add_option("--sync", arguments->sync,

@@ -285,8 +285,7 @@ void Model::RuledSearch::fill(Selection& selection, std::span<const float> user,
 std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
                                                 History history) const {
   Selection selection(*this, k_);
-  const std::optional<ItemSet> lasting =
-      rules_.pinned.empty() ? std::nullopt : state_.passing(nullptr);
+  const auto lasting = rules_.pinned.empty() ? nullptr : state_.passing(nullptr);
   for (const std::int32_t item : rules_.pinned) {
     if (!state_.is_known(item) || (lasting && !lasting->contains(item))) continue;
     selection.add({item, value_of(scored(user, item))});

@@ -5,36 +5,28 @@
 
 namespace tessera {
 
-std::optional<ItemSet> Model::State::passing(const Filter* filter) const {
+std::shared_ptr<const ItemSet> Model::State::passing(const Filter* filter) const {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  std::optional<ItemSet> passing;
-  if (filter != nullptr) passing = attributes.select(*filter, numbers());
-  if (const auto ended = attributes.ended(std::chrono::duration<double>(now).count())) {
-    if (!passing) passing.emplace(numbers(), true);
-    *passing -= *ended;
-  }
+  auto lasting = attributes.lasting(std::chrono::duration<double>(now).count(), numbers());
+  if (filter == nullptr) return lasting;
+  auto passing = std::make_shared<ItemSet>(attributes.select(*filter, numbers()));
+  if (lasting) *passing &= *lasting;
   return passing;
 }
 
 Model::Search::Search(const State& state, const RecommendOptions& options)
-    : state_(state), options_(options) {
-  if (options.allow) {
-    allowed_.emplace();
-    for (const std::int32_t item : *options.allow) allowed_->insert(item);
-  }
-  if (auto passing = state.passing(options.filter)) {
-    if (allowed_) {
-      *allowed_ &= *passing;
-    } else {
-      allowed_ = std::move(passing);
-    }
-  }
+    : state_(state), options_(options), allowed_(state.passing(options.filter)) {
+  if (!options.allow) return;
+  auto allowed = std::make_shared<ItemSet>();
+  for (const std::int32_t item : *options.allow) allowed->insert(item);
+  if (allowed_) *allowed &= *allowed_;
+  allowed_ = std::move(allowed);
 }
 
 SearchFilter Model::Search::filter_for(History history, std::vector<std::int32_t>& excluded) const {
   SearchFilter filter;
   filter.accepts = options_.accepts;
-  if (allowed_) filter.allowed = &*allowed_;
+  filter.allowed = allowed_.get();
   filter.excluded = options_.deny;
   if (options_.repeats) return filter;
   filter.excluded = history;

@@ -27,7 +27,7 @@ class Model::Search {
 
   const State& state_;
   const RecommendOptions& options_;
-  std::optional<ItemSet> allowed_;  // nothing: all
+  std::shared_ptr<const ItemSet> allowed_;  // null: all
 };
 
 }  // namespace tessera

@@ -40,7 +40,7 @@ std::vector<Neighbour> Model::State::nearest(std::span<const float> direction, s
   if (k == 0) fail_usage("k = 0: a list has at least one item");
   ItemSet left_out;
   for (const std::int32_t item : without) left_out.insert(item);
-  const std::optional<ItemSet> passing = this->passing(filter);
+  const auto passing = this->passing(filter);
   std::vector<Neighbour> all;
   const std::shared_lock lock(mutex);
   all.reserve(items.size());

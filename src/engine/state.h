@@ -1,6 +1,7 @@
 // What a Model holds; its functions are in model.cpp, answers.cpp, tokens.cpp and changes.cpp.
 #pragma once
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -56,8 +57,8 @@ struct Model::State {
   void prepare_lookup();
 
   /// The numbers of items that a list may hold by their attributes: those that pass the filter, if
-  /// one is given, and have not ended. Nothing: all.
-  std::optional<ItemSet> passing(const Filter* filter) const;
+  /// one is given, and have not ended. Null: all.
+  std::shared_ptr<const ItemSet> passing(const Filter* filter) const;
   /// The k items of the largest cosines with the direction [width], of those that pass the filter
   /// (null: all) and are not among `without`.
   std::vector<Neighbour> nearest(std::span<const float> direction, std::size_t k,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <numeric>
 
 #include "base/error.h"
@@ -55,6 +56,11 @@ bool ItemIndex::Version::holds(std::int32_t item) const {
   return std::ranges::any_of(parts, [&](const Part& part) { return part.holds(item); });
 }
 
+ItemIndex::Allowed::Allowed(const Version& version, const ItemSet* items) {
+  const std::size_t count = items != nullptr ? items->count() : 0;
+  for (const Part& part : version.parts) by_part.push_back(part.segment->allowed(items, count));
+}
+
 ItemIndex::Part ItemIndex::part_of(Segment segment) {
   ItemSet members;
   std::int64_t largest = -1;
@@ -94,13 +100,19 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
 std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::size_t k,
                                           const SearchFilter& filter, ScanFunction scan,
                                           SearchStatistics& statistics) const {
+  const auto version = this->version();
+  return search(*version, state, k, filter, {*version, filter.allowed}, scan, statistics);
+}
+
+std::vector<ScoredItem> ItemIndex::search(const Version& version, std::span<const float> state,
+                                          std::size_t k, const SearchFilter& filter,
+                                          const Allowed& allowed, ScanFunction scan,
+                                          SearchStatistics& statistics) const {
   const IndexQuery query = index_query(space_, state);
   const Exclusion admission(filter);
-  const auto version = this->version();
   TopK best(k);
   if (k == 0) return {};
-  const std::size_t allowed = filter.allowed != nullptr ? filter.allowed->count() : 0;
-  for (const auto& entry : version->changes.entries()) {
+  for (const auto& entry : version.changes.entries()) {
     if (entry->removed) continue;
     if (filter.allowed != nullptr && !filter.allowed->contains(entry->item)) continue;
     const double score =
@@ -109,9 +121,10 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
       best.add(score, entry->item);
     }
   }
-  for (const Part& part : version->parts) {
-    const Admission shown{filter.allowed, allowed, [&](std::int32_t item) {
-                            return part.shows(item) && version->changes.find(item) == nullptr &&
+  for (std::size_t p = 0; p < version.parts.size(); ++p) {
+    const Part& part = version.parts[p];
+    const Admission shown{allowed.by_part[p], [&](std::int32_t item) {
+                            return part.shows(item) && version.changes.find(item) == nullptr &&
                                    admission.passes(item);
                           }};
     part.segment->search(query, shown, scan, best, statistics);
@@ -122,11 +135,23 @@ std::vector<ScoredItem> ItemIndex::search(std::span<const float> state, std::siz
 std::vector<std::vector<ScoredItem>> ItemIndex::search_batch(
     MatrixView<const float> states, std::size_t k, std::span<const SearchFilter> filters) const {
   std::vector<std::vector<ScoredItem>> lists(states.rows);
+  const auto version = this->version();
+  const SearchFilter none;
+  const auto filter = [&](std::size_t i) -> const SearchFilter& {
+    return filters.empty() ? none : filters[i];
+  };
+  std::map<const ItemSet*, Allowed> allowed;  // most often one for all
+  for (std::size_t i = 0; i < states.rows; ++i) {
+    const ItemSet* items = filter(i).allowed;
+    if (!allowed.contains(items)) allowed.emplace(items, Allowed(*version, items));
+  }
   std::exception_ptr error;
 #pragma omp parallel for schedule(dynamic, 4)
   for (std::size_t i = 0; i < states.rows; ++i) {
     try {
-      lists[i] = search(states.row(i), k, filters.empty() ? SearchFilter{} : filters[i]);
+      SearchStatistics statistics;
+      lists[i] = search(*version, states.row(i), k, filter(i), allowed.at(filter(i).allowed),
+                        scan_targets().front().scan, statistics);
     } catch (...) {
 #pragma omp critical
       error = std::current_exception();

@@ -85,6 +85,14 @@ class ItemIndex {
 
     bool holds(std::int32_t item) const;
   };
+  /// Items of which alone searches of a version may return some, as each of its parts finds them.
+  struct Allowed {
+    Allowed(const Version& version, const ItemSet* items);
+    std::vector<AllowedItems> by_part;
+  };
+  std::vector<ScoredItem> search(const Version& version, std::span<const float> state,
+                                 std::size_t k, const SearchFilter& filter, const Allowed& allowed,
+                                 ScanFunction scan, SearchStatistics& statistics) const;
   static Part part_of(Segment segment);
   std::shared_ptr<const Version> version() const;
   void change(std::vector<Changes::Entry> entries);

@@ -157,7 +157,7 @@ void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, Bloc
     const std::uint8_t* row = this->row(block.first + hit.place);
     const std::int32_t item = TokenRow::item(row);
     if (item == kNoItem) continue;
-    const ItemSet* allowed = wanted.places == nullptr ? wanted.admission.allowed : nullptr;
+    const ItemSet* allowed = wanted.places() ? nullptr : wanted.admission.allowed.items;
     if (allowed != nullptr && !allowed->contains(item)) continue;
     ++statistics.rescored;
     if (!(most_score(query.quick, query.scores, row_, row) >= best.threshold())) continue;
@@ -191,7 +191,7 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
   const std::size_t sorted = best_first ? kSortedBlocks : 0;
   for (const std::uint32_t b : order) {
     if (!(query.base + double{bounds[b]} + slack >= best.threshold())) continue;
-    if (wanted.places != nullptr && !any_of_block(*wanted.places, first + b)) continue;
+    if (wanted.places() && !any_of_block(*wanted.places(), first + b)) continue;
     BlockHits& hits = found[turn];
     hits.first = (first + b) * kScanBlock;
     hits.base = query.base + double{centres[b]};
@@ -201,9 +201,9 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
                      : wanted.scan(arrays_.fields.data() + (first + b) * shape_.block_bytes(),
                                    shared.query, hits.hits);
     ++statistics.blocks;
-    if (wanted.places != nullptr) {
+    if (wanted.places()) {
       const auto end = std::remove_if(hits.hits, hits.hits + hits.count, [&](const ScanHit& hit) {
-        return !wanted.places->contains(static_cast<std::int32_t>(hits.first + hit.place));
+        return !wanted.places()->contains(static_cast<std::int32_t>(hits.first + hit.place));
       });
       hits.count = static_cast<std::size_t>(end - hits.hits);
     }
@@ -253,6 +253,13 @@ ItemSet Segment::places_of(const ItemSet& items) const {
   return places;
 }
 
+AllowedItems Segment::allowed(const ItemSet* items, std::size_t count) const {
+  AllowedItems allowed = {items, count};
+  const bool placed = at_most_one_in(kPlaced, allowed) && !at_most_one_in(kListed, allowed);
+  if (placed) allowed.places = places_of(*items);
+  return allowed;
+}
+
 /// Scores the allowed items one by one; their rows are asked for some ahead.
 void Segment::search_listed(const IndexQuery& query, const Admission& admission, TopK& best,
                             SearchStatistics& statistics) const {
@@ -267,7 +274,7 @@ void Segment::search_listed(const IndexQuery& query, const Admission& admission,
     const double exact = exact_score(query, row, room);
     if (best.admits(exact, item) && admission.admits(item)) best.add(exact, item);
   };
-  admission.allowed->for_each([&](std::int32_t item) {
+  admission.allowed.items->for_each([&](std::int32_t item) {
     const auto number = static_cast<std::size_t>(item);
     if (number >= place.size() || place[number] == kNoItem) return;
     const std::uint8_t*& next = rows[count % kRowsAhead];
@@ -283,13 +290,10 @@ void Segment::search_listed(const IndexQuery& query, const Admission& admission,
 
 void Segment::search(const IndexQuery& query, const Admission& admission, ScanFunction scan,
                      TopK& best, SearchStatistics& statistics) const {
-  const auto at_most_one_in = [&](std::size_t many) {
-    return admission.allowed != nullptr && admission.allowed_count <= size_ / many;
-  };
-  if (at_most_one_in(kListed)) return search_listed(query, admission, best, statistics);
-  std::optional<ItemSet> places;
-  if (at_most_one_in(kPlaced)) places = places_of(*admission.allowed);
-  const Wanted wanted = {admission, places ? &*places : nullptr, scan};
+  if (at_most_one_in(kListed, admission.allowed)) {
+    return search_listed(query, admission, best, statistics);
+  }
+  const Wanted wanted = {admission, scan};
   std::vector<float> bounds(branches_);
   std::vector<float> centres(branches_);
   node_bounds(nodes(arrays_.branches.data(), branches_),

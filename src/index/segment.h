@@ -2,7 +2,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 
+#include "base/item_set.h"
 #include "base/safetensors.h"
 #include "index/quick_scores.h"
 #include "index/score_axes.h"
@@ -43,11 +45,19 @@ IndexQuery index_query(const ScoreSpace& space, std::span<const float> state);
 /// larger part of what is left.
 std::size_t second_rest_group(std::size_t width, std::size_t ball_axes);
 
-/// Which items may be returned: those in `allowed` (if given) for which `admits` is true. The
-/// second is asked only for items that would be among the best.
+/// Items of which alone a search may return some, counted, and perhaps where they lie in a segment:
+/// the same for all searches that share them.
+struct AllowedItems {
+  const ItemSet* items = nullptr;  ///< null: all
+  std::size_t count = 0;
+  /// Their places in the segment, where it is worth while to know them; see Segment::allowed.
+  std::optional<ItemSet> places = {};
+};
+
+/// Which items may be returned: those allowed for which `admits` is true. The second is asked only
+/// for items that would be among the best.
 struct Admission {
-  const ItemSet* allowed = nullptr;
-  std::size_t allowed_count = 0;  ///< how many these are
+  const AllowedItems& allowed;
   std::function<bool(std::int32_t item)> admits;
 };
 
@@ -89,6 +99,8 @@ class Segment {
   /// tensors do not fit the space or each other.
   Segment(const ScoreSpace& space, const std::shared_ptr<const SafeTensors>& file);
 
+  /// The items, of which there are `count`, as a search of this segment wants them.
+  AllowedItems allowed(const ItemSet* items, std::size_t count) const;
   /// Offers every admitted item of the segment that is good enough to `best`.
   void search(const IndexQuery& query, const Admission& admission, ScanFunction scan, TopK& best,
               SearchStatistics& statistics) const;
@@ -122,11 +134,14 @@ class Segment {
   /// What admission and scan of one search share.
   struct Wanted {
     const Admission& admission;
-    const ItemSet* places = nullptr;  // if given: those of allowed items, and no others
     ScanFunction scan;
+    const std::optional<ItemSet>& places() const { return admission.allowed.places; }
   };
   std::span<const std::int32_t> place_of_item() const;
   ItemSet places_of(const ItemSet& items) const;
+  bool at_most_one_in(std::size_t many, const AllowedItems& allowed) const {
+    return allowed.items != nullptr && allowed.count <= size_ / many;
+  }
   void search_listed(const IndexQuery& query, const Admission& admission, TopK& best,
                      SearchStatistics& statistics) const;
   double exact_score(const IndexQuery& query, const std::uint8_t* row,

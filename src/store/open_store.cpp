@@ -34,7 +34,9 @@ void check_directory(const std::string& spec) {
   if (scheme != std::string::npos) {
     fail_usage(
         "no store answers to {}//…: give a directory, redis://HOST:PORT, rediss://HOST:PORT "
-        "(by TLS), valkey://HOST:PORT or unix:SOCKET",
+        "(by TLS), redis-sentinel://HOST,HOST/MASTER, redis-cluster://HOST,HOST, "
+        "valkey://HOST:PORT "
+        "or unix:SOCKET",
         spec.substr(0, scheme + 1));
   }
 }

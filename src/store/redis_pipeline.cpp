@@ -1,6 +1,5 @@
 #include "store/redis_pipeline.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -19,21 +18,6 @@ namespace {
 /// Commands under way at a time; each may hold a body.
 constexpr std::size_t kMostCommands = 8192;
 
-std::string formatted(const std::vector<std::string_view>& command) {
-  std::vector<const char*> words;
-  std::vector<std::size_t> lengths;
-  for (const std::string_view word : command) {
-    words.push_back(word.data());
-    lengths.push_back(word.size());
-  }
-  char* bytes = nullptr;
-  const int size =
-      redisFormatCommandArgv(&bytes, static_cast<int>(words.size()), words.data(), lengths.data());
-  if (size < 0) throw std::bad_alloc();
-  const std::unique_ptr<char, void (*)(char*)> owner(bytes, redisFreeCommand);
-  return {bytes, static_cast<std::size_t>(size)};
-}
-
 }  // namespace
 
 RedisPipeline::RedisPipeline(RedisAddress address, std::chrono::milliseconds timeout)
@@ -45,19 +29,22 @@ RedisPipeline::RedisPipeline(RedisAddress address, std::chrono::milliseconds tim
   thread_ = std::thread([this] { run(); });
 }
 
-RedisPipeline::~RedisPipeline() {
+void RedisPipeline::close() {
   {
     const std::lock_guard lock(mutex_);
-    ending_ = true;
+    if (std::exchange(ending_, true)) return;
   }
   wake();
   thread_.join();
   ::close(wake_);
 }
 
-RedisPipeline::Answer RedisPipeline::ask(const std::vector<std::string_view>& command,
-                                         Repeat repeat) {
-  return {*this, formatted(command), repeat};
+RedisPipeline::Answer RedisPipeline::ask(const RedisWords& command, Repeat repeat) {
+  return {*this, bytes_of(command), repeat, false};
+}
+
+RedisPipeline::Answer RedisPipeline::ask_new_owner(const RedisWords& command, Repeat repeat) {
+  return {*this, bytes_of({"ASKING"}) + bytes_of(command), repeat, true};
 }
 
 bool RedisPipeline::Answer::await_suspend(std::coroutine_handle<> task) {
@@ -70,9 +57,9 @@ bool RedisPipeline::Answer::await_suspend(std::coroutine_handle<> task) {
     }
     ++pipeline.under_way_;
     pipeline.asked_.push_back(
-        {std::move(bytes_), repeat_, Clock::now() + pipeline.timeout_, this, task});
+        {std::move(bytes_), repeat_, Clock::now() + pipeline.timeout_, this, task, asking_});
+    pipeline.wake();  // with the lock: the pipeline is not closed meanwhile
   }
-  pipeline.wake();
   return true;
 }
 
@@ -90,8 +77,8 @@ void RedisPipeline::run() {
   hold_back_sigpipe();
   while (take_asked()) {
     give_up_late();
-    if (!connection_ && !unsent_.empty()) connect_for_unsent();
-    if (connection_) send_unsent();
+    if (!connection_.context && !unsent_.empty()) connect_for_unsent();
+    if (connection_.context) send_unsent();
     await_traffic();
   }
   const std::string ended = fmt::format("{}: the store is closed", name_);
@@ -123,79 +110,30 @@ std::string RedisPipeline::late() const {
 
 void RedisPipeline::connect_for_unsent() {
   try {
-    connection_ = connect();
+    connection_ = connect_redis(address_, timeout_);
   } catch (const Error& error) {
     finish_all(unsent_, error.what());
   }
 }
 
-RedisPipeline::Connection RedisPipeline::open_plain() const {
-  const timeval timeout = as_timeval(timeout_);
-  Connection connection(address_.socket.empty()
-                            ? redisConnectWithTimeout(address_.host.c_str(), address_.port, timeout)
-                            : redisConnectUnixWithTimeout(address_.socket.c_str(), timeout));
-  if (!connection) throw std::bad_alloc();
-  if (connection->err != 0) {
-    fail("{}: cannot connect: {}; start the server or correct the address", name_,
-         connection->errstr);
-  }
-  if (address_.socket.empty()) redisEnableKeepAlive(connection.get());
-  return connection;
-}
-
-RedisPipeline::Connection RedisPipeline::through_tls(Connection plain) {
-  const int socket = redisFreeKeepFd(plain.release());
-  try {
-    tunnel_ = std::make_unique<TlsTunnel>(socket, address_.host, address_.authorities, timeout_);
-  } catch (const Error& error) {
-    fail("{}: cannot connect: {}", name_, error.what());
-  }
-  Connection connection(redisConnectFd(tunnel_->take_local_end()));
-  if (!connection) throw std::bad_alloc();
-  return connection;
-}
-
-RedisPipeline::Connection RedisPipeline::connect() {
-  Connection connection = open_plain();
-  if (address_.tls) connection = through_tls(std::move(connection));
-  redisSetTimeout(connection.get(), as_timeval(timeout_));
-  const auto must = [&](const std::vector<std::string_view>& command) {
-    const std::string bytes = formatted(command);
-    void* answer = nullptr;
-    redisAppendFormattedCommand(connection.get(), bytes.data(), bytes.size());
-    redisGetReply(connection.get(), &answer);
-    const RedisReply reply(static_cast<redisReply*>(answer));
-    if (!reply) fail("{}: the connection was lost: {}", name_, connection->errstr);
-    if (reply->type == REDIS_REPLY_ERROR) fail("{}: {}", name_, reply->str);
-  };
-  if (!address_.user.empty()) {
-    must({"AUTH", address_.user, address_.password});
-  } else if (!address_.password.empty()) {
-    must({"AUTH", address_.password});
-  }
-  if (address_.database != 0) must({"SELECT", std::to_string(address_.database)});
-  // From here on nothing waits in a read or a write.
-  connection->flags &= ~REDIS_BLOCK;
-  ::fcntl(connection->fd, F_SETFL, ::fcntl(connection->fd, F_GETFL) | O_NONBLOCK);
-  return connection;
-}
-
 void RedisPipeline::send_unsent() {
   for (Command& command : unsent_) {
-    redisAppendFormattedCommand(connection_.get(), command.bytes.data(), command.bytes.size());
+    redisAppendFormattedCommand(connection_.context.get(), command.bytes.data(),
+                                command.bytes.size());
     if (command.repeat == Repeat::kUnsafe || command.lost) command.bytes = {};
+    command.answer_next = !command.asking;
     sent_.push_back(std::move(command));
   }
   unsent_.clear();
   int done = 1;
-  if (redisBufferWrite(connection_.get(), &done) != REDIS_OK) lose("");
+  if (redisBufferWrite(connection_.context.get(), &done) != REDIS_OK) lose("");
   flushed_ = done != 0;
 }
 
 void RedisPipeline::await_traffic() {
-  if (!connection_ && !unsent_.empty()) return;  // they go by another connection now
+  if (!connection_.context && !unsent_.empty()) return;  // they go by another connection now
   pollfd both[2] = {{wake_, POLLIN, 0}, {-1, POLLIN, 0}};
-  if (connection_) both[1].fd = connection_->fd;
+  if (connection_.context) both[1].fd = connection_.context->fd;
   if (!flushed_) both[1].events |= POLLOUT;
   int milliseconds = -1;
   for (const std::deque<Command>* commands : {&sent_, &unsent_}) {
@@ -212,13 +150,19 @@ void RedisPipeline::await_traffic() {
 }
 
 void RedisPipeline::receive() {
-  if (redisBufferRead(connection_.get()) != REDIS_OK) return lose("");
+  if (redisBufferRead(connection_.context.get()) != REDIS_OK) return lose("");
   for (;;) {
     void* answer = nullptr;
-    if (redisGetReplyFromReader(connection_.get(), &answer) != REDIS_OK) return lose("");
+    if (redisGetReplyFromReader(connection_.context.get(), &answer) != REDIS_OK) return lose("");
     RedisReply reply(static_cast<redisReply*>(answer));
     if (!reply) return;
     if (sent_.empty()) return lose("");
+    if (!std::exchange(sent_.front().answer_next, true)) continue;
+    // A failover made a replica of it: it has done nothing, and Sentinels know the next.
+    const bool demoted = address_.kind == RedisAddress::Kind::sentinel;
+    if (demoted && is_error(*reply, "READONLY")) {
+      return lose(fmt::format("{}: it is not the master any more", name_));
+    }
     const Command command = std::move(sent_.front());
     sent_.pop_front();
     finish(command, std::move(reply), "");
@@ -227,11 +171,10 @@ void RedisPipeline::receive() {
 
 /// Closes the connection; what may be sent again waits for the next one. `why`: "" as hiredis says.
 void RedisPipeline::lose(const std::string& why) {
-  const std::string error =
-      why.empty() ? fmt::format("{}: the connection was lost: {}", name_, connection_->errstr)
-                  : why;
-  connection_.reset();
-  tunnel_.reset();
+  const std::string error = why.empty() ? fmt::format("{}: the connection was lost: {}", name_,
+                                                      connection_.context->errstr)
+                                        : why;
+  connection_ = {};
   flushed_ = true;
   std::deque<Command> again, failed;
   const Clock::time_point now = Clock::now();

@@ -1,38 +1,27 @@
 #pragma once
-#include <hiredis/hiredis.h>
-
 #include <chrono>
 #include <coroutine>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
-#include <vector>
 
 #include "store/redis_address.h"
-#include "store/tls_tunnel.h"
+#include "store/redis_connection.h"
 
 namespace tessera {
-
-struct FreeReply {
-  void operator()(redisReply* reply) const { freeReplyObject(reply); }
-};
-using RedisReply = std::unique_ptr<redisReply, FreeReply>;
 
 /// Whether a command may be sent again if the connection broke before its answer came.
 enum class Repeat { kSafe, kUnsafe };
 
-/// One connection to a server, on which commands follow each other without waiting for answers, and
-/// the thread that sends and receives: however far the server is, nobody else waits with a thread.
-/// May be used by several threads at once.
+/// One connection to a server, or to the master that Sentinels name, on which commands follow each
+/// other without waiting for answers, and the thread that sends and receives: however far the
+/// server is, nobody else waits with a thread. May be used by several threads at once.
 class RedisPipeline {
  public:
   /// `timeout`: to connect, and from a command to its answer.
   RedisPipeline(RedisAddress address, std::chrono::milliseconds timeout);
-  /// Whoever still waits gets an error.
-  ~RedisPipeline();
+  ~RedisPipeline() { close(); }
   RedisPipeline(const RedisPipeline&) = delete;
   RedisPipeline& operator=(const RedisPipeline&) = delete;
 
@@ -47,33 +36,37 @@ class RedisPipeline {
 
    private:
     friend class RedisPipeline;
-    Answer(RedisPipeline& pipeline, std::string bytes, Repeat repeat)
-        : pipeline_(pipeline), bytes_(std::move(bytes)), repeat_(repeat) {}
+    Answer(RedisPipeline& pipeline, std::string bytes, Repeat repeat, bool asking)
+        : pipeline_(pipeline), bytes_(std::move(bytes)), repeat_(repeat), asking_(asking) {}
 
     RedisPipeline& pipeline_;
     std::string bytes_;
     Repeat repeat_;
+    bool asking_;
     RedisReply reply_;
     std::string error_;
   };
-  Answer ask(const std::vector<std::string_view>& command, Repeat repeat);
+  Answer ask(const RedisWords& command, Repeat repeat);
+  /// The same with the word ASKING before it, for what a node of a cluster is taking over.
+  Answer ask_new_owner(const RedisWords& command, Repeat repeat);
+  /// Whoever still waits gets an error, and so does whoever asks from here on.
+  void close();
 
   /// The server's name for messages.
   const std::string& name() const { return name_; }
+  const RedisAddress& address() const { return address_; }
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Free {
-    void operator()(redisContext* context) const { redisFree(context); }
-  };
-  using Connection = std::unique_ptr<redisContext, Free>;
   struct Command {
     std::string bytes;
     Repeat repeat;
     Clock::time_point deadline;
     Answer* answer;  // lives until the task goes on
     std::coroutine_handle<> task;
-    bool lost = false;  // once, with a connection
+    bool asking = false;       // ASKING goes before it
+    bool answer_next = false;  // the answer to ASKING came, or there is none
+    bool lost = false;         // once, with a connection
   };
 
   void wake() const;
@@ -81,9 +74,6 @@ class RedisPipeline {
   void run();
   bool take_asked();
   void give_up_late();
-  Connection connect();
-  Connection open_plain() const;
-  Connection through_tls(Connection plain);
   void connect_for_unsent();
   void send_unsent();
   void await_traffic();
@@ -104,8 +94,7 @@ class RedisPipeline {
   bool ending_ = false;
 
   // Of its thread:
-  std::unique_ptr<TlsTunnel> tunnel_;  // of the connection, by TLS
-  Connection connection_;
+  RedisConnection connection_;
   bool flushed_ = true;                // nothing is left to write
   std::deque<Command> unsent_, sent_;  // each in the order of deadlines
   std::thread thread_;                 // last: it uses all of the above

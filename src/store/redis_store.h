@@ -8,8 +8,8 @@ namespace tessera {
 /// Whether open_store takes the spec for one of Redis.
 bool is_redis(std::string_view spec);
 
-/// A store that replicas share: Redis or Valkey, one server or one with replicas of its own (no
-/// cluster: a user's two keys must be on one server).
+/// A store that replicas share: Redis or Valkey, one server, the master that Sentinels name, or a
+/// cluster.
 std::unique_ptr<Store> open_redis_store(const std::string& spec, const StoreOptions& options);
 /// The same only to be read, if it holds a state.
 std::unique_ptr<StoredState> open_redis_state(const std::string& spec, const StoreOptions& options);

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/task.h"
@@ -82,6 +83,16 @@ struct StoredChange {
   StoredItem item;
   Kind kind = Kind::put;
   std::vector<StoredAttribute> attributes = {};
+};
+
+/// Items and attributes that other processes changed, as they are now.
+struct SharedChanges {
+  std::vector<StoredItem> put = {};
+  std::vector<std::string> erased = {};
+  std::vector<std::string> restored = {};  ///< ids of which nothing is stored any more
+  std::vector<std::pair<std::string, StoredAttribute>> attributes = {};  ///< by the item's id
+  bool more = false;    ///< others follow, behind the place
+  bool missed = false;  ///< some are no longer told: read everything anew
 };
 
 /// What became of a batch of events.
@@ -161,6 +172,18 @@ class Store : public StoredState {
     }
   }
 
+  /// The place of the latest change of an item or attribute; nothing where no other process shares
+  /// the store. What for_each_item and for_each_attribute tell from here on has all up to it.
+  virtual std::optional<std::string> latest_change() { return std::nullopt; }
+  /// What others changed behind `place`, which goes on, some hundreds at a time; where some are
+  /// missed it stays. Of items that are put or restored all attributes of these names are told,
+  /// changed or not: whoever did not know the item may have passed them over.
+  virtual SharedChanges changes_behind(std::string& place,
+                                       std::span<const std::string> attributes) const {
+    static_cast<void>(place), static_cast<void>(attributes);
+    return {};
+  }
+
   /// Keeps what became of a list, and forgets the oldest beyond StoreOptions::feedback_limit. It
   /// outlives the process; of the last seconds before a power cut some may be lost.
   virtual void add_feedback(const StoredFeedback& feedback) = 0;
@@ -218,7 +241,8 @@ struct StoreOptions {
   Sync sync = Sync::kAlways;
   std::chrono::milliseconds sync_interval{1000};
   std::size_t feedback_limit = 1'000'000;  ///< the latest records of feedback that are kept
-  std::string redis_prefix = "tessera:";   ///< of every key, so that others may use the server
+  std::size_t change_limit = 100'000;  ///< the latest changes of items that sharers can catch up on
+  std::string redis_prefix = "tessera:";  ///< of every key, so that others may use the server
   std::chrono::milliseconds redis_timeout{1000};  ///< to connect, and to get each answer
   /// Milliseconds since 1970; none: by the system's clock.
   std::function<std::int64_t()> clock = {};
@@ -232,7 +256,9 @@ void set_sync(StoreOptions& options, std::string_view policy);
 /// older one is made so:
 ///   ""                                              in memory, gone with the process
 ///   redis://[[user]:password@]host[:port][/number]  Redis or Valkey (valkey://)
-///   rediss://…[?ca=FILE]                            the same by TLS (valkeys://)
+///   redis-sentinel://…host[:port],…/master[/number] the master that Sentinels name
+///   redis-cluster://…host[:port],…                  a cluster, by some of its nodes
+///   rediss://…[?ca=FILE]                            each of them by TLS (valkeys://)
 ///   unix:PATH                                       the same, by a socket file
 ///   anything else                                   RocksDB in that directory, made if need be
 /// Throws UsageError for a spec or option that makes no sense, Error if the store cannot be opened,

@@ -279,5 +279,27 @@ TEST(FilterJson, NamesTheFieldThatIsWrong) {
   refused(deep.c_str(), {"nests deeper"});
 }
 
+TEST(ItemFilter, TheSetOfItemsThatLastIsMadeOnceAChange) {
+  AttributeTable table({{"price", AttributeType::number}, {"expires", AttributeType::time}});
+  for (std::int32_t item = 0; item < 300; ++item) table.set(1, item, double(1000 + item));
+  ItemFilter filter(std::move(table));
+  EXPECT_EQ(filter.lasting(999.0, 300), nullptr) << "all of them";
+  const auto some = filter.lasting(1010.0, 300);
+  EXPECT_EQ(some->count(), 289U);
+  EXPECT_FALSE(some->contains(10));
+  EXPECT_EQ(filter.lasting(1010.5, 300), some) << "nothing has ended since";
+  filter.set(5, {{"price", 1.0}});
+  filter.set(200, {{"expires", 5000.0}});
+  EXPECT_EQ(filter.lasting(1010.5, 300), some) << "nor by these";
+  EXPECT_EQ(filter.lasting(1010.5, 301)->count(), 290U) << "there is a number more";
+  const auto next = filter.lasting(1011.0, 300);
+  EXPECT_FALSE(next->contains(11));
+  EXPECT_TRUE(some->contains(11)) << "a search goes on with the set that it began with";
+  filter.set(11, {{"expires", AttributeValue()}});
+  EXPECT_TRUE(filter.lasting(1011.0, 300)->contains(11));
+  for (std::int32_t item = 0; item < 300; ++item) filter.clear(item);
+  EXPECT_EQ(filter.lasting(9000.0, 300), nullptr);
+}
+
 }  // namespace
 }  // namespace tessera

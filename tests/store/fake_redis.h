@@ -108,6 +108,9 @@ class FakeRedis {
     if (word == "GET") return send(client, "$1\r\n1\r\n");
     if (word == "SCRIPT") return send(client, "$4\r\nname\r\n");
     if (word == "PING") return send(client, "+PONG\r\n");
+    if (word == "EVALSHA" && command[2] == "1") return send(client, ":0\r\n");  // of no user
+    if (word == "XREVRANGE" || word == "XRANGE")
+      return send(client, "*1\r\n*2\r\n$3\r\n1-1\r\n*0\r\n");
     if (word == "HSCAN") return send(client, "*2\r\n$1\r\n0\r\n*0\r\n");
     const std::string answer = word == "LRANGE" ? "*1\r\n$1\r\n1\r\n" : ":0\r\n";
     const Act act = choose_(command, ++asked_);

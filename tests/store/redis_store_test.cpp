@@ -1,13 +1,10 @@
 // What only the store on a Redis server has to cope with: a server that comes and goes.
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <csignal>
 
 #include "base/error.h"
+#include "redis_cluster.h"
 #include "redis_server.h"
 #include "serve/make_certificate.h"
 #include "store/redis_pipeline.h"
@@ -205,19 +202,6 @@ TEST(RedisAddresses, AreParsed) {
       EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos) << error.what();
     }
   }
-}
-
-/// A port of this machine that nobody listens on.
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  ::bind(socket, reinterpret_cast<sockaddr*>(&address), size);
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
-  ::close(socket);
-  return ntohs(address.sin_port);
 }
 
 /// A server that speaks TLS alone on a port, with a certificate for localhost.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "redis_cluster.h"
 #include "redis_server.h"
 #include "store/store.h"
 #include "testing/temp_directory.h"
@@ -19,15 +20,21 @@ using Ids = std::vector<std::string>;
 /// A test that runs over every kind of store.
 class EveryStore : public ::testing::TestWithParam<std::string> {
  protected:
+  static void TearDownTestSuite() { cluster_.reset(); }
   void SetUp() override {
-    if (GetParam() == "redis" && redis_program().empty()) {
+    if (GetParam().starts_with("redis") && redis_program().empty()) {
       GTEST_SKIP() << "redis-server is not installed";
+    }
+    if (GetParam() == "redis_cluster") {
+      if (!cluster_) cluster_ = std::make_unique<RedisCluster>();
+      for (const auto& node : cluster_->nodes) node->ask({"FLUSHALL"});
     }
     store_ = open();
   }
 
   std::unique_ptr<Store> open(const StoreOptions& options = {}) const {
     if (GetParam() == "memory") return open_store("", options);
+    if (GetParam() == "redis_cluster") return open_store(cluster_->spec(), options);
     if (GetParam() == "redis") {
       if (!redis_) redis_.emplace(directory_.path());
       return open_store(redis_->spec(), options);
@@ -67,6 +74,7 @@ class EveryStore : public ::testing::TestWithParam<std::string> {
  private:
   TempDirectory directory_;
   mutable std::optional<RedisServer> redis_;
+  static inline std::unique_ptr<RedisCluster> cluster_;  // of all tests, emptied before each
   std::unique_ptr<Store> store_;
 };
 
