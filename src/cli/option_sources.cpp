@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <map>
 #include <vector>
@@ -26,14 +27,15 @@ std::string variable_of(const std::string& name) {
   return variable;
 }
 
-/// Those that may stand elsewhere than on the command line.
+/// What belongs to one call, and stands on the command line alone.
+constexpr std::array<std::string_view, 4> kOfOneCall = {"help", "config", "print-config", "probe"};
+
+/// Those that may stand elsewhere.
 std::vector<CLI::Option*> settable(CLI::App& command) {
   std::vector<CLI::Option*> all;
   for (CLI::Option* option : command.get_options()) {
     const std::string name = name_of(*option);
-    if (!name.empty() && name != "help" && name != "config" && name != "print-config") {
-      all.push_back(option);
-    }
+    if (!name.empty() && std::ranges::count(kOfOneCall, name) == 0) all.push_back(option);
   }
   return all;
 }

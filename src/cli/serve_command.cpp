@@ -19,6 +19,7 @@
 #include "cli/commands.h"
 #include "cli/option_sources.h"
 #include "serve/clients.h"
+#include "serve/probe.h"
 #include "serve/server.h"
 #include "serve/service.h"
 #include "store/redis_store.h"
@@ -38,7 +39,7 @@ struct ServeArguments {
   std::size_t of_client = 0;
   std::vector<std::string> hosts, proxies, origins;
   std::string config;
-  bool print_config = false;
+  bool print_config = false, probe = false;
   ServerOptions server;
 };
 
@@ -110,6 +111,12 @@ void check_origins(const std::vector<std::string>& origins) {
     fail_usage("--cors '{}': write an origin as https://shop.example, without a path, or *",
                origin);
   }
+}
+
+void ask_whether_ready(ServeArguments arguments) {
+  std::signal(SIGPIPE, SIG_IGN);  // whoever answers may end first
+  split_listen(arguments.listen, arguments.server);
+  probe(arguments.server);
 }
 
 /// The models with their shares; what is certainly no bundle is refused before the port opens.
@@ -291,6 +298,9 @@ void add_serve(CLI::App& app) {
                       "TESSERA_CONFIG)");
   command->add_flag("--print-config", arguments->print_config,
                     "Print what all options come to as a settings file, and end");
+  command->add_flag("--probe", arguments->probe,
+                    "Ask the service that listens as these options say whether it is ready, and "
+                    "end: exit status 0 if so");
   command->footer(
       "An option that is left out is read from the environment (--max-connections from "
       "TESSERA_MAX_CONNECTIONS),\nand then from the settings file.\n"
@@ -313,6 +323,7 @@ void add_serve(CLI::App& app) {
       fmt::print("{}", settings_text(*command));
       return;
     }
+    if (arguments->probe) return ask_whether_ready(*arguments);
     if (arguments->models.empty()) fail_usage("--model is required: the directory of a bundle");
     check_belongs(split, arguments->models.size() > 1, "several --model");
     check_origins(arguments->origins);

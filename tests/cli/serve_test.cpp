@@ -28,6 +28,17 @@ TEST_F(Serve, RecommendsWhatTheCommandRecommends) {
   EXPECT_NE(finished.err.find(R"("route":"/v1/recommend","status":200)"), std::string::npos);
 }
 
+TEST_F(Serve, IsProbedByTheSettingsItWasStartedWith) {
+  start();
+  ::setenv("TESSERA_LISTEN", ("127.0.0.1:" + std::to_string(port_)).c_str(), 1);
+  EXPECT_EQ(tessera("serve --probe").exit_code, 0);
+  EXPECT_EQ(end(SIGTERM).exit_code, 0);
+  const Finished nobody = tessera("serve --probe");
+  ::unsetenv("TESSERA_LISTEN");
+  EXPECT_EQ(nobody.exit_code, 1);
+  EXPECT_NE(nobody.err.find("nobody listens"), std::string::npos) << nobody.err;
+}
+
 TEST_F(Serve, KeepsItsStateWhateverEndsIt) {
   const std::string state = "--access-log none --state " + path("state");
   start(state);

@@ -1,5 +1,6 @@
 // The server from its start to its end, and what it reads again meanwhile.
 #include "serve/make_certificate.h"
+#include "serve/probe.h"
 #include "serve/running_server.h"
 #include "testing/errors.h"
 #include "testing/process.h"
@@ -106,6 +107,22 @@ TEST_F(RunningServer, OpensBeforeTheModelIsLoadedAndHoldsRequestsForIt) {
   EXPECT_EQ(probe.request("GET", "/readyz").status, 200);
   early.stop();
   thread.join();
+}
+
+TEST_F(RunningServer, IsProbedWhereverItListens) {
+  for (const char* address : {"127.0.0.1", "0.0.0.0", "::1", "::"}) {
+    Service service({.models = {{small.bundle()}}, .load_later = true}, small.store(), log);
+    Server early({.address = address, .port = 0}, service, log);
+    std::thread thread([&] { early.run(); });
+    const ServerOptions listening{.address = address, .port = early.port()};
+    testing::expect_error([&] { probe(listening); }, {std::to_string(early.port()), "starting"});
+    service.start([] { ADD_FAILURE(); });
+    while (service.generation() == 0) std::this_thread::yield();
+    EXPECT_NO_THROW(probe(listening)) << address;
+    early.stop();
+    thread.join();
+    testing::expect_error([&] { probe(listening); }, {"nobody listens"});
+  }
 }
 
 TEST_F(RunningServer, TellsThatTheModelDoesNotComeInTime) {

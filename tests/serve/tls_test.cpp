@@ -2,6 +2,7 @@
 #include <openssl/ssl.h>
 
 #include "serve/make_certificate.h"
+#include "serve/probe.h"
 #include "serve/running_server.h"
 #include "testing/errors.h"
 
@@ -45,6 +46,14 @@ TEST_F(RunningServer, SpeaksTls) {
     }
     EXPECT_TRUE(got.starts_with("HTTP/1.1 200 OK"));
   }
+}
+
+TEST_F(RunningServer, IsProbedByTlsWhereItSpeaksIt) {
+  const fs::path certificate = small.directory() / "cert.pem", key = small.directory() / "key.pem";
+  testing::write_certificate(certificate, key);
+  start({.certificate = certificate, .key = key});
+  probe({.port = port(), .certificate = certificate});
+  testing::expect_error([&] { probe({.port = port()}); }, {std::to_string(port()), "no answer"});
 }
 
 TEST_F(RunningServer, RefusesACertificateItCannotUse) {
