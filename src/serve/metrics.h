@@ -33,8 +33,8 @@ class ServiceMetrics {
   /// A request that named items or a user with stored events, and whether the model knew all of
   /// them.
   void count_items_asked(bool all_known);
-  /// A stored event that was ranked against the history before it, and whether it was among the
-  /// ten best.
+  /// A stored event that was ranked by the first variant's model against the history before it, and
+  /// whether it was among the ten best.
   void count_watched(bool hit);
 
   /// What says whether the model in use should be replaced, since it came into use.
