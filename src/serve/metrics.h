@@ -25,6 +25,8 @@ class ServiceMetrics {
   void count_refused_connection();
   void count_store_failure();
   void count_reload(bool succeeded);
+  /// Changes of items and attributes by other processes that reached the models here.
+  void count_followed(std::size_t changes);
   /// Counts the lines that the log drops; it must live as long as text() is called.
   void watch(const Log& log);
   void set_items(std::size_t items, std::size_t live);

@@ -103,6 +103,7 @@ Service::Service(ServiceOptions options, Store& store, const Log& log)
                feedback_.note_watched(variant, hit);
                if (variant == 0) metrics_.count_watched(hit);
              }),
+      follower_(store, variants_, metrics_, log),
       tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
                                           : std::make_shared<AccessTokens>(options_.token_file)) {
   metrics_.watch(log);
@@ -176,6 +177,7 @@ void Service::drain() {
   }
   variants_.stop();
   watch_.stop();
+  follower_.stop();
 }
 
 void Service::note_probe() {
