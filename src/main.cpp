@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   tessera::add_rollback(app);
   tessera::add_recommend(app);
   tessera::add_similar(app);
+  tessera::add_similar_users(app);
   tessera::add_tokens(app);
   tessera::add_tokenize(app);
   tessera::add_export(app);

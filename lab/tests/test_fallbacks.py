@@ -45,3 +45,27 @@ def test_ties_have_their_expected_rank_and_the_history_none():
     assert fallbacks.rank_of(scores, 1, hidden=np.array([3])) == 1 + 2 / 2
     assert fallbacks.gain(0) == 1.0
     assert fallbacks.gain(10) == 0.0
+
+
+def test_the_newest_is_what_began_last(tmp_path):
+    write(tmp_path, [[(0, 1)], [(0, 104)], [(1, 99)], [(1, 100)], [(1, 105)]], 100, 110)
+    gains = fallbacks.measure(tmp_path)
+    assert gains["newest"][0][-1] == 1.0  # of item 1; item 0 began long before, though it was met later
+
+
+def test_lists_take_turns_and_hold_each_item_once():
+    assert fallbacks.in_turns([[3, 1, 2], [1, 3], [4]], 10) == [3, 1, 4, 2]
+    assert fallbacks.in_turns([[3, 1, 2], [1, 3], [4]], 2) == [3, 1]
+
+
+def test_a_blend_of_all_of_one_list_is_that_list(tmp_path):
+    scores = fallbacks.fused([(1.0, np.array([4, 2])), (0.0, np.array([0, 1]))], 5)
+    assert np.argsort(-scores, kind="stable")[:2].tolist() == [4, 2]
+    both = fallbacks.fused([(0.5, np.array([4, 2])), (0.5, np.array([2, 3]))], 5)
+    assert both.argmax() == 2  # second here and first there
+    # One event before the target: the model's list stands beside trending, and the blend between them.
+    write(tmp_path, [[(0, 104)], [(1, 104.5)], [(2, 99), (1, 105)]], 100, 110)
+    gains = fallbacks.measure(tmp_path, {2: np.array([0, 1])})
+    assert gains["the model"][1] == [pytest.approx(1 / np.log2(3))]
+    assert gains["the model and 70% trending, 3 days"][1] == [1.0]
+    assert gains["the model and 10% trending, 3 days"][1] == [pytest.approx(1 / np.log2(3))]

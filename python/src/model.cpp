@@ -204,6 +204,23 @@ nb::tuple states(OpenModel& self, nb::handle ids, bool skip_unknown, int threads
                         histories.refused);
 }
 
+// (cosines [n] of the states after other histories with that after one, NaN for those without;
+// {row: reason} of these).
+nb::tuple likeness(OpenModel& self, nb::handle ids, nb::handle others, bool skip_unknown,
+                   int threads) {
+  const Model& model = *self;
+  const Numbers history = history_given(model, ids, skip_unknown);
+  const Histories histories = histories_of(model, others, skip_unknown);
+  std::vector<double> cosines;
+  {
+    const nb::gil_scoped_release release;
+    const UsedThreads used(threads);
+    cosines = model.likeness(history, histories.views());
+  }
+  for (const auto& [row, why] : histories.refused) cosines[nb::cast<std::size_t>(row)] = kNaN;
+  return nb::make_tuple(array_of(std::move(cosines), histories.items.size()), histories.refused);
+}
+
 Numbers items_or_all(const Model& model, nb::handle items) {
   return items.is_none() ? model.items() : model.known(ids_of(items, "items"));
 }
@@ -425,6 +442,7 @@ void bind_model(nb::module_& module) {
       .def("attributes_of", &attributes_of, "items"_a.none())
       .def("set_attributes", &set_attributes, "item"_a, "values"_a)
       .def("states", &states, "histories"_a, "skip_unknown"_a, "threads"_a)
+      .def("likeness", &likeness, "history"_a, "others"_a, "skip_unknown"_a, "threads"_a)
       .def("tokens", &tokens, "items"_a.none(), "kind"_a)
       .def("vectors", &vectors, "items"_a.none())
       .def("similar", &similar, "liked"_a, "disliked"_a, "text"_a, "k"_a, "filter"_a)

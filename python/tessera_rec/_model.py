@@ -267,7 +267,13 @@ class Model:
         return states
 
     def similar_histories(
-        self, history: Ids, others: Sequence[Ids], k: int = 10, *, skip_unknown: bool = False
+        self,
+        history: Ids,
+        others: Sequence[Ids],
+        k: int = 10,
+        *,
+        skip_unknown: bool = False,
+        threads: int = 0,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Users like this one: the places in `others` of the k histories whose states are most like
         that after `history`, and their cosines, the largest first. Of equal ones the earlier comes
@@ -278,9 +284,10 @@ class Model:
             >>> places.tolist(), round(float(cosines[0]), 3)
             ([1, 0], 1.0)
         """
-        own = self.states([history], skip_unknown=skip_unknown)[0]
-        rows = self.states(others, skip_unknown=skip_unknown)
-        cosines = rows @ own / (np.linalg.norm(rows, axis=1) * np.linalg.norm(own))
+        cosines, unanswered = self._model.likeness(
+            _tables.ids(history, "history"), histories_of(others), skip_unknown, threads
+        )
+        warn_of(unanswered, len(cosines), "state")
         order = np.argsort(-cosines, kind="stable")
         places = order[~np.isnan(cosines[order])][:k]
         return places, cosines[places]

@@ -133,6 +133,27 @@ def test_statistics_and_neighbours_are_the_command_lines(model, program):
     )
 
 
+def test_users_alike_are_those_whose_states_are(shop, model, program):
+    histories = [shop.history(user) for user in shop.user_ids[:40]]
+    others = [*histories, [], ["nobody knows this"]]
+    with pytest.warns(UserWarning, match="2 of 42"):
+        places, cosines = model.similar_histories(histories[3], others, k=50)
+    assert places[0] == 3 and len(places) == 40
+    states = model.states(histories)
+    units = states / np.linalg.norm(states, axis=1, keepdims=True)
+    np.testing.assert_allclose(cosines, (units @ units[3])[places], atol=1e-5)
+    assert (np.diff(cosines) <= 0).all()
+    with pytest.raises(tessera.Error):
+        model.similar_histories(["nobody knows this"], others)
+    user = shop.user_ids[3]
+    shown = program("similar-users", "--model", "model", "--user", user, "-k", "1", "--json")
+    best = json.loads(shown)
+    everybody = [shop.history(other) for other in shop.user_ids]
+    places, cosines = model.similar_histories(histories[3], everybody, k=10)
+    likes = {shop.user_ids[place]: cosine for place, cosine in zip(places, cosines)}
+    assert best["cosine"] == pytest.approx(likes[best["user"]], abs=1e-6)
+
+
 def test_an_explanation_adds_up(model):
     history = ["S000012", "S000100", "S000003"]
     why = model.explain(history, "S000050")

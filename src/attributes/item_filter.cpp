@@ -69,7 +69,7 @@ void for_each_condition(const Filter& filter, const std::function<void(const Con
 ItemFilter::ItemFilter(AttributeTable table) : table_(std::move(table)) {
   const auto found = std::ranges::find(schema(), kExpires, &Attribute::name);
   if (found == schema().end() || found->type != AttributeType::time) return;
-  ends_.emplace().attribute = static_cast<std::size_t>(found - schema().begin());
+  ends_.emplace(Ends{.attribute = static_cast<std::size_t>(found - schema().begin())});
   gather_ends();
 }
 

@@ -13,6 +13,7 @@ void add_refresh(CLI::App& app);
 void add_rollback(CLI::App& app);
 void add_recommend(CLI::App& app);
 void add_similar(CLI::App& app);
+void add_similar_users(CLI::App& app);
 void add_tokens(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_export(CLI::App& app);

@@ -1,12 +1,15 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/print.h"
 #include "cli/whom.h"
+#include "engine/alike_users.h"
 #include "tessera/model.h"
 
 namespace tessera {
@@ -41,6 +44,41 @@ void similar(const SimilarArguments& arguments) {
   }
 }
 
+struct SimilarUsersArguments {
+  std::string model, data, user, history;
+  std::size_t k = 10;
+  bool json = false;
+};
+
+void similar_users(const SimilarUsersArguments& arguments) {
+  const Model model(arguments.model);
+  std::vector<RecommendRequest> users = everybody(arguments.data, model);
+  std::vector<std::int32_t> history;
+  if (!arguments.history.empty()) {
+    history = items_of_words("--history", arguments.history, model);
+  } else {
+    const auto self = std::ranges::find(users, arguments.user, &RecommendRequest::user);
+    if (self == users.end()) {
+      fail("--user: user '{}' is not in the dataset; give --history instead", arguments.user);
+    }
+    if (self->history.empty()) fail("--user: {}; give --history instead", self->why);
+    history = self->history;
+  }
+  AlikeUsers alike(model, history, arguments.k);
+  const auto progress = shown_progress("comparing");
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    if (progress && i % 256 == 0) progress(i, users.size());
+    if (users[i].user != arguments.user) alike.add(users[i].user, std::move(users[i].history));
+  }
+  for (const AlikeUsers::User& one : alike.best()) {
+    if (arguments.json) {
+      print_json({{"user", one.user}, {"cosine", one.cosine}});
+    } else {
+      fmt::print("{:20}  ({:.3f})\n", printable(one.user, 20), one.cosine);
+    }
+  }
+}
+
 }  // namespace
 
 void add_similar(CLI::App& app) {
@@ -70,6 +108,30 @@ void add_similar(CLI::App& app) {
       "  tessera similar --model shop-model --items S000012,S000700 --unlike S000001 -k 5\n"
       "  tessera similar --model shop-model --text 'steel teapot, 1 l' --where in_stock");
   command->callback([arguments] { similar(*arguments); });
+}
+
+void add_similar_users(CLI::App& app) {
+  auto arguments = std::make_shared<SimilarUsersArguments>();
+  CLI::App* command =
+      app.add_subcommand("similar-users", "Users who will be recommended the same as one");
+  command->add_option("--model", arguments->model, "Model bundle")->required();
+  CLI::Option_group* whom = command->add_option_group("whom", "Whom to be like");
+  whom->add_option("--user", arguments->user, "A user of the dataset")->check(kNotEmpty);
+  whom->add_option("--history", arguments->history,
+                   "Item ids with commas between, or a JSON list of them; oldest first")
+      ->check(kNotEmpty);
+  whom->require_option(1);
+  command->add_option("--data", arguments->data,
+                      "Dataset with the users' histories (default: the one trained on)");
+  command->add_option("-k", arguments->k, "How many users")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "One JSON object a user and line");
+  command->footer(
+      "In the order of the cosines between the model's states after the histories.\n"
+      "Examples:\n  tessera similar-users --model shop-model --user U000012\n"
+      "  tessera similar-users --model shop-model --history S000012,S000700 -k 5 --json");
+  command->callback([arguments] { similar_users(*arguments); });
 }
 
 }  // namespace tessera

@@ -51,13 +51,13 @@ class Users {
       evaluated_[static_cast<std::size_t>(user)] = true;
     }
   }
-  // Whoever the split evaluates.
+  // Whoever the split evaluates; without one, everybody.
   std::vector<RecommendRequest> all() const {
     std::vector<RecommendRequest> requests;
     for (std::size_t u = 0; u < data_.users(); ++u) {
-      if (evaluated_[u]) requests.push_back(find(data_.user_ids[u]));
+      if (!split_ || evaluated_[u]) requests.push_back(find(data_.user_ids[u]));
     }
-    if (requests.empty()) fail("the split evaluates no user of the dataset");
+    if (requests.empty() && split_) fail("the split evaluates no user of the dataset");
     return requests;
   }
   RecommendRequest find(std::string_view user) const {
@@ -114,6 +114,10 @@ std::vector<std::int32_t> items_of_words(const char* option, const std::string& 
     if (ids.size() == 1 || text.starts_with('[')) throw;
     fail("{}; {}", error.what(), with_commas(option));
   }
+}
+
+std::vector<RecommendRequest> everybody(const std::string& data, const Model& model) {
+  return Users(data, model, "").all();
 }
 
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,

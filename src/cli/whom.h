@@ -31,6 +31,9 @@ struct RecommendRequest {
 std::vector<RecommendRequest> requests_of(const Whom& whom, const std::string& data,
                                           const Model& model, bool anybody);
 
+/// Every user of the dataset with the whole history, in its order; `data` as above.
+std::vector<RecommendRequest> everybody(const std::string& data, const Model& model);
+
 /// The numbers of ids with commas between them, or of a JSON list, that an option was given. Throws
 /// UsageError where there are none, Error that names an unknown one.
 std::vector<std::int32_t> items_of_words(const char* option, const std::string& text,

@@ -101,10 +101,9 @@ Task<Appended> append(Call& call, EventBatch batch) {
   if (done) {
     const std::vector<std::string> appended = items_of(batch.events);
     call.service.trends().note(appended);
-    // The watch is of the first variant's model, by the users whom it answers.
-    if (call.service.variants().of(batch.user) == 0) {
-      call.service.watch().note(batch.user, appended, call.service.model());
-    }
+    const Variants& variants = call.service.variants();
+    const std::size_t of_user = variants.of(batch.user);
+    call.service.watch().note(batch.user, appended, of_user, variants.in_use(of_user).model);
   }
   if (variant) {  // of a repeated batch again, for its first answer may have failed before this
     Task<bool> attributing = attribute(call, batch, *variant);

@@ -65,31 +65,44 @@ Feedback::Feedback(std::vector<std::string> variants, std::vector<std::string> c
     : names_(std::move(variants)), conversions_(std::move(conversions)), variants_(names_.size()) {}
 
 void Feedback::note_request(std::size_t variant, double seconds) {
-  const std::lock_guard lock(mutex_);
-  variants_[variant].counts.latency.add(seconds);
+  Variant& of = variants_[variant];
+  const std::lock_guard lock(of.mutex);
+  of.counts.latency.add(seconds);
 }
 
 void Feedback::note_list(const List& list) {
-  const std::lock_guard lock(mutex_);
-  Variant& variant = variants_[list.variant];
-  Counts& counts = variant.counts;
-  ++counts.lists;
-  if (list.items.empty()) ++counts.empty;
-  if (!list.items.empty() && list.from != "model") ++counts.fallbacks;
-  counts.places += list.items.size();
-  counts.new_places += static_cast<std::uint64_t>(std::ranges::count_if(
+  const auto fresh = static_cast<std::uint64_t>(std::ranges::count_if(
       list.items, [&](std::int32_t item) { return std::cmp_greater_equal(item, list.known); }));
-  if (list.generation > variant.generation) {  // its numbers are of other items
-    variant.generation = list.generation;
-    variant.seen = ItemSet();
-    counts.distinct = 0;
+  Variant& variant = variants_[list.variant];
+  {
+    const std::lock_guard lock(variant.mutex);
+    Counts& counts = variant.counts;
+    ++counts.lists;
+    if (list.items.empty()) ++counts.empty;
+    if (!list.items.empty() && list.from != "model") ++counts.fallbacks;
+    counts.places += list.items.size();
+    counts.new_places += fresh;
+    if (list.generation > variant.generation) {  // its numbers are of other items
+      variant.generation = list.generation;
+      variant.seen = ItemSet();
+      counts.distinct = 0;
+    }
+    for (const std::int32_t item : list.items) {
+      if (list.generation < variant.generation || variant.seen.contains(item)) continue;
+      variant.seen.insert(item);
+      ++counts.distinct;
+    }
   }
-  for (const std::int32_t item : list.items) {
-    if (list.generation < variant.generation || variant.seen.contains(item)) continue;
-    variant.seen.insert(item);
-    ++counts.distinct;
-  }
-  if (!list.request.empty()) remember(list.request, list.variant);
+  if (list.request.empty()) return;
+  const std::lock_guard lock(lists_mutex_);
+  remember(list.request, list.variant);
+}
+
+void Feedback::note_watched(std::size_t variant, bool hit) {
+  Variant& of = variants_[variant];
+  const std::lock_guard lock(of.mutex);
+  ++of.counts.watched;
+  of.counts.hits += hit ? 1 : 0;
 }
 
 /// The list of the request; a new one forgets the oldest where there are too many.
@@ -106,7 +119,7 @@ Feedback::Remembered& Feedback::remember(std::string_view request, std::size_t v
 }
 
 std::optional<std::string> Feedback::variant_of(std::string_view request) const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lists_mutex_);
   const auto found = lists_.find(std::string(request));
   return found == lists_.end() ? std::nullopt : std::optional(names_[found->second.variant]);
 }
@@ -114,7 +127,7 @@ std::optional<std::string> Feedback::variant_of(std::string_view request) const 
 void Feedback::take(const StoredFeedback& feedback) {
   const auto name = std::ranges::find(names_, feedback.variant);
   if (name == names_.end()) return;  // it is served no more
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(lists_mutex_);
   Remembered& list = remember(feedback.request, static_cast<std::size_t>(name - names_.begin()));
   if (feedback.shown()) {
     add_items(list.shown, feedback.items);
@@ -129,7 +142,9 @@ void Feedback::take(const StoredFeedback& feedback) {
 
 /// Counts what is new about a list. An event may arrive before its impression.
 void Feedback::count_outcome(Remembered& list) {
-  Counts& counts = variants_[list.variant].counts;
+  Variant& variant = variants_[list.variant];
+  const std::lock_guard lock(variant.mutex);
+  Counts& counts = variant.counts;
   const auto note = [](bool holds, bool& known, std::uint64_t& count) {
     if (!holds || known) return;
     known = true;
@@ -141,8 +156,9 @@ void Feedback::count_outcome(Remembered& list) {
 }
 
 Feedback::Counts Feedback::counts(std::size_t variant) const {
-  const std::lock_guard lock(mutex_);
-  return variants_[variant].counts;
+  const Variant& of = variants_[variant];
+  const std::lock_guard lock(of.mutex);
+  return of.counts;
 }
 
 std::string Feedback::text() const {
@@ -169,6 +185,10 @@ std::string Feedback::text() const {
        [](const Counts& counts) { return counts.clicked; }},
       {"converted_lists", "Of these, from which a conversion followed",
        [](const Counts& counts) { return counts.converted; }},
+      {"watched_events", "Stored events that were ranked against the history before them, a sample",
+       [](const Counts& counts) { return counts.watched; }},
+      {"watched_hits", "Of these, whose item was among the ten best: their share is HR@10",
+       [](const Counts& counts) { return counts.hits; }},
   };
   std::string text;
   const auto out = std::back_inserter(text);

@@ -64,6 +64,8 @@ class Feedback {
     std::size_t generation = 0;  ///< of the model, whose item numbers are its own
   };
   void note_list(const List& list);
+  /// A stored event that the variant's model ranked against the history before it.
+  void note_watched(std::size_t variant, bool hit);
 
   /// The variant that answered the request; nothing if it is not remembered.
   std::optional<std::string> variant_of(std::string_view request) const;
@@ -78,6 +80,7 @@ class Feedback {
                   new_places = 0;  ///< of lists; those of items that training did not know
     std::uint64_t distinct = 0;    ///< items in lists since the model came into use
     std::uint64_t shown = 0, clicked = 0, converted = 0;  ///< lists
+    std::uint64_t watched = 0, hits = 0;  ///< stored events that were ranked; among the ten best
   };
   Counts counts(std::size_t variant) const;
   /// All of it in the text format of Prometheus.
@@ -91,6 +94,7 @@ class Feedback {
     std::vector<std::uint64_t> shown = {}, chosen = {}, bought = {};
   };
   struct Variant {
+    mutable std::mutex mutex;  // guards what follows
     Counts counts;
     std::size_t generation = 0;
     ItemSet seen;
@@ -100,8 +104,8 @@ class Feedback {
   void count_outcome(Remembered& list);
 
   const std::vector<std::string> names_, conversions_;
-  mutable std::mutex mutex_;  // guards what follows
-  std::vector<Variant> variants_;
+  std::vector<Variant> variants_;   // as many as names, from the beginning
+  mutable std::mutex lists_mutex_;  // guards what follows; taken before a variant's
   std::unordered_map<std::string, Remembered> lists_;
   std::deque<std::string> order_;  // of lists_, oldest first
 };

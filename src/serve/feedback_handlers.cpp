@@ -14,12 +14,12 @@ std::int64_t milliseconds_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
 }
 
-/// A share of lists, with its interval; null of none.
-Json share_json(std::uint64_t part, std::uint64_t of) {
+/// A share of something, with its interval; null of nothing.
+Json share_json(const char* what, std::uint64_t part, std::uint64_t of) {
   const ShareInterval interval = wilson_interval(part, of);
   return {{"rate", of == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(of))},
           {"interval", {interval.low, interval.high}},
-          {"lists", part}};
+          {what, part}};
 }
 
 Json variant_json(const Service& service, const Feedback& feedback, std::size_t variant) {
@@ -45,8 +45,10 @@ Json variant_json(const Service& service, const Feedback& feedback, std::size_t 
       {"new_items", share(counts.new_places, counts.places)},
       {"coverage", share(counts.distinct, in_use.model->size())},
       {"shown", counts.shown},
-      {"click_through", share_json(counts.clicked, counts.shown)},
-      {"conversion", share_json(counts.converted, counts.shown)}};
+      {"click_through", share_json("lists", counts.clicked, counts.shown)},
+      {"conversion", share_json("lists", counts.converted, counts.shown)},
+      {"watched_events", counts.watched},
+      {"hr_10", share_json("hits", counts.hits, counts.watched)}};
 }
 
 }  // namespace

@@ -62,6 +62,9 @@ struct ServiceMetrics::State {
                          .Add({});
   Counter& store_failures =
       counters("tessera_store_failures_total", "Calls that the store could not carry out").Add({});
+  Counter& followed = counters("tessera_followed_changes_total",
+                               "Changes of items and attributes by other replicas that came here")
+                          .Add({});
   Family<Counter>& reloads =
       counters("tessera_reloads_total", "Attempts to load the bundle anew, by result");
   Family<Gauge>& items = gauges("tessera_items", "Items that can be recommended, by kind");
@@ -175,6 +178,9 @@ void ServiceMetrics::count_connections(int change) { state_->connections.Increme
 
 void ServiceMetrics::count_refused_connection() { state_->refused.Increment(); }
 
+void ServiceMetrics::count_followed(std::size_t changes) {
+  state_->followed.Increment(static_cast<double>(changes));
+}
 void ServiceMetrics::count_store_failure() { state_->store_failures.Increment(); }
 
 void ServiceMetrics::count_reload(bool succeeded) {

@@ -25,6 +25,8 @@ class ServiceMetrics {
   void count_refused_connection();
   void count_store_failure();
   void count_reload(bool succeeded);
+  /// Changes of items and attributes by other processes that reached the models here.
+  void count_followed(std::size_t changes);
   /// Counts the lines that the log drops; it must live as long as text() is called.
   void watch(const Log& log);
   void set_items(std::size_t items, std::size_t live);
@@ -33,8 +35,8 @@ class ServiceMetrics {
   /// A request that named items or a user with stored events, and whether the model knew all of
   /// them.
   void count_items_asked(bool all_known);
-  /// A stored event that was ranked against the history before it, and whether it was among the
-  /// ten best.
+  /// A stored event that was ranked by the first variant's model against the history before it, and
+  /// whether it was among the ten best.
   void count_watched(bool hit);
 
   /// What says whether the model in use should be replaced, since it came into use.

@@ -105,7 +105,8 @@ std::vector<std::optional<Refusal>> ServedModel::change(std::span<const Wish> wi
     try {
       StoredChange change = stored_change(model, wish);
       if (wish.kind == Kind::put) {
-        ItemTokens tokens = tokens_of(model, wish.item);
+        const auto kept = kept_tokens(in_use, wish.item);
+        ItemTokens tokens = kept ? *kept : tokens_of(model, wish.item);
         change.item = with_codes(in_use, wish.item, tokens);
         puts.push_back({wish.item.id, wish.item.title, std::move(tokens)});
       }
@@ -172,6 +173,36 @@ void ServedModel::erase(std::string_view id, const std::function<void()>& write)
     model->erase(id);
   }
   count_items();
+}
+
+void ServedModel::follow(const SharedChanges& changes) {
+  const auto written = [](auto&&...) {};
+  for (const std::string& id : changes.restored) {
+    try {
+      if (now()->number(id)) erase(id, written);  // what was put in its place since
+      if (now()->restorable(id)) restore(id, written);
+    } catch (const Refusal&) {  // another model came into use meanwhile, which has read it
+    }
+  }
+  std::vector<Wish> wishes;
+  for (const StoredItem& item : changes.put) wishes.push_back({StoredChange::Kind::put, item});
+  for (const std::string& id : changes.erased) {
+    wishes.push_back({StoredChange::Kind::erase, {id, "", ""}});
+  }
+  if (!wishes.empty()) {
+    const auto refused = change(wishes, written);
+    for (std::size_t i = 0; i < wishes.size(); ++i) {
+      if (!refused[i] || refused[i]->status == 404) continue;  // it is not there: erased it is
+      skip(wishes[i].item.id, Error(refused[i]->what()));
+    }
+  }
+  for (const auto& [id, attribute] : changes.attributes) {
+    try {
+      set_attributes(id, {{attribute.name, attribute_value_from_json(attribute.value)}}, written);
+    } catch (const Error&) {    // this model has no such attribute
+    } catch (const Refusal&) {  // or no such item
+    }
+  }
 }
 
 void ServedModel::count_items() const {

@@ -236,8 +236,7 @@ void ServedModel::put_stored_items(const Loaded& next) {
           fail("{}: has no text encoder, which stored items such as '{}' need: add {}",
                bundle_.string(), item.id, kTextEncoderFile);
         }
-        const auto kept = kept_codes(item.tokens, next.fingerprint, item.text);
-        auto tokens = kept ? split(*next.model, *kept) : std::nullopt;
+        auto tokens = kept_tokens(next, item);
         if (!tokens && (tokens = encode(next, item))) {
           fresh.push_back(
               {item.id, "", "", keep_codes(next.fingerprint, item.text, joined(*tokens))});
@@ -250,6 +249,11 @@ void ServedModel::put_stored_items(const Loaded& next) {
       [&](std::string_view id) { next.model->erase(id); });
   put_all(next, ready);
   if (first_ && !next.fingerprint.empty()) keep_tokens(fresh);
+}
+
+std::optional<ItemTokens> ServedModel::kept_tokens(const Loaded& in_use, const StoredItem& item) {
+  const auto kept = kept_codes(item.tokens, in_use.fingerprint, item.text);
+  return kept ? split(*in_use.model, *kept) : std::nullopt;
 }
 
 StoredItem ServedModel::with_codes(const Loaded& in_use, StoredItem item,

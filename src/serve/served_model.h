@@ -84,6 +84,8 @@ class ServedModel {
   ItemCard restore(std::string_view id, const std::function<void()>& write);
   /// Calls write() and then takes the item out; throws Refusal 404 for an unknown one.
   void erase(std::string_view id, const std::function<void()>& write);
+  /// Does what others changed, as far as the model can: the store has it already.
+  void follow(const SharedChanges& changes);
 
  private:
   struct Loaded {
@@ -102,6 +104,8 @@ class ServedModel {
 
   /// What is in use, and whether another is being loaded.
   std::pair<Loaded, bool> loaded() const;
+  /// The codes that the store keeps of the item, if they are this model's.
+  static std::optional<ItemTokens> kept_tokens(const Loaded& in_use, const StoredItem& item);
   /// The item with its codes, as the store keeps it.
   static StoredItem with_codes(const Loaded& in_use, StoredItem item, const ItemTokens& tokens);
   void run();

@@ -98,7 +98,12 @@ Service::Service(ServiceOptions options, Store& store, const Log& log)
       log_(log),
       variants_(options_.models, options_.salt, store, log, metrics_, [this] { remember(); }),
       feedback_(names_of(variants_), options_.conversions),
-      watch_(store, metrics_),
+      watch_(store,
+             [this](std::size_t variant, bool hit) {
+               feedback_.note_watched(variant, hit);
+               if (variant == 0) metrics_.count_watched(hit);
+             }),
+      follower_(store, variants_, metrics_, log),
       tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
                                           : std::make_shared<AccessTokens>(options_.token_file)) {
   metrics_.watch(log);
@@ -172,6 +177,7 @@ void Service::drain() {
   }
   variants_.stop();
   watch_.stop();
+  follower_.stop();
 }
 
 void Service::note_probe() {

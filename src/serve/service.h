@@ -13,6 +13,7 @@
 #include "serve/body.h"
 #include "serve/exchange.h"
 #include "serve/feedback.h"
+#include "serve/follower.h"
 #include "serve/hosts.h"
 #include "serve/log.h"
 #include "serve/metrics.h"
@@ -196,6 +197,7 @@ class Service {
   Feedback feedback_;
   Trends trends_;
   Watch watch_;
+  Follower follower_;
 
   std::once_flag feedback_read_;
   mutable std::mutex mutex_;  // guards what follows, for as long as a copy takes

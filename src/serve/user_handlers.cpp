@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "engine/alike_users.h"
 #include "serve/answers.h"
 #include "serve/appending.h"
 #include "serve/handlers.h"
@@ -24,6 +25,13 @@ std::string key_of(const Call& call, std::string key) {
                   "'idempotency_key' and the header Idempotency-Key differ");
   }
   return key;
+}
+
+/// The events' items that the model knows.
+std::vector<std::int32_t> known_items(const Model& model, std::span<const StoredEvent> events) {
+  std::vector<std::string> ids;
+  for (const StoredEvent& event : events) ids.push_back(event.item);
+  return std::move(model.histories({&ids, 1}, true).front().items);
 }
 
 [[noreturn]] void refuse_unknown(const std::string& user) {
@@ -72,60 +80,6 @@ Response list_events(Call& call) {
   return {.body = body + ",\"events\":[" + lines + "]}"};
 }
 
-namespace {
-
-struct LikeUser {
-  double cosine;
-  std::string user;
-};
-
-/// The users most alike so far.
-class MostAlike {
- public:
-  MostAlike(const Model& model, const std::vector<std::int32_t>& history, std::size_t k)
-      : model_(model), history_(history), k_(k) {}
-
-  void add(std::string_view user, std::span<const StoredEvent> events) {
-    std::vector<std::string> ids;
-    for (const StoredEvent& event : events) ids.push_back(event.item);
-    auto read = std::move(model_.histories({&ids, 1}, true).front());
-    if (read.items.empty()) return;
-    users_.emplace_back(user);
-    histories_.push_back(std::move(read.items));
-    if (users_.size() == kAtOnce) compare();
-  }
-  const std::vector<LikeUser>& best() {
-    compare();
-    return best_;
-  }
-
- private:
-  static constexpr std::size_t kAtOnce = 256;
-
-  void compare() {
-    const std::vector<History> others(histories_.begin(), histories_.end());
-    const std::vector<double> cosines = model_.likeness(history_, others);
-    for (std::size_t i = 0; i < users_.size(); ++i) {
-      best_.push_back({cosines[i], std::move(users_[i])});
-    }
-    users_.clear();
-    histories_.clear();
-    std::ranges::sort(best_, [](const LikeUser& a, const LikeUser& b) {
-      return a.cosine != b.cosine ? a.cosine > b.cosine : a.user < b.user;
-    });
-    if (best_.size() > k_) best_.resize(k_);
-  }
-
-  const Model& model_;
-  const std::vector<std::int32_t>& history_;
-  const std::size_t k_;
-  std::vector<std::string> users_;
-  std::vector<std::vector<std::int32_t>> histories_;
-  std::vector<LikeUser> best_;
-};
-
-}  // namespace
-
 Task<Response> similar_users(Call& call) {
   const Body body = call.body();
   choose_variant(call, body);
@@ -133,20 +87,20 @@ Task<Response> similar_users(Call& call) {
   const auto k = static_cast<std::size_t>(body.number("k"));
   const auto most = static_cast<std::size_t>(body.number("users"));
   const std::vector<std::int32_t> history = co_await history_of(call, body);
-  MostAlike alike(*call.model, history, k);
+  AlikeUsers alike(*call.model, history, k);
   std::size_t compared = 0;
   const std::string rest = call.service.with_store([&](const Store& store) {
     return store.for_each_history("",
                                   [&](std::string_view user, std::span<const StoredEvent> events) {
                                     if (user != self) {
-                                      alike.add(user, events);
+                                      alike.add(user, known_items(*call.model, events));
                                       ++compared;
                                     }
                                     return compared < most;
                                   });
   });
   Json users = Json::array();
-  for (const LikeUser& one : alike.best()) {
+  for (const AlikeUsers::User& one : alike.best()) {
     users.push_back({{"user", one.user}, {"cosine", one.cosine}});
   }
   co_return reply({{"users", std::move(users)}, {"compared", compared}, {"all", rest.empty()}});

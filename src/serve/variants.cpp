@@ -245,6 +245,20 @@ ItemCard Variants::restore(std::string_view id, const std::function<void()>& wri
   });
 }
 
+SharedChanges Variants::follow(
+    const std::function<SharedChanges(std::span<const std::string>)>& read) {
+  const std::lock_guard lock(changes_);
+  std::vector<std::string> names;
+  for (auto& variant : variants_) {
+    for (const Attribute& attribute : variant->model.now()->attributes()) {
+      names.push_back(attribute.name);
+    }
+  }
+  SharedChanges changes = read(names);
+  for (auto& variant : variants_) variant->model.follow(changes);
+  return changes;
+}
+
 void Variants::erase(std::string_view id, const std::function<void()>& write) {
   in_all(write, [&](ServedModel& model, const auto* writes) {
     model.erase(id, writes != nullptr ? *writes : [] {});

@@ -73,6 +73,12 @@ class Variants {
   ItemCard restore(std::string_view id, const std::function<void()>& write);
   void erase(std::string_view id, const std::function<void()>& write);
 
+  /// What read() tells of changes that others made, done in all of them as far as each can. It is
+  /// called while no item is changed here, so that what is done is what the store has.
+  /// `names`: of the attributes that they have.
+  SharedChanges follow(
+      const std::function<SharedChanges(std::span<const std::string> names)>& read);
+
  private:
   struct Variant {
     Variant(const VariantOptions& options, Store& store, const Log& log, ServiceMetrics& metrics,

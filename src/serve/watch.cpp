@@ -23,8 +23,8 @@ std::vector<std::string> before(const std::vector<std::string>& history,
 
 }  // namespace
 
-Watch::Watch(const Store& store, ServiceMetrics& metrics, std::chrono::milliseconds interval)
-    : store_(store), metrics_(metrics), interval_(interval) {}
+Watch::Watch(const Store& store, Tell tell, std::chrono::milliseconds interval)
+    : store_(store), tell_(std::move(tell)), interval_(interval) {}
 
 Watch::~Watch() {
   stop();
@@ -43,14 +43,14 @@ bool Watch::idle_by(Clock::time_point end) {
   return changed_.wait_until(lock, end, [&] { return waiting_.empty() && !ranking_; });
 }
 
-void Watch::note(const std::string& user, std::span<const std::string> items,
+void Watch::note(const std::string& user, std::span<const std::string> items, std::size_t variant,
                  const std::shared_ptr<Model>& model) {
   if (items.empty()) return;
   const Clock::time_point now = Clock::now();
   const std::lock_guard lock(mutex_);
   if (stopping_ || now < next_ || waiting_.size() >= kMostWaiting) return;
   next_ = now + interval_;
-  waiting_.push_back({user, {items.begin(), items.end()}, model});
+  waiting_.push_back({user, {items.begin(), items.end()}, variant, model});
   if (!thread_.joinable()) {
     thread_ = std::thread([this] {
       work_alone();
@@ -98,7 +98,7 @@ void Watch::rank(const Batch& batch) const {
       hit = hit || item.item == *target;
     }
   }
-  metrics_.count_watched(hit);
+  tell_(batch.variant, hit);
 }
 
 }  // namespace tessera

@@ -35,7 +35,7 @@ inline bool is_error(const redisReply& reply, std::string_view code) {
 /// A connection to a server, and what it goes through by TLS.
 struct RedisConnection {
   struct Free {
-    void operator()(redisContext* context) const { redisFree(context); }
+    void operator()(redisContext* opened) const { redisFree(opened); }
   };
   std::unique_ptr<TlsTunnel> tunnel;
   std::unique_ptr<redisContext, Free> context;

@@ -217,8 +217,10 @@ bool RedisServers::take_slots(const redisReply& reply, const RedisPipeline& node
 
 Task<bool> RedisServers::refresh(const RedisPipeline* silent) const {
   if (!may_refresh()) co_return false;
+  // The one that was just asked in vain comes last.
   std::vector<RedisPipeline*> nodes = all_nodes();
-  std::ranges::stable_partition(nodes, [&](const RedisPipeline* node) { return node != silent; });
+  const auto last = std::ranges::find(nodes, silent);
+  if (last != nodes.end()) std::rotate(last, last + 1, nodes.end());
   const RedisWords question = {"CLUSTER", "SLOTS"};
   std::string why;
   for (RedisPipeline* node : nodes) {

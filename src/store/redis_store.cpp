@@ -155,7 +155,8 @@ class RedisStore final : public Store {
       from.clear();
       for (const redisReply* entry : elements(*reply)) {
         const auto fields = elements(*elements(*entry)[1]);
-        const auto feedback = decode_feedback(text_of(*fields[1]));
+        const auto feedback =
+            fields.size() < 2 ? std::nullopt : decode_feedback(text_of(*fields[1]));
         if (!feedback) fail("{}: a record of feedback is broken", feedback_);
         visit(*feedback);
         from = fmt::format("({}", text_of(*elements(*entry)[0]));

@@ -360,6 +360,25 @@ TEST_F(Workflow, AFileOfUsersGivesALineEachAsAskedAlone) {
   }
 }
 
+TEST_F(Workflow, UsersAlikeAreInTheOrderOfTheirCosines) {
+  const std::string line = "similar-users --json --model " + shop().model + " -k 300 ";
+  const auto users = lines_of(output_of(line + "--user U000007"));
+  ASSERT_EQ(users.size(), 299U) << "everybody else";
+  double before = 1.0;
+  for (const std::string& user : users) {
+    const double cosine = Json::parse(user).at("cosine");
+    EXPECT_NE(Json::parse(user).at("user"), "U000007");
+    EXPECT_LE(cosine, before + 1e-12);
+    before = cosine;
+  }
+  const auto some = lines_of(
+      output_of("similar-users --model " + shop().model + " --history S000012,S000070 -k 3"));
+  EXPECT_EQ(some.size(), 3U);
+  expect_refusal(tessera(line + "--user nobody"), 1, {"user 'nobody'", "--history"});
+  expect_refusal(tessera(line + "--history nothing"), 1, {"'nothing'"});
+  expect_refusal(tessera(line), 2, {"--user"});
+}
+
 TEST_F(Workflow, WithoutJsonPeopleReadTitles) {
   const std::string text = output_of("recommend -k 2 --model " + shop().model + " --user U000001");
   const Json best = recommendations("-k 2 --user U000001").at("items");

@@ -125,7 +125,17 @@ class ReplicasTest(unittest.TestCase):
             return sum("recommend" in line for line in log)
 
     def recommend(self, user="anna"):
-        return [item["id"] for item in call(self.front, "POST", "/v1/recommend", {"user": user, "k": 5})["items"]]
+        return self.recommended_by(self.front, {"user": user, "k": 5})
+
+    def recommended_by(self, port, body):
+        return [item["id"] for item in call(port, "POST", "/v1/recommend", body)["items"]]
+
+    def is_known(self, port, item):
+        try:
+            return call(port, "GET", f"/v1/items/{item}")["id"] == item
+        except urllib.error.HTTPError as error:
+            self.assertEqual(error.code, 404)
+            return False
 
     def no_request_hides_in_another(self):
         # Asked directly, a replica answers a doubtful request once and reads nothing after it.
@@ -162,12 +172,19 @@ class ReplicasTest(unittest.TestCase):
         self.assertEqual(answers_to(self.front, ask.format("evil.example")), [421])
         self.no_request_hides_in_another()
 
-        # A new item is in the store at once, and known to the other replicas when they have read it.
+        # What one replica is told of items the others learn.
         call(self.ports[0], "PUT", "/v1/items/new-1", {"title": "Steel teapot", "text": "Steel teapot; Kitchen"})
-        for process in self.replicas[1:]:
-            process.send_signal(signal.SIGHUP)
+        call(self.ports[1], "DELETE", f"/v1/items/{alone[0]}")
         for port in self.ports:
             eventually(lambda: call(port, "GET", "/v1/items/new-1")["id"] == "new-1")
+            eventually(lambda: not self.is_known(port, alone[0]))
+        call(self.ports[2], "POST", f"/v1/items/{alone[0]}/restore")
+        call(self.ports[2], "PUT", "/v1/items/new-1", {"title": "Copper teapot", "text": "Copper teapot; Kitchen"})
+        for port in self.ports:
+            eventually(lambda: self.is_known(port, alone[0]))
+            eventually(lambda: call(port, "GET", "/v1/items/new-1")["title"] == "Copper teapot")
+            self.assertEqual(self.recommended_by(port, {"history": EVENTS, "allow": ["new-1", *alone]}),
+                             self.recommended_by(self.ports[0], {"history": EVENTS, "allow": ["new-1", *alone]}))
 
         # A replica dies and another is being stopped: nobody who asks notices.
         self.replicas[0].kill()

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "engine/attributed_bundle.h"
 #include "serve/small_service.h"
@@ -312,6 +313,41 @@ TEST_F(TwoVariants, KnowListsOfOtherProcessesByTheirVariant) {
             nullptr)
       << "the event is stored all the same";
   EXPECT_EQ(json("GET", "/v1/users/anna").at("items"), std::vector<std::string>{"1"});
+}
+
+TEST_F(TwoVariants, ForetellTheEventsOfTheirOwnUsers) {
+  // A user of each, whose every next event is the first of the variant's list, or unknown to it.
+  for (const bool known : {true, false}) {
+    const std::string name = known ? "a" : "b";
+    std::string user;
+    for (int i = 0; user.empty(); ++i) {
+      const std::string one = fmt::format("user-{}", i);
+      if (service->variants().name(service->variants().of(one)) == name) user = one;
+    }
+    const Model model(path(name.c_str()));
+    std::vector<std::string> history;
+    // Events come faster than they are ranked: it takes some until one was.
+    for (int tries = 0; variant(name).at("watched_events") == 0; ++tries) {
+      ASSERT_LT(tries, 2000);
+      if (history.size() > 5) json("DELETE", "/v1/users/" + user, "", 204);
+      if (history.size() > 5) history.clear();
+      history.push_back(history.empty() ? "1"
+                        : known         ? model.recommend(history, {.k = 1})[0].id
+                                        : fmt::format("unheard-{}", tries));
+      json("POST", "/v1/users/" + user + "/events",
+           fmt::format(R"({{"items":["{}"],"keep_unknown":true}})", history.back()));
+      if (!known) history.resize(1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ASSERT_TRUE(service->watch().idle_by(Watch::Clock::now() + std::chrono::seconds(30)));
+    const Parsed counts = variant(name);
+    EXPECT_EQ(counts.at("hr_10").at("rate"), known ? 1.0 : 0.0);
+    EXPECT_EQ(counts.at("hr_10").at("hits"), known ? counts.at("watched_events") : Parsed(0));
+    const std::string line =
+        fmt::format("tessera_variant_watched_hits_total{{variant=\"{}\"}} {}\n", name,
+                    counts.at("hr_10").at("hits").get<int>());
+    EXPECT_NE(call("GET", "/metrics").body.find(line), std::string::npos) << line;
+  }
 }
 
 TEST(Wilson, SolvesItsEquation) {

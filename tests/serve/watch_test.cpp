@@ -15,12 +15,16 @@ using Ids = std::vector<std::string>;
 
 constexpr std::chrono::seconds kLong{30};
 
+Watch::Tell counted_by(ServiceMetrics& metrics) {
+  return [&](std::size_t, bool hit) { metrics.count_watched(hit); };
+}
+
 // Each event against the model's own list after the events before it.
 TEST(Watch, RanksStoredEventsAgainstTheHistoryBeforeThem) {
   SmallService small;
   const std::shared_ptr<Model> model = small.service().model();
   ServiceMetrics metrics;
-  Watch watch(small.store(), metrics, std::chrono::milliseconds(0));
+  Watch watch(small.store(), counted_by(metrics), std::chrono::milliseconds(0));
   std::size_t hits = 0, watched = 0;
   for (int first = 1; first <= 8; ++first) {
     const std::string user = "user " + std::to_string(first);
@@ -36,7 +40,7 @@ TEST(Watch, RanksStoredEventsAgainstTheHistoryBeforeThem) {
       }
       history.push_back(item);
       small.store().append_events(user, plain_events(Ids{item}), "");
-      watch.note(user, Ids{item}, model);
+      watch.note(user, Ids{item}, 0, model);
       ASSERT_TRUE(watch.idle_by(Watch::Clock::now() + kLong));
     }
   }
@@ -50,10 +54,10 @@ TEST(Watch, PassesOverWhatSaysNothing) {
   SmallService small;
   const std::shared_ptr<Model> model = small.service().model();
   ServiceMetrics metrics;
-  Watch watch(small.store(), metrics, std::chrono::milliseconds(0));
+  Watch watch(small.store(), counted_by(metrics), std::chrono::milliseconds(0));
   const auto happens = [&](const std::string& user, const Ids& items, bool stored = true) {
     if (stored) small.store().append_events(user, plain_events(items), "");
-    watch.note(user, items, model);
+    watch.note(user, items, 0, model);
     ASSERT_TRUE(watch.idle_by(Watch::Clock::now() + kLong));
   };
   happens("anna", {"1", "2"});   // no history before it
@@ -73,9 +77,9 @@ TEST(Watch, PassesOverWhatSaysNothing) {
 TEST(Watch, RanksOneEventAtMostInAnInterval) {
   SmallService small;
   ServiceMetrics metrics;
-  Watch watch(small.store(), metrics, std::chrono::hours(1));
+  Watch watch(small.store(), counted_by(metrics), std::chrono::hours(1));
   small.store().append_events("anna", plain_events(Ids{"1", "2"}), "");
-  for (int i = 0; i < 20; ++i) watch.note("anna", Ids{"2"}, small.service().model());
+  for (int i = 0; i < 20; ++i) watch.note("anna", Ids{"2"}, 0, small.service().model());
   ASSERT_TRUE(watch.idle_by(Watch::Clock::now() + kLong));
   EXPECT_EQ(metrics.freshness().watched_events, 1U);
 }

@@ -108,10 +108,13 @@ class FakeRedis {
     if (word == "GET") return send(client, "$1\r\n1\r\n");
     if (word == "SCRIPT") return send(client, "$4\r\nname\r\n");
     if (word == "PING") return send(client, "+PONG\r\n");
-    if (word == "EVALSHA" && command[2] == "1") return send(client, ":0\r\n");  // of no user
-    if (word == "XREVRANGE" || word == "XRANGE")
-      return send(client, "*1\r\n*2\r\n$3\r\n1-1\r\n*0\r\n");
-    if (word == "HSCAN") return send(client, "*2\r\n$1\r\n0\r\n*0\r\n");
+    const bool of_no_user = word == "EVALSHA" && command[2] == "1";
+    if (of_no_user && held_.empty()) return send(client, ":0\r\n");
+    if (word == "XREVRANGE" || word == "XRANGE") {  // one change, no feedback
+      const bool changes = command[1].ends_with("changes");
+      return send_behind(client, changes ? "*1\r\n*2\r\n$3\r\n1-1\r\n*0\r\n" : "*0\r\n");
+    }
+    if (word == "HSCAN" || word == "SCAN") return send(client, "*2\r\n$1\r\n0\r\n*0\r\n");
     const std::string answer = word == "LRANGE" ? "*1\r\n$1\r\n1\r\n" : ":0\r\n";
     const Act act = choose_(command, ++asked_);
     if (act == Act::close) return close(client);
@@ -119,6 +122,11 @@ class FakeRedis {
     if (act == Act::hold) return;
     if (act == Act::answer) return send_held(held_.size() - 1);
     send_held(0);
+  }
+  /// An answer that stands in its place behind those that are held.
+  void send_behind(int client, const std::string& answer) {
+    held_.emplace_back(client, answer);
+    if (held_.size() == 1) send_held(0);
   }
   void send_held(std::size_t first) {
     for (std::size_t i = first; i < held_.size(); ++i) send(held_[i].first, held_[i].second);

@@ -19,6 +19,8 @@ const rows = [
   ['lists shown', variant => count(variant.shown)],
   ['click-through', variant => outcome(variant.click_through)],
   ['conversion', variant => outcome(variant.conversion)],
+  ['events ranked', variant => count(variant.watched_events)],
+  ['HR@10 of them', variant => outcome(variant.hr_10)],
 ];
 
 /// Shows them as they are now.
