@@ -15,8 +15,7 @@ struct QuickScores {
 };
 QuickScores quick_scores(const TokenScores& scores, std::size_t places, std::size_t codebook_size);
 
-/// No less than token_score() of the row's item, and hardly more; infinite for items without codes,
-/// which have nothing that could be summed faster.
+/// No less than token_score() of the row's item, and hardly more; infinite where no table was made.
 inline double most_score(const QuickScores& quick, const TokenScores& scores, const TokenRow& shape,
                          const std::uint8_t* row) {
   constexpr double kDoubleSlack = 1e-13;
