@@ -27,7 +27,8 @@ using namespace std::chrono_literals;
 constexpr std::size_t kMostPending = std::size_t{1} << 20;  // bytes
 constexpr std::size_t kAtOnce = 4096;  // what a pipe that can be written to takes without waiting
 constexpr auto kPatience = 1s;
-constexpr auto kGathered = 10ms;  // lines are written together: to wake a thread for each costs more
+constexpr auto kGathered =
+    10ms;  // lines are written together: to wake a thread for each costs more
 
 /// Throws Error naming the file.
 int open_log(const fs::path& file) {
