@@ -170,6 +170,9 @@ TEST_F(ManyServers, AMasterThatHasBecomeAReplicaIsLeft) {
   RedisSentinels redis;
   const auto store = open_store(redis.spec());
   append_users(*store, 20);
+  ASSERT_TRUE(eventually([&] {  // the replica has it all
+    return redis.servers[1]->ask({"DBSIZE"}) == redis.servers[0]->ask({"DBSIZE"});
+  }));
   ASSERT_TRUE(
       eventually([&] { return redis.sentinel->ask({"SENTINEL", "FAILOVER", "shop"}) == "OK"; }));
   ASSERT_TRUE(eventually([&] { return redis.is_master(1) && !redis.is_master(0); }));
