@@ -25,9 +25,6 @@ constexpr std::size_t kManyHits = 32;
 // … in the first blocks, which bring the threshold near its final value.
 constexpr std::size_t kSortedBlocks = 6;
 
-// Of fewer codes the exact sum is as fast as one in single precision.
-constexpr std::size_t kQuickPlaces = 8;
-
 // Blocks whose rows are under way.
 constexpr std::size_t kAhead = 4;
 // Where at most one of so many items is allowed they are scored one by one; to score one costs as
