@@ -1,4 +1,3 @@
-// The only translation unit that includes Beast: it takes half a minute to compile.
 #include "serve/connections.h"
 
 #include <limits>
@@ -14,20 +13,12 @@
 namespace tessera {
 namespace {
 
-using PlainStream = beast::tcp_stream;
-using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kReadAhead = 4096;
 constexpr std::size_t kLeastPacked = 1024;  // of an answer; less is not worth it
 constexpr std::size_t kLongestLinger = std::size_t{4} << 20;
 constexpr std::chrono::milliseconds kLinger{1000};
-
-void close(PlainStream& stream) {
-  error_code ignored;
-  stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
-  stream.close();
-}
 
 /// The text of lines that are carried out together, and what a body of lines may occupy.
 constexpr std::size_t kPiece = std::size_t{64} << 10;
@@ -63,38 +54,31 @@ std::optional<Response> hold(Budget::Share& share, std::size_t bytes) {
 /// A connection is counted from here to the end of its coroutine, however that ends.
 class Counted {
  public:
-  Counted(Loop& loop, PlainStream& stream, ServiceMetrics& metrics)
-      : loop_(loop), metrics_(metrics) {
-    connection.cancel = [&stream] { stream.cancel(); };
-    loop_.connections.insert(&connection);
+  Counted(Loop& loop, Wire& wire, ServiceMetrics& metrics)
+      : loop_(loop), wire_(wire), metrics_(metrics) {
+    loop_.connections.insert(&wire_);
     metrics_.count_connections(1);
   }
   ~Counted() {
-    loop_.connections.erase(&connection);
+    loop_.connections.erase(&wire_);
     metrics_.count_connections(-1);
   }
   Counted(const Counted&) = delete;
   Counted& operator=(const Counted&) = delete;
-  Loop::Connection connection;
 
  private:
   Loop& loop_;
+  Wire& wire_;
   ServiceMetrics& metrics_;
 };
 
 }  // namespace
 
 /// Requests and answers on one connection, one after the other.
-template <class Stream>
 class Connections::Conversation {
  public:
-  Conversation(Connections& all, Loop& loop, Stream& stream, Loop::Connection& connection)
-      : all_(all),
-        options_(all.options_),
-        loop_(loop),
-        stream_(stream),
-        lowest_(beast::get_lowest_layer(stream)),
-        connection_(connection) {}
+  Conversation(Connections& all, Loop& loop, Wire& wire)
+      : all_(all), options_(all.options_), loop_(loop), wire_(wire) {}
 
   asio::awaitable<void> serve();
 
@@ -110,7 +94,8 @@ class Connections::Conversation {
                                                      bool last, const Plan& plan,
                                                      LineReport& report);
   asio::awaitable<void> go_on(const Parser& parser, error_code& error);
-  asio::awaitable<void> write(HttpResponse message, bool head_only, const std::string& readable_by,
+  asio::awaitable<void> parse_some(http::basic_parser<true>& parser, error_code& error);
+  asio::awaitable<void> write(const Response& response, const Plan& plan, HeadOptions options,
                               error_code& error);
   asio::awaitable<void> linger();
   void begin_request(const http::request_header<>& header);
@@ -120,12 +105,11 @@ class Connections::Conversation {
   Connections& all_;
   const ServerOptions& options_;
   Loop& loop_;
-  Stream& stream_;
-  PlainStream& lowest_;
-  Loop::Connection& connection_;
+  Wire& wire_;
   // Of the request under way.
+  bool head_only_ = false;
   std::string id_, trace_, traceparent_;
-  const Ends ends_ = ends_of(lowest_.socket());
+  const Ends ends_ = ends_of(wire_.socket());
   std::string client_ = ends_.client;
   beast::flat_buffer buffer_{options_.max_header + options_.max_body};
   Budget::Share share_{all_.budget_, client_of(ends_.client)};
@@ -134,40 +118,29 @@ class Connections::Conversation {
 asio::awaitable<void> Connections::serve(Loop& loop, tcp::socket socket,
                                          [[maybe_unused]] Clients::Place place,
                                          std::shared_ptr<asio::ssl::context> tls) {
-  if (!tls) {
-    PlainStream stream(std::move(socket));
-    Counted counted(loop, stream, service_.metrics());
-    Conversation<PlainStream> conversation(*this, loop, stream, counted.connection);
-    co_await conversation.serve();
-    close(stream);
-    co_return;
-  }
-  TlsStream stream(std::move(socket), *tls);
-  PlainStream& lowest = beast::get_lowest_layer(stream);
-  Counted counted(loop, lowest, service_.metrics());
+  Wire wire(std::move(socket), std::move(tls));
+  Counted counted(loop, wire, service_.metrics());
   error_code error;
-  lowest.expires_after(options_.handshake_timeout);
-  co_await stream.async_handshake(asio::ssl::stream_base::server, into(error));
+  wire.expires_after(options_.handshake_timeout);
+  co_await wire.handshake(error);
   if (!error) {
-    Conversation<TlsStream> conversation(*this, loop, stream, counted.connection);
+    Conversation conversation(*this, loop, wire);
     co_await conversation.serve();
-    lowest.expires_after(kLinger);
-    co_await stream.async_shutdown(into(error));
+    wire.expires_after(kLinger);
+    co_await wire.shut_down(error);
   }
-  close(lowest);
+  wire.close();
 }
 
-template <class Stream>
-asio::awaitable<void> Connections::Conversation<Stream>::serve() {
+asio::awaitable<void> Connections::Conversation::serve() {
   for (bool first = true;; first = false) {
     error_code error;
     if (buffer_.size() == 0) {
       if (loop_.draining && !first) co_return;
-      lowest_.expires_after(options_.idle_timeout);
-      connection_.waiting = true;
-      const std::size_t read =
-          co_await stream_.async_read_some(buffer_.prepare(kReadAhead), into(error));
-      connection_.waiting = false;
+      wire_.expires_after(options_.idle_timeout);
+      wire_.waiting = true;
+      const std::size_t read = co_await wire_.read_some(buffer_.prepare(kReadAhead), error);
+      wire_.waiting = false;
       if (error) co_return;
       buffer_.commit(read);
     }
@@ -198,14 +171,13 @@ asio::awaitable<void> Connections::Conversation<Stream>::serve() {
 
 /// Reads a header into the parser; the answer where it cannot be read, or an error that ends_ the
 /// connection without one.
-template <class Stream>
-asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read_header(
-    Parser& parser, error_code& error) {
-  lowest_.expires_after(options_.header_timeout);
+asio::awaitable<std::optional<Response>> Connections::Conversation::read_header(Parser& parser,
+                                                                                error_code& error) {
+  wire_.expires_after(options_.header_timeout);
   std::size_t size = 0;
   while ((size = header_size(view(buffer_))) == 0 && buffer_.size() <= options_.max_header) {
     if (auto refusal = hold(share_, buffer_.size() + kReadAhead)) co_return refusal;
-    buffer_.commit(co_await stream_.async_read_some(buffer_.prepare(kReadAhead), into(error)));
+    buffer_.commit(co_await wire_.read_some(buffer_.prepare(kReadAhead), error));
     if (error) co_return std::nullopt;
   }
   if (size == 0 || size > options_.max_header) co_return answer_to(http::error::header_limit);
@@ -215,16 +187,16 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
   parser.header_limit(options_.max_header);
   parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // a body of lines may have any
                                                                  // size; read_body asks the others
-  co_await http::async_read_header(stream_, buffer_, parser, into(error));
+  parser.eager(false);
+  buffer_.consume(parser.put(buffer_.data(), error));
   if (!error) co_return std::nullopt;
   std::optional<Response> refusal = answer_to(error);
   if (refusal) error = {};
   co_return refusal;
 }
 
-template <class Stream>
-asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read_body(
-    Parser& parser, error_code& error) {
+asio::awaitable<std::optional<Response>> Connections::Conversation::read_body(Parser& parser,
+                                                                              error_code& error) {
   if (!parser.get()[http::field::content_encoding].empty()) {
     co_return error_response(415, "unknown_coding", "this body must come as it is, unpacked");
   }
@@ -234,13 +206,13 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
   parser.body_limit(options_.max_body);
   const std::size_t length = parser.content_length().value_or(options_.max_body);
   if (auto refusal = hold(share_, buffer_.capacity() + length)) co_return refusal;
-  lowest_.expires_after(options_.body_timeout);
+  wire_.expires_after(options_.body_timeout);
   co_await go_on(parser, error);
   if (error) co_return std::nullopt;
   const std::size_t fields = field_count(parser);
   auto check_extension = check_chunk;
   parser.on_chunk_header(check_extension);
-  co_await http::async_read(stream_, buffer_, parser, into(error));
+  while (!error && !parser.is_done()) co_await parse_some(parser, error);
   if (error) {
     std::optional<Response> refusal = answer_to(error);
     if (refusal) error = {};
@@ -252,27 +224,41 @@ asio::awaitable<std::optional<Response>> Connections::Conversation<Stream>::read
   co_return std::nullopt;
 }
 
+/// Parses what came of a body, or else the next of it to come.
+asio::awaitable<void> Connections::Conversation::parse_some(http::basic_parser<true>& parser,
+                                                            error_code& error) {
+  parser.eager(true);
+  for (;;) {
+    if (buffer_.size() > 0) {
+      error = {};
+      buffer_.consume(parser.put(buffer_.data(), error));
+      if (error != http::error::need_more) co_return;
+    }
+    const std::size_t room = buffer_.max_size() - buffer_.size();
+    error = {};
+    if (room == 0) error = http::error::buffer_overflow;
+    if (error) co_return;
+    buffer_.commit(co_await wire_.read_some(buffer_.prepare(std::min(kPiece, room)), error));
+    if (error) co_return;
+  }
+}
+
 /// Tells a client that waits for it to send the body.
-template <class Stream>
-asio::awaitable<void> Connections::Conversation<Stream>::go_on(const Parser& parser,
-                                                               error_code& error) {
+asio::awaitable<void> Connections::Conversation::go_on(const Parser& parser, error_code& error) {
   if (!beast::iequals(parser.get()[http::field::expect], "100-continue")) co_return;
-  http::response<http::empty_body> go_on(http::status::continue_, parser.get().version());
-  co_await http::async_write(stream_, go_on, into(error));
+  co_await wire_.write("HTTP/1.1 100 Continue\r\n\r\n", "", error);
 }
 
 /// Carries out a body of lines while it comes, some at a time: memory does not grow with it. False
 /// if the connection is to end.
-template <class Stream>
-asio::awaitable<bool> Connections::Conversation<Stream>::answer_lines(Parser& parser,
-                                                                      const Plan& plan) {
+asio::awaitable<bool> Connections::Conversation::answer_lines(Parser& parser, const Plan& plan) {
   const auto begin = Clock::now();
   error_code error;
   if (auto refusal = hold(share_, kHeldForLines)) {
     co_await refuse(plan, *refusal);
     co_return false;
   }
-  lowest_.expires_after(options_.body_timeout);
+  wire_.expires_after(options_.body_timeout);
   co_await go_on(parser, error);
   if (error) co_return false;
   LineReport report;
@@ -286,17 +272,17 @@ asio::awaitable<bool> Connections::Conversation<Stream>::answer_lines(Parser& pa
   note(plan, response, std::chrono::duration<double>(Clock::now() - begin).count());
   const bool keep_alive = !stopped && lines.keep_alive() && !loop_.draining;
   const unsigned version = lines.get().version();
-  co_await write(message_of(std::move(response), version, keep_alive), false, plan.readable_by,
-                 error);
+  co_await write(response, plan, {.version = version, .keep_alive = keep_alive}, error);
   if (stopped && !error) co_await linger();
   buffer_.shrink_to_fit();
   co_return !error && keep_alive && !hold(share_, buffer_.capacity());
 }
 
 /// Reads to the end of the body, or until it can go no further and says why.
-template <class Stream>
-asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::read_lines(
-    LineParser& parser, const Plan& plan, LineReport& report, error_code& error) {
+asio::awaitable<std::optional<Refusal>> Connections::Conversation::read_lines(LineParser& parser,
+                                                                              const Plan& plan,
+                                                                              LineReport& report,
+                                                                              error_code& error) {
   std::optional<Refusal> stopped;
   try {
     const Request header = request_of(parser.get(), "", ends_, id_);
@@ -308,8 +294,8 @@ asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::read_
     std::string text;
     while (!parser.is_done()) {
       parser.get().body() = {piece.data(), piece.size(), true};
-      lowest_.expires_after(options_.body_timeout);
-      co_await http::async_read_some(stream_, buffer_, parser, into(error));
+      wire_.expires_after(options_.body_timeout);
+      co_await parse_some(parser, error);
       if (error == http::error::need_buffer) error = {};
       if (error) {
         if (const auto answer = answer_to(error)) {
@@ -343,8 +329,7 @@ asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::read_
 }
 
 /// Carries out the whole lines of the text, and takes them away; of the `last` text all.
-template <class Stream>
-asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::take_lines(
+asio::awaitable<std::optional<Refusal>> Connections::Conversation::take_lines(
     const Request& header, std::string& text, bool last, const Plan& plan, LineReport& report) {
   const std::size_t end = last ? text.size() : text.rfind('\n') + 1;  // 0 where there is none
   if (end == 0) {
@@ -361,18 +346,16 @@ asio::awaitable<std::optional<Refusal>> Connections::Conversation<Stream>::take_
 }
 
 /// The last answer on a connection whose rest is not read as a request.
-template <class Stream>
-asio::awaitable<void> Connections::Conversation<Stream>::refuse(const Plan& plan,
-                                                                const Response& response) {
+asio::awaitable<void> Connections::Conversation::refuse(const Plan& plan,
+                                                        const Response& response) {
   note(plan, response, 0.0);
   error_code error;
-  co_await write(message_of(response, 11, false), false, plan.readable_by, error);
+  co_await write(response, plan, HeadOptions(), error);
   if (!error) co_await linger();
 }
 
-template <class Stream>
-asio::awaitable<bool> Connections::Conversation<Stream>::answer(const HttpRequest& message,
-                                                                const Plan& plan) {
+asio::awaitable<bool> Connections::Conversation::answer(const HttpRequest& message,
+                                                        const Plan& plan) {
   const auto begin = Clock::now();
   const Request request = request_of(message, ends_, id_);
   Response response = co_await all_.answering_.answer(loop_.context, plan, request);
@@ -386,57 +369,45 @@ asio::awaitable<bool> Connections::Conversation<Stream>::answer(const HttpReques
   error_code error;
   const bool packs = response.body.size() >= kLeastPacked && takes_gzip(message);
   if (packs) response.body = gzipped(response.body);
-  HttpResponse answer = message_of(std::move(response), message.version(), keep_alive);
-  if (packs) {
-    answer.set(http::field::content_encoding, "gzip");
-    answer.set(http::field::vary, "Accept-Encoding");
-  }
-  co_await write(std::move(answer), message.method() == http::verb::head, plan.readable_by, error);
+  HeadOptions options = {.version = message.version(), .keep_alive = keep_alive, .packed = packs};
+  co_await write(response, plan, options, error);
   co_return !error && keep_alive;
 }
 
-template <class Stream>
-asio::awaitable<void> Connections::Conversation<Stream>::write(HttpResponse message, bool head_only,
-                                                               const std::string& readable_by,
-                                                               error_code& error) {
-  lowest_.expires_after(options_.write_timeout);
-  message.set("X-Request-Id", id_);
-  if (!trace_.empty()) message.set("traceparent", traceparent_);
-  if (!readable_by.empty()) let_read(message, readable_by);
-  if (head_only) {
-    http::response_serializer<http::string_body> serializer(message);
-    co_await http::async_write_header(stream_, serializer, into(error));
-  } else {
-    co_await http::async_write(stream_, message, into(error));
-  }
+asio::awaitable<void> Connections::Conversation::write(const Response& response, const Plan& plan,
+                                                       HeadOptions options, error_code& error) {
+  options.id = id_;
+  if (!trace_.empty()) options.traceparent = traceparent_;
+  options.readable_by = plan.readable_by;
+  const std::string head = head_of(response, options);
+  wire_.expires_after(options_.write_timeout);
+  co_await wire_.write(head, head_only_ ? std::string_view() : response.body, error);
 }
 
 /// Reads what the client is still sending: a connection closed before that is reset, and the client
 /// may lose the answer.
-template <class Stream>
-asio::awaitable<void> Connections::Conversation<Stream>::linger() {
+asio::awaitable<void> Connections::Conversation::linger() {
   error_code error;
-  lowest_.socket().shutdown(tcp::socket::shutdown_send, error);
-  lowest_.expires_after(kLinger);
+  wire_.end_writing();
+  wire_.expires_after(kLinger);
   for (std::size_t total = 0; total < kLongestLinger;) {
     buffer_.clear();
-    total += co_await stream_.async_read_some(buffer_.prepare(kReadAhead), into(error));
+    total += co_await wire_.read_some(buffer_.prepare(kReadAhead), error);
     if (error) co_return;
   }
 }
 
 /// How the request is called, and whom it is from.
-template <class Stream>
-void Connections::Conversation<Stream>::begin_request(const http::request_header<>& header) {
+void Connections::Conversation::begin_request(const http::request_header<>& header) {
+  head_only_ = header.method() == http::verb::head;
   id_ = request_id(view(header["X-Request-Id"]));
   traceparent_ = view(header["traceparent"]);
   trace_ = trace_of(traceparent_);
   client_ = forwarded_client(header, ends_.client, options_.unbounded);
 }
 
-template <class Stream>
-void Connections::Conversation<Stream>::note(const Plan& plan, const Response& response,
-                                             double seconds) const {
+void Connections::Conversation::note(const Plan& plan, const Response& response,
+                                     double seconds) const {
   all_.service_.metrics().count_request(plan.method(), plan.route(), response.status, seconds);
   if (all_.access_log_.discards()) return;
   // Routes, not addresses: those hold the names of users, who may ask to be forgotten.
@@ -450,9 +421,8 @@ void Connections::Conversation<Stream>::note(const Plan& plan, const Response& r
 
 /// For bench/replay: what was asked, without the token that allowed it. Bodies of lines and what
 /// an operator orders are left out.
-template <class Stream>
-void Connections::Conversation<Stream>::record(const Plan& plan, const Request& request, int status,
-                                               double seconds) const {
+void Connections::Conversation::record(const Plan& plan, const Request& request, int status,
+                                       double seconds) const {
   if (options_.request_log == nullptr || !plan.route().starts_with("/v1/") ||
       plan.route().starts_with("/v1/admin/")) {
     return;

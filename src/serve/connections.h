@@ -1,5 +1,4 @@
 #pragma once
-#include <functional>
 #include <memory>
 #include <unordered_set>
 
@@ -7,17 +6,13 @@
 #include "serve/asio.h"
 #include "serve/budget.h"
 #include "serve/clients.h"
+#include "serve/wire.h"
 
 namespace tessera {
 
 /// One of the threads that serve connections, each with those it accepted.
 struct Loop {
-  /// `waiting`: it may be closed without loss.
-  struct Connection {
-    std::function<void()> cancel;
-    bool waiting = true;
-  };
-  std::unordered_set<Connection*> connections;  // outlives the coroutines in the context
+  std::unordered_set<Wire*> connections;  // outlives the coroutines in the context
   bool draining = false;
   asio::io_context context{1};
   tcp::acceptor acceptor{context};
@@ -36,7 +31,6 @@ class Connections {
                               std::shared_ptr<asio::ssl::context> tls);
 
  private:
-  template <class Stream>
   class Conversation;
 
   const ServerOptions& options_;

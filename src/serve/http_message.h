@@ -1,10 +1,14 @@
 #pragma once
-// Between Beast's messages and the handlers' Request and Response. Only connections.cpp includes
-// this, for Beast takes half a minute to compile.
+// Between HTTP as it is sent and the handlers' Request and Response. Beast parses; only
+// connections.cpp includes this, for Beast takes long to compile.
 
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <fmt/format.h>
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/string_body.hpp>
 #include <ctime>
 #include <optional>
 #include <string>
@@ -26,7 +30,6 @@ using Parser = http::request_parser<http::string_body>;
 /// Of a body that is read in pieces.
 using LineParser = http::request_parser<http::buffer_body>;
 using HttpRequest = http::request<http::string_body>;
-using HttpResponse = http::response<http::string_body>;
 
 inline std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -75,26 +78,61 @@ inline std::string http_date() {
   return {text, std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
-inline HttpResponse message_of(Response response, unsigned version, bool keep_alive) {
-  HttpResponse message(static_cast<http::status>(response.status), version);
-  message.keep_alive(keep_alive);
-  message.set(http::field::date, http_date());
+/// What an answer's head says beside what the handlers answered.
+struct HeadOptions {
+  unsigned version = 11;  ///< of HTTP, that the client speaks: 10 or 11
+  bool keep_alive = false;
+  bool packed = false;  ///< the body, by gzip
+  std::string_view id = {}, traceparent = {};
+  std::string_view readable_by = {};  ///< the origin whose pages may read the answer; "": none
+};
+
+/// The head of an answer as it is sent, through its empty line.
+inline std::string head_of(const Response& response, const HeadOptions& options) {
+  std::string head;
+  head.reserve(512);
+  const auto field = [&](std::string_view name, std::string_view value) {
+    for (const std::string_view part :
+         {name, std::string_view(": "), value, std::string_view("\r\n")}) {
+      head += part;
+    }
+  };
+  fmt::format_to(std::back_inserter(head), "HTTP/1.{} {} {}\r\n", options.version % 10,
+                 response.status,
+                 view(http::obsolete_reason(static_cast<http::status>(response.status))));
+  if (options.version == 11 && !options.keep_alive) field("Connection", "close");
+  if (options.version == 10 && options.keep_alive) field("Connection", "keep-alive");
+  field("Date", http_date());
   if (response.status != 204) {
-    message.set(http::field::content_type, response.content_type);
-    message.content_length(response.body.size());
+    field("Content-Type", response.content_type);
+    field("Content-Length", fmt::format_int(response.body.size()).c_str());
   }
-  message.set(http::field::cache_control, "no-store");
-  message.set("X-Content-Type-Options", "nosniff");
-  message.set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
-  if (response.status == 401) message.set(http::field::www_authenticate, "Bearer");
-  if (!response.allow.empty()) message.set(http::field::allow, response.allow);
-  if (!response.model.empty()) message.set("Tessera-Model", response.model);
-  if (!response.variant.empty()) message.set("Tessera-Variant", response.variant);
-  if (response.retry_after > 0) {
-    message.set(http::field::retry_after, std::to_string(response.retry_after));
+  field("Cache-Control", "no-store");
+  field("X-Content-Type-Options", "nosniff");
+  field("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'");
+  if (response.status == 401) field("WWW-Authenticate", "Bearer");
+  if (!response.allow.empty()) field("Allow", response.allow);
+  if (!response.model.empty()) field("Tessera-Model", response.model);
+  if (!response.variant.empty()) field("Tessera-Variant", response.variant);
+  if (response.retry_after > 0) field("Retry-After", std::to_string(response.retry_after));
+  field("X-Request-Id", options.id);
+  if (!options.traceparent.empty()) field("traceparent", options.traceparent);
+  if (options.packed) field("Content-Encoding", "gzip");
+  if (options.packed) field("Vary", "Accept-Encoding");
+  if (!options.readable_by.empty()) {  // what a browser must hear
+    field("Vary", "Origin");
+    field("Access-Control-Allow-Origin", options.readable_by);
+    field("Access-Control-Expose-Headers",
+          "X-Request-Id, Tessera-Model, Tessera-Variant, Retry-After");
+    if (response.status == 204) {
+      field("Access-Control-Allow-Methods", "GET, POST");
+      field("Access-Control-Allow-Headers",
+            "Authorization, Content-Type, X-Request-Id, traceparent");
+      field("Access-Control-Max-Age", "600");
+    }
   }
-  message.body() = std::move(response.body);
-  return message;
+  head += "\r\n";
+  return head;
 }
 
 /// Whether the client takes answers packed by gzip.
@@ -108,19 +146,6 @@ inline bool takes_gzip(const http::request_header<>& message) {
     return true;
   }
   return false;
-}
-
-/// What a browser must hear so that a page of that origin may read the answer.
-inline void let_read(HttpResponse& message, const std::string& origin) {
-  message.set(http::field::access_control_allow_origin, origin);
-  message.set(http::field::vary, "Origin");
-  message.set(http::field::access_control_expose_headers,
-              "X-Request-Id, Tessera-Model, Tessera-Variant, Retry-After");
-  if (message.result() != http::status::no_content) return;
-  message.set(http::field::access_control_allow_methods, "GET, POST");
-  message.set(http::field::access_control_allow_headers,
-              "Authorization, Content-Type, X-Request-Id, traceparent");
-  message.set(http::field::access_control_max_age, "600");
 }
 
 /// The client that a trusted proxy speaks for: the last address of X-Forwarded-For that is no

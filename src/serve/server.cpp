@@ -20,6 +20,7 @@ using Milliseconds = ServerOptions::Milliseconds;
 
 constexpr Milliseconds kWithoutDescriptors{100};
 constexpr Milliseconds kLook{20};     // for what changes without a sign
+constexpr Milliseconds kExpiry{100};  // how late a connection may be found to have expired
 constexpr Milliseconds kGrace{1500};  // for work under way when the time for requests is over
 
 }  // namespace
@@ -34,6 +35,7 @@ struct Server::State {
   void load_certificate();
   std::shared_ptr<asio::ssl::context> tls_in_use() const;
   asio::awaitable<void> accept(Loop& loop);
+  static asio::awaitable<void> expire(Loop& loop);
   void drain(Loop& loop);
   asio::awaitable<void> end();
   asio::awaitable<void> await_signals();
@@ -140,10 +142,24 @@ asio::awaitable<void> Server::State::accept(Loop& loop) {
   }
 }
 
+/// Ends what connections wait for in vain, for as long as there are any or may be.
+asio::awaitable<void> Server::State::expire(Loop& loop) {
+  asio::steady_timer timer(loop.context);
+  while (loop.acceptor.is_open() || !loop.connections.empty()) {
+    error_code error;
+    timer.expires_after(kExpiry);
+    co_await timer.async_wait(into(error));
+    const Clock::time_point now = Clock::now();
+    for (Wire* wire : loop.connections) {
+      if (wire->expired(now)) wire->cancel();
+    }
+  }
+}
+
 void Server::State::drain(Loop& loop) {
   loop.draining = true;
-  for (Loop::Connection* connection : loop.connections) {
-    if (connection->waiting) connection->cancel();
+  for (Wire* wire : loop.connections) {
+    if (wire->waiting) wire->cancel();
   }
 }
 
@@ -235,6 +251,7 @@ bool Server::run(bool on_signals) {
   std::vector<std::thread> serving;
   for (auto& loop : state.loops) {
     asio::co_spawn(loop->context, state.accept(*loop), asio::detached);
+    asio::co_spawn(loop->context, State::expire(*loop), asio::detached);
     serving.emplace_back([&context = loop->context] {
       work_alone();
       context.run();
