@@ -2,7 +2,7 @@
 
 #include <Eigen/Core>
 
-#include "nn/principal_axes.h"
+#include "linear/principal_axes.h"
 
 namespace tessera {
 

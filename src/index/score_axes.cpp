@@ -1,7 +1,6 @@
 #include "index/score_axes.h"
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "kernels/accumulate.h"
+#include "linear/symmetric_eigen.h"
 
 namespace tessera {
 namespace {
@@ -87,10 +87,10 @@ ScoreAxes score_axes(std::size_t width, MatrixView<const float> vectors,
   }
   Eigen::MatrixXd spread = Eigen::MatrixXd::Zero(n, n);
   if (vectors.rows > 0) spread = rows.transpose() * rows;
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(spread);
-  const Eigen::MatrixXd components = solver.eigenvectors().rowwise().reverse();  // largest first
+  const SymmetricEigen eigen = symmetric_eigen(spread);
+  const Eigen::MatrixXd components = eigen.vectors.rowwise().reverse();  // largest first
   const Eigen::MatrixXd to_axes = components.transpose() * factor.transpose();
-  axes.ball_axes = worthwhile_ball_axes(solver.eigenvalues().cwiseMax(0.0).reverse().eval());
+  axes.ball_axes = worthwhile_ball_axes(eigen.values.cwiseMax(0.0).reverse().eval());
   axes.to_axes = Matrix(width, width);
   for (Eigen::Index i = 0; i < n; ++i) {
     for (Eigen::Index j = 0; j < n; ++j) {

@@ -1,7 +1,6 @@
 #include "text/svd.h"
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 
@@ -10,6 +9,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/sparse_gram.h"
+#include "linear/symmetric_eigen.h"
 
 namespace tessera {
 namespace {
@@ -62,11 +62,11 @@ void orthonormalise(Matrix& x, int passes) {
       apply(x, scale.asDiagonal() * cholesky.matrixU().solve(Dense::Identity(g.rows(), g.cols())));
       continue;
     }
-    const Eigen::SelfAdjointEigenSolver<Dense> eigen(g);
-    const double cut = 1e-7 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
-    Dense map = scale.asDiagonal() * eigen.eigenvectors();
+    const SymmetricEigen eigen = symmetric_eigen(g);
+    const double cut = 1e-7 * std::max(eigen.values.maxCoeff(), 1e-30);
+    Dense map = scale.asDiagonal() * eigen.vectors;
     for (Eigen::Index c = 0; c < map.cols(); ++c) {
-      const double value = eigen.eigenvalues()(c);
+      const double value = eigen.values(c);
       map.col(c) *= value > cut ? 1.0 / std::sqrt(value) : 0.0;
     }
     apply(x, map);
@@ -104,14 +104,14 @@ Matrix right_singular_vectors(const SparseMatrix& a, std::size_t dims, std::uint
     if (progress) progress(round + 1, rounds + 1);
   }
   // basisᵀ Aᵀ A basis = W Σ² Wᵀ: the singular vectors are basis · W (Rayleigh and Ritz).
-  const Eigen::SelfAdjointEigenSolver<Dense> eigen(symmetric_product(basis, image));
-  const Eigen::Index columns = eigen.eigenvalues().size();
-  const double cut = 1e-6 * std::max(eigen.eigenvalues().maxCoeff(), 1e-30);
+  const SymmetricEigen eigen = symmetric_eigen(symmetric_product(basis, image));
+  const Eigen::Index columns = eigen.values.size();
+  const double cut = 1e-6 * std::max(eigen.values.maxCoeff(), 1e-30);
   const Eigen::Index wanted = std::min<Eigen::Index>(static_cast<Eigen::Index>(dims), columns);
   Dense map(columns, wanted);
   for (Eigen::Index c = 0; c < wanted; ++c) {
-    const double kept = eigen.eigenvalues()(columns - 1 - c) > cut ? 1.0 : 0.0;
-    map.col(c) = kept * eigen.eigenvectors().col(columns - 1 - c);
+    const double kept = eigen.values(columns - 1 - c) > cut ? 1.0 : 0.0;
+    map.col(c) = kept * eigen.vectors.col(columns - 1 - c);
   }
   apply(basis, map);
   for (std::size_t i = 0; i < a.cols; ++i) std::copy_n(basis[i], basis.cols(), vectors[i]);

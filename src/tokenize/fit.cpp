@@ -1,6 +1,6 @@
 #include "tokenize/fit.h"
 
-#include <Eigen/Dense>
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 
@@ -9,7 +9,8 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
-#include "nn/principal_axes.h"
+#include "linear/nearest_rotation.h"
+#include "linear/principal_axes.h"
 
 namespace tessera {
 namespace {
@@ -259,12 +260,9 @@ Matrix fit_rotation(const Matrix& x, const TokenizerOptions& options, const Step
     for (std::size_t i = 0; i < z.rows(); ++i) {
       codes.decode(found.row(i), found.cols, z.view().row(i));
     }
-    // The nearest rotation of x to what is decoded: orthogonal Procrustes (Schönemann 1966).
     Matrix product(x.cols(), x.cols());
     gemm(Transpose::yes, Transpose::no, 1.0F, x, z, 0.0F, product);
-    const Eigen::BDCSVD<Columns> svd(as_eigen(product).cast<double>().eval(),
-                                     Eigen::ComputeFullU | Eigen::ComputeFullV);
-    rotation = from_eigen(svd.matrixU() * svd.matrixV().transpose());
+    rotation = from_eigen(nearest_rotation(as_eigen(product).cast<double>()));
     step();
   }
   return rotation;

@@ -13,7 +13,7 @@
 #include "eval/code_statistics.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
-#include "nn/principal_axes.h"
+#include "linear/principal_axes.h"
 
 namespace tessera {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/gemm.h"
-#include "nn/principal_axes.h"
+#include "linear/principal_axes.h"
 
 namespace tessera {
 namespace {

@@ -1,23 +1,22 @@
-#include "nn/principal_axes.h"
-
-#include <Eigen/Eigenvalues>
+#include "linear/principal_axes.h"
 
 #include "kernels/gemm.h"
+#include "linear/symmetric_eigen.h"
 
 namespace tessera {
 
 PrincipalAxes principal_axes(std::span<const double> covariance, std::size_t dims) {
   const auto size = static_cast<Eigen::Index>(dims);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
-      Eigen::Map<const Eigen::MatrixXd>(covariance.data(), size, size));
+  const SymmetricEigen eigen =
+      symmetric_eigen(Eigen::Map<const Eigen::MatrixXd>(covariance.data(), size, size));
   PrincipalAxes found{dims, std::vector<double>(dims), std::vector<double>(dims * dims)};
   for (Eigen::Index a = 0; a < size; ++a) {
-    const Eigen::Index at = size - 1 - a;  // the solver's are ascending
-    Eigen::VectorXd axis = solver.eigenvectors().col(at);
+    const Eigen::Index at = size - 1 - a;  // those are rising
+    Eigen::VectorXd axis = eigen.vectors.col(at);
     Eigen::Index largest = 0;
     axis.cwiseAbs().maxCoeff(&largest);
     if (axis(largest) < 0) axis = -axis;
-    found.variances[static_cast<std::size_t>(a)] = solver.eigenvalues()(at);
+    found.variances[static_cast<std::size_t>(a)] = eigen.values(at);
     Eigen::Map<Eigen::VectorXd>(found.rows.data() + a * size, size) = axis;
   }
   return found;

@@ -1,5 +1,5 @@
 // Principal axes against what defines them: no other direction has more variance.
-#include "nn/principal_axes.h"
+#include "linear/principal_axes.h"
 
 #include <gtest/gtest.h>
 
