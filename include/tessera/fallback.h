@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tessera/items.h"
+
 namespace tessera {
 
 /// Where a list comes from for whoever has no history that the model could read.
@@ -38,6 +40,27 @@ struct TrendingItem {
 /// From names of sources; "mixed" alone is all of them in turn, and "none" alone no source at all.
 /// Throws UsageError that names the word.
 Fallback fallback_from_words(std::span<const std::string> words);
+
+/// How a fall-back is blended into the lists of short histories. Items go by
+///
+///     (1 − share) / (60 + place in the model's list) + share / (60 + place in the fall-back's)
+///
+/// (reciprocal rank fusion, Cormack et al. 2009), places counted from 0 in the first kBlendDepth
+/// items of either list under the same filters, and 0 where an item stands in one of them alone.
+/// What stands in neither follows in the model's order.
+struct Blend {
+  double share = 0.5;      ///< of the fall-back, from 0 to 1
+  std::size_t events = 2;  ///< of the longest history that it is for, from 1
+  Fallback from = {.order = {Source::trending}};
+  History trending = {};  ///< as of Model::fall_back; borrowed for the call
+
+  bool is_for(History history) const { return history.size() <= events; }
+};
+inline constexpr std::size_t kBlendDepth = 100;
+
+/// From a number, which is the share, or an object: {"share": 0.5, "events": 2, "from":
+/// ["trending"]}. Throws UsageError that names the field.
+Blend blend_from_json(std::string_view json);
 
 /// An item by its number, and where it comes from.
 struct SourcedItem {

@@ -76,6 +76,9 @@ struct RecommendOptions {
   const Filter* filter = nullptr;                  ///< if given: items whose attributes pass it
   std::function<bool(std::int32_t)> accepts = {};  ///< if given: those for which it is true
   const Rules* rules = nullptr;                    ///< if given: what changes the order
+  /// If given: what the lists of short histories are blended with. Rules go with it: boosts act on
+  /// the model's list, everything else on the blend. Scores stay the model's.
+  const Blend* blend = nullptr;
   /// If given: it becomes the user's state [width]. Of `recommend` alone.
   std::vector<float>* state = nullptr;
   /// Of recommend_many: told now and then how many histories are done.
@@ -224,6 +227,8 @@ class Model {
   /// what it never holds.
   void check(const Filter& filter) const;
   void check(const Rules& rules) const;
+  /// Throws UsageError if the fall-back asks what trends and training saw no times.
+  void check(const Fallback& fallback) const;
   /// Rules from JSON (rules_from_json), by the ids of this model's items and from now on. Throws
   /// UsageError for what is wrong in itself; `check` says whether they fit the attributes.
   Rules read_rules(std::string_view json) const;

@@ -63,6 +63,7 @@ void print_as_json(const RecommendRequest& request, const Answered& answered, co
   }
   const Json user = request.user.empty() ? Json(nullptr) : Json(request.user);
   Json answer = {{"user", user}, {"items", list}};
+  if (answered.blended) answer["from"] = "blend";
   if (format.vectors && asked && !list.empty()) {
     const History histories[] = {request.history};
     answer["state"] = model.states(histories);
@@ -84,7 +85,7 @@ void print_as_text(const RecommendRequest& request, const Answered& list, const 
   for (const ItemCard& seen : model.cards(History(request.history).subspan(first))) {
     fmt::print("      {:12} {}\n", printable(seen.id, 12), printable(seen.title, kTitle));
   }
-  fmt::print("{}:{}\n", format.heading,
+  fmt::print("{}{}:{}\n", format.heading, list.blended ? ", with a fall-back blended in" : "",
              list.items.empty() ? " nothing, as no item that may be named is left (items "
                                   "of the history come again with --repeats)"
                                 : "");

@@ -14,10 +14,12 @@ struct ListFormat {
   const char* heading = "Recommended";
 };
 
-/// A list, and where its items come from if the model was not asked.
+/// A list, and where its items come from if the model was not asked; or whether something was
+/// blended into the model's.
 struct Answered {
   std::vector<ScoredItem> items;
-  std::vector<Source> from;
+  std::vector<Source> from = {};
+  bool blended = false;
 };
 
 /// What stands above all lists.

@@ -16,7 +16,7 @@ namespace tessera {
 namespace {
 
 struct RecommendArguments {
-  std::string model, data, where, rules, score, fallback;
+  std::string model, data, where, rules, score, fallback, blend;
   Whom whom;
   RecommendOptions options;
   ListFormat format;
@@ -43,13 +43,9 @@ Fallback fallback_of(const RecommendArguments& arguments, const Model& model) {
   std::vector<std::string> words;
   for (const std::string_view word : split(arguments.fallback, ",")) words.emplace_back(word);
   Fallback fallback = fallback_from_words(words);
-  if (!model.trending().empty()) return fallback;
-  if (words.size() == 1 && words[0] == "mixed") std::erase(fallback.order, Source::trending);
-  if (std::ranges::count(fallback.order, Source::trending) > 0) {
-    fail_usage(
-        "--fallback trending: the bundle does not know when events were: prepare the dataset with "
-        "times, and train anew");
-  }
+  const bool mixed = words.size() == 1 && words[0] == "mixed";
+  if (mixed && model.trending().empty()) std::erase(fallback.order, Source::trending);
+  model.check(fallback);
   return fallback;
 }
 
@@ -88,6 +84,12 @@ void recommend(const RecommendArguments& arguments) {
     rules = model.read_rules(file ? read_file(arguments.rules) : arguments.rules);
     options.rules = &rules;
   }
+  Blend blend;
+  if (!arguments.blend.empty()) {
+    blend = blend_from_json(arguments.blend);
+    model.check(blend.from);
+    options.blend = &blend;
+  }
   const bool scores = !arguments.score.empty();
   auto lists = scores ? scores_of(arguments.score, histories, model)
                       : model.recommend_many(histories, options);
@@ -98,7 +100,9 @@ void recommend(const RecommendArguments& arguments) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const bool asked = !requests[i].history.empty() || fallback.order.empty();
     if (!asked && !otherwise) otherwise = fallen_back(model, fallback, options);
-    print_list(requests[i], asked ? Answered{std::move(lists[i]), {}} : *otherwise, model, format);
+    const bool blended = options.blend != nullptr && blend.is_for(histories[i]) && !scores;
+    print_list(requests[i], asked ? Answered{std::move(lists[i]), {}, blended} : *otherwise, model,
+               format);
   }
 }
 
@@ -148,6 +152,11 @@ void add_recommend(CLI::App& app) {
                    "What users without events, unknown ones too, get: 'popular' (most events in "
                    "training), 'newest', both with a comma between, or 'mixed' (default: a note)")
       ->check(kNotEmpty);
+  command
+      ->add_option("--blend", arguments->blend,
+                   "Blend what trends into the lists of users with one or two events: its share, "
+                   "from 0 to 1, or JSON: {\"share\": 0.5, \"events\": 2, \"from\": \"trending\"}")
+      ->check(kNotEmpty);
   CLI::Option* vectors = command->add_flag(
       "--vectors", arguments->format.vectors,
       "With --json: each item's vector and the user's state, for a ranking of your own");
@@ -167,6 +176,7 @@ void add_recommend(CLI::App& app) {
       "  tessera recommend --model shop-model --history '[\"id, with comma\", 42]'\n"
       "  tessera recommend --model shop-model --users users.txt --json > recommended.jsonl\n"
       "  tessera recommend --model shop-model --users users.txt --csv --fallback newest,popular\n"
+      "  tessera recommend --model shop-model --users users.txt --csv --blend 0.5\n"
       "  tessera recommend --model shop-model --split test -k 50 --json > lists.jsonl");
   command->callback([arguments, vectors] {
     check_belongs(vectors, arguments->format.json, "--json");

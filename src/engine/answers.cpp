@@ -26,6 +26,7 @@ void Model::State::check(const RecommendOptions& options) const {
   check_length(options.k);
   if (options.allow) check(*options.allow);
   if (options.rules != nullptr) check(*options.rules);
+  if (options.blend != nullptr) check(*options.blend);
   check(options.deny);
 }
 
@@ -43,7 +44,7 @@ std::vector<ScoredItem> Model::recommend(History history, const RecommendOptions
   sequence_states(state.bundle.model, vectors, offsets, *arena, user);
   if (options.state != nullptr) options.state->assign(user[0], user[0] + width());
   const Search search(state, options);
-  if (options.rules != nullptr) {
+  if (RuledSearch::is_for(history, options)) {
     return RuledSearch(state, search, options).one(user.row(0), history);
   }
   return search.one(user.row(0), history);
@@ -65,8 +66,11 @@ std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const Histo
   state.check(options);
   for (const History history : histories) state.check(history);
   const Search search(state, options);
+  const auto ruled_for = [&](History history) {
+    return !history.empty() && RuledSearch::is_for(history, options);
+  };
   std::optional<RuledSearch> ruled;
-  if (options.rules != nullptr) ruled.emplace(state, search, options);
+  if (std::ranges::any_of(histories, ruled_for)) ruled.emplace(state, search, options);
   std::vector<std::vector<ScoredItem>> result;
   result.reserve(histories.size());
   const std::size_t block = std::min(kHistoryBlock, histories.size());
@@ -76,14 +80,12 @@ std::vector<std::vector<ScoredItem>> Model::recommend_many(std::span<const Histo
     const auto part = histories.subspan(first, std::min(block, histories.size() - first));
     const MatrixView<float> users = states.view().row_block(0, part.size());
     user_states(state.bundle.model, state.copier(), part, users);
-    if (ruled) {
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        result.push_back(part[i].empty() ? std::vector<ScoredItem>()
-                                         : ruled->one(users.row(i), part[i]));
-      }
-      continue;
+    // Rules are for all of them.
+    auto lists = options.rules != nullptr ? std::vector<std::vector<ScoredItem>>(part.size())
+                                          : search.many(users, part);
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (ruled_for(part[i])) lists[i] = ruled->one(users.row(i), part[i]);
     }
-    auto lists = search.many(users, part);
     std::ranges::move(lists, std::back_inserter(result));
   }
   return result;

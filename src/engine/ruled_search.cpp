@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kFirstDepth = 64;     // of the model's order, and at least 4·k
 constexpr std::size_t kDeeper = 4;          // times as deep where that is not enough
 constexpr std::size_t kDiversityPool = 10;  // times k
+constexpr double kRankOffset = 60.0;        // of a blend's reciprocal ranks
+const Rules kNoRules;
 
 void check_share(double value, const char* name) {
   if (!(value >= 0.0 && value <= 1.0)) fail_usage("rules: {} must lie from 0 to 1", name);
@@ -96,8 +98,10 @@ class Model::RuledSearch::Selection {
   /// Adds of the candidates, best first, those that say most and repeat least.
   void add_diverse(std::vector<Ruled> candidates, std::size_t count) {
     if (candidates.empty()) return;
-    const double best = candidates.front().value;
-    const double span = std::max(best - candidates.back().value, 1e-12);
+    const bool blend = candidates.front().blended > 0.0;
+    const auto worth = [&](const Ruled& one) { return blend ? one.blended : one.value; };
+    const double best = worth(candidates.front());
+    const double span = std::max(best - worth(candidates.back()), 1e-12);
     std::vector<double> likeness(candidates.size(), 0.0);
     for (const Ruled& there : list_) note(there, candidates, likeness);
     const double weight = search_.rules_.diversity;
@@ -107,7 +111,7 @@ class Model::RuledSearch::Selection {
       double most = 0.0;
       for (std::size_t i = 0; i < candidates.size(); ++i) {
         if (done[i] != 0) continue;
-        const double relevance = 1.0 - (best - candidates[i].value) / span;
+        const double relevance = 1.0 - (best - worth(candidates[i])) / span;
         const double value = (1.0 - weight) * relevance - weight * likeness[i];
         if (chosen == candidates.size() || value > most) {
           chosen = i;
@@ -163,15 +167,28 @@ class Model::RuledSearch::Selection {
 
 Model::RuledSearch::RuledSearch(const State& state, const Search& search,
                                 const RecommendOptions& options)
-    : state_(state), search_(search), rules_(*options.rules), k_(options.k) {
+    : state_(state),
+      search_(search),
+      options_(options),
+      rules_(options.rules != nullptr ? *options.rules : kNoRules) {
   const std::size_t items = state.numbers();
   for (const Rules::Boost& boost : rules_.boosts) {
     boosted_.push_back(state.attributes.select(boost.filter, items));
   }
   if (rules_.buried) buried_ = state.attributes.select(*rules_.buried, items);
+  if (options.blend == nullptr) return;
+  // As many as are left when all of the longest history is taken out.
+  const auto open = [&](std::int32_t item) { return search.passes(item) && !is_buried(item); };
+  fallen_back_ = state.fall_back(options.blend->from, options.blend->trending,
+                                 kBlendDepth + options.blend->events, open);
+}
+
+bool Model::RuledSearch::is_for(History history, const RecommendOptions& options) {
+  return options.rules != nullptr || (options.blend != nullptr && options.blend->is_for(history));
 }
 
 bool Model::RuledSearch::before(const Ruled& a, const Ruled& b) {
+  if (a.blended != b.blended) return a.blended > b.blended;
   return a.value != b.value ? a.value > b.value : a.item < b.item;
 }
 
@@ -247,13 +264,16 @@ double Model::RuledSearch::most_below(double score) const {
   return most;
 }
 
-std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::best(std::span<const float> user,
-                                                                History history, std::size_t count,
+std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::best(const Asked& asked,
+                                                                std::size_t count,
                                                                 const Accepts& accepts) const {
   std::vector<Ruled> ruled;
-  for (std::size_t depth = std::max(kFirstDepth, 4 * count);; depth *= kDeeper) {
+  const bool as_scored =
+      boosted_.empty() && rules_.freshness.empty() && rules_.popularity_penalty == 0.0;
+  const std::size_t start = as_scored ? count : std::max(kFirstDepth, 4 * count);
+  for (std::size_t depth = start;; depth *= kDeeper) {
     depth = std::min(depth, std::max(kRulesDepth, count));
-    const auto list = search_.one(user, history, depth, accepts);
+    const auto list = search_.one(asked.user, asked.history, depth, accepts);
     ruled.clear();
     for (const ScoredItem& scored : list) ruled.push_back({scored.item, value_of(scored)});
     std::ranges::sort(ruled, before);
@@ -264,12 +284,47 @@ std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::best(std::span<const 
   return ruled;
 }
 
-void Model::RuledSearch::fill(Selection& selection, std::span<const float> user, History history,
-                              std::size_t count, const Accepts& accepts) const {
+std::unordered_map<std::int32_t, double> Model::RuledSearch::blended(const Asked& asked,
+                                                                     const Accepts& accepts) const {
+  std::unordered_map<std::int32_t, double> worth;
+  const auto add = [&](std::int32_t item, std::size_t place, double weight) {
+    worth[item] += weight / (kRankOffset + static_cast<double>(place));
+  };
+  const double share = options_.blend->share;
+  const std::vector<Ruled> model = best(asked, kBlendDepth, accepts);
+  for (std::size_t i = 0; i < model.size(); ++i) add(model[i].item, i, 1.0 - share);
+  std::size_t place = 0;
+  for (const SourcedItem& found : fallen_back_) {
+    if (place == kBlendDepth) break;
+    if (!options_.repeats && std::ranges::count(asked.history, found.item) > 0) continue;
+    add(found.item, place++, share);
+  }
+  return worth;
+}
+
+std::vector<Model::RuledSearch::Ruled> Model::RuledSearch::first(const Asked& asked,
+                                                                 std::size_t count,
+                                                                 const Accepts& accepts) const {
+  if (asked.blended.empty()) return best(asked, count, accepts);
+  std::vector<Ruled> ruled = best(asked, std::max(count, kBlendDepth), accepts);
+  auto others = asked.blended;
+  for (Ruled& one : ruled) {
+    if (const auto found = others.extract(one.item)) one.blended = found.mapped();
+  }
+  for (const auto& [item, worth] : others) {
+    if (accepts(item)) ruled.push_back({item, value_of(scored(asked.user, item)), worth});
+  }
+  std::ranges::sort(ruled, before);
+  ruled.resize(std::min(ruled.size(), count));
+  return ruled;
+}
+
+void Model::RuledSearch::fill(Selection& selection, const Asked& asked, std::size_t count,
+                              const Accepts& accepts) const {
   const std::size_t wanted = selection.size() + count;
   const bool diverse = rules_.diversity > 0.0;
-  for (std::size_t asked = diverse ? kDiversityPool * count : count; count > 0; asked *= kDeeper) {
-    const std::vector<Ruled> candidates = best(user, history, asked, accepts);
+  for (std::size_t depth = diverse ? kDiversityPool * count : count; count > 0; depth *= kDeeper) {
+    const std::vector<Ruled> candidates = first(asked, depth, accepts);
     if (diverse) {
       selection.add_diverse(candidates, wanted - selection.size());
     } else {
@@ -278,31 +333,34 @@ void Model::RuledSearch::fill(Selection& selection, std::span<const float> user,
       }
     }
     // Caps may have left places free.
-    if (selection.size() >= wanted || candidates.size() < asked || asked >= kRulesDepth) return;
+    if (selection.size() >= wanted || candidates.size() < depth || depth >= kRulesDepth) return;
   }
 }
 
 std::vector<ScoredItem> Model::RuledSearch::one(std::span<const float> user,
                                                 History history) const {
-  Selection selection(*this, k_);
+  const std::size_t k = options_.k;
+  const auto open = [&](std::int32_t item) { return !is_buried(item); };
+  Asked asked = {user, history};
+  if (options_.blend != nullptr && options_.blend->is_for(history)) {
+    asked.blended = blended(asked, open);
+  }
+  Selection selection(*this, k);
   const auto lasting = rules_.pinned.empty() ? nullptr : state_.passing(nullptr);
   for (const std::int32_t item : rules_.pinned) {
     if (!state_.is_known(item) || (lasting && !lasting->contains(item))) continue;
     selection.add({item, value_of(scored(user, item))});
   }
   const std::size_t pinned = selection.size();
-  const std::size_t free = k_ - pinned;
-  const auto open = [&](std::int32_t item) { return !buried_ || !buried_->contains(item); };
-  const auto fresh = static_cast<std::size_t>(std::ceil(rules_.new_share * double(free)));
-  fill(selection, user, history, fresh,
-       [&](std::int32_t item) { return open(item) && is_new(item); });
-  fill(selection, user, history, k_ - selection.size(), open);
+  const auto fresh = static_cast<std::size_t>(std::ceil(rules_.new_share * double(k - pinned)));
+  fill(selection, asked, fresh, [&](std::int32_t item) { return open(item) && is_new(item); });
+  fill(selection, asked, k - selection.size(), open);
   if (rules_.diversity == 0.0) {
     std::ranges::sort(std::span(selection.list()).subspan(pinned), before);
   }
   if (buried_) {
-    fill(selection, user, history, k_ - selection.size(),
-         [&](std::int32_t item) { return buried_->contains(item); });
+    fill(selection, asked, k - selection.size(),
+         [&](std::int32_t item) { return is_buried(item); });
   }
   std::vector<ScoredItem> list;
   for (std::size_t i = 0; i < selection.size(); ++i) {

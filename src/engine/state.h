@@ -1,6 +1,7 @@
 // What a Model holds; its functions are in model.cpp, answers.cpp, tokens.cpp and changes.cpp.
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,7 @@ struct Model::State {
   void check(History numbers) const;
   void check(const RecommendOptions& options) const;
   void check(const Rules& rules) const;
+  void check(const Blend& blend) const;
   /// How many events of the item training saw; 0 for items put, or where the bundle does not say.
   std::size_t events_of(std::int32_t item) const;
   bool is_known(std::int32_t number) const;
@@ -63,8 +65,12 @@ struct Model::State {
   /// (null: all) and are not among `without`.
   std::vector<Neighbour> nearest(std::span<const float> direction, std::size_t k,
                                  const Filter* filter, History without) const;
-  /// The items that were put last, or are the latest by an attribute, of those that pass.
-  std::vector<std::int32_t> newest(const Search& search, std::size_t count) const;
+  using Accepts = std::function<bool(std::int32_t)>;  // is called with the lock held
+  /// The first `count` items of the fall-back that are accepted; `trending` as of Model::fall_back.
+  std::vector<SourcedItem> fall_back(const Fallback& fallback, History trending, std::size_t count,
+                                     const Accepts& accepts) const;
+  /// The items that were put last, or are the latest by an attribute, of those that are accepted.
+  std::vector<std::int32_t> newest(std::size_t count, const Accepts& accepts) const;
 
   // These want it to be held.
   /// Throws Error if no item has the number.

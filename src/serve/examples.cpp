@@ -11,7 +11,8 @@ struct Example {
 
 constexpr Example kExamples[] = {
     {"POST", "/v1/recommend",
-     R"({"history": ["1", "6"], "k": 5, "titles": true, "deny": ["3"], "fallback": ["newest", "popular"]})"},
+     R"({"history": ["1", "6"], "k": 5, "titles": true, "deny": ["3"], "fallback": ["newest", "popular"],)"
+     R"( "blend": {"share": 0.5, "events": 2}})"},
     {"POST", "/v1/recommend:bulk", R"({"histories": [["1", "6"], ["2"]], "k": 5})"},
     {"POST", "/v1/explain",
      R"({"history": ["1", "6"], "item": "4", "rules": {"popularity_penalty": 0.1}})"},

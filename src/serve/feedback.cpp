@@ -79,7 +79,8 @@ void Feedback::note_list(const List& list) {
     Counts& counts = variant.counts;
     ++counts.lists;
     if (list.items.empty()) ++counts.empty;
-    if (!list.items.empty() && list.from != "model") ++counts.fallbacks;
+    const bool asked = list.from == "model" || list.from == "blend";
+    if (!list.items.empty() && !asked) ++counts.fallbacks;
     counts.places += list.items.size();
     counts.new_places += fresh;
     if (list.generation > variant.generation) {  // its numbers are of other items

@@ -69,9 +69,9 @@ struct ServiceMetrics::State {
       counters("tessera_reloads_total", "Attempts to load the bundle anew, by result");
   Family<Gauge>& items = gauges("tessera_items", "Items that can be recommended, by kind");
 
-  Family<Counter>& lists =
-      counters("tessera_lists_total",
-               "Lists answered, by what they were made of: model, trending, popular, newest");
+  Family<Counter>& lists = counters(
+      "tessera_lists_total",
+      "Lists answered, by what they were made of: model, blend, trending, popular, newest");
   Counter& empty_lists =
       counters("tessera_empty_lists_total", "Lists answered without an item").Add({});
   Family<Counter>& listed = counters("tessera_listed_items_total",

@@ -30,8 +30,8 @@ constexpr const char* kSchemas = R"({
   "Recommendations": {"type": "object", "required": ["items"], "properties": {
     "state": {"type": "array", "items": {"type": "number"}, "description": "with 'vectors': of the user"},
     "items": {"type": "array", "items": {"$ref": "#/components/schemas/ScoredItem"}},
-    "from": {"type": "string", "enum": ["trending", "popular", "newest"],
-      "description": "what the first of them is, where the model was not asked"},
+    "from": {"type": "string", "enum": ["trending", "popular", "newest", "blend"],
+      "description": "what the first of them is, where the model was not asked; or blend"},
     "user": {"type": "string", "description": "of one of many users"},
     "variant": {"type": "string", "description": "that answered one of many, where there are several"},
     "error": {"type": "object", "description": "why one of many has no list", "properties": {

@@ -109,10 +109,24 @@ std::optional<Rules> rules_of(const Call& call, const Body& body) {
   }
 }
 
+/// What short histories' lists are blended with; throws Refusal 400 that says what is wrong with
+/// it.
+std::optional<Blend> blend_of(const Body& body) {
+  const auto text = body.json("blend");
+  if (!text) return std::nullopt;
+  try {
+    return blend_from_json(*text);
+  } catch (const UsageError& error) {
+    throw Refusal(400, "invalid_request", error.what());
+  }
+}
+
 /// What the lists of a request may hold, with the memory behind it.
 struct Wishes {
   Wishes(const Call& call, const Body& body)
-      : filter(filter_of(*call.model, body.json("filter"))), rules(rules_of(call, body)) {
+      : filter(filter_of(*call.model, body.json("filter"))),
+        rules(rules_of(call, body)),
+        blend(blend_of(body)) {
     offset = knows(call, "offset") ? static_cast<std::size_t>(body.number("offset")) : 0;
     options.k = static_cast<std::size_t>(body.number("k")) + offset;
     options.repeats = repeats_of(call, body);
@@ -124,6 +138,16 @@ struct Wishes {
     }
     if (filter) options.filter = &*filter;
     if (rules) options.rules = &*rules;
+    if (!blend) return;
+    trending = known_of(call, call.service.trends().top());
+    blend->trending = trending;
+    const bool nothing = trending.empty() && call.model->trending().empty();
+    if (nothing) std::erase(blend->from.order, Source::trending);
+    if (blend->from.order.empty()) {
+      blend.reset();
+    } else {
+      options.blend = &*blend;
+    }
   }
   Wishes(const Wishes&) = delete;
   Wishes& operator=(const Wishes&) = delete;
@@ -137,9 +161,14 @@ struct Wishes {
   }
 
   std::size_t offset = 0;
-  std::vector<std::int32_t> denied, allowed;
+  bool blends(History history) const { return blend && blend->is_for(history); }
+  /// What a list is made of that the model answers.
+  const char* from(History history) const { return blends(history) ? "blend" : "model"; }
+
+  std::vector<std::int32_t> denied, allowed, trending;
   std::optional<Filter> filter;
   std::optional<Rules> rules;
+  std::optional<Blend> blend;
   RecommendOptions options;
 };
 
@@ -199,9 +228,10 @@ Task<Response> recommend(Call& call) {
   if (history.empty()) co_return reply(fall_back(call, body, fallback, wishes, fields));
   auto list = call.model->recommend(history, wishes.options);
   wishes.cut(list);
-  note_list(call, "model", list, &ScoredItem::item);
+  note_list(call, wishes.from(history), list, &ScoredItem::item);
   Json answer = {{"items", list_json(call, list, &ScoredItem::item, body.flag("titles"), fields,
                                      score, &ScoredItem::score)}};
+  if (wishes.blends(history)) answer["from"] = wishes.from(history);
   if (body.flag("vectors")) {
     std::vector<std::int32_t> items;
     for (const ScoredItem& one : list) items.push_back(one.item);
@@ -287,9 +317,11 @@ void list_many(const Call& call, const Body& body, std::span<const OneOfMany> ma
     const bool unknown_item = !asked.ids.empty() && asked.user.empty() && !read[i].why.empty() &&
                               !body.flag("skip_unknown");
     if (!read[i].items.empty()) {
-      note_list(call, "model", lists[i], &ScoredItem::item);
+      const History history = read[i].items;
+      note_list(call, wishes.from(history), lists[i], &ScoredItem::item);
       one["items"] =
           list_json(call, lists[i], &ScoredItem::item, titles, fields, score, &ScoredItem::score);
+      if (wishes.blends(history)) one["from"] = wishes.from(history);
     } else if (fallback.order.empty() || unknown_item) {
       one = {
           {"items", Json::array()},

@@ -92,6 +92,15 @@ inline constexpr Field kFallbackField = {
         "most of late (trending), most in training (popular), put last (newest); or alone: all of "
         "them in turn (mixed), or a refusal (none). Without it: trending, popular",
     .words = kFallbacks};
+inline constexpr Field kBlendField = {
+    .name = "blend",
+    .kind = Field::Kind::object,
+    .most = kMaxFilter,
+    .description =
+        "what is blended into the lists of short histories: \"share\" of the fall-back from 0 to 1 "
+        "(0.5), \"events\" of the longest history that gets it (2), \"from\" as 'fallback' "
+        "(trending). Without it such lists are the model's alone",
+    .work = Work::compute};
 
 inline constexpr Field kRecommendBody[] = {
     kUserField,
@@ -115,6 +124,7 @@ inline constexpr Field kRecommendBody[] = {
     kFilterField,
     kRulesField,
     kFallbackField,
+    kBlendField,
     {.name = "titles",
      .kind = Field::Kind::flag,
      .description = "titles and semantic codes as well"},
@@ -181,10 +191,7 @@ inline constexpr Field kSimilarBody[] = {
     kKField,
     kFilterField,
     kFieldsField,
-    {.name = "variant",
-     .kind = Field::Kind::line,
-     .most = kMaxName,
-     .description = "the variant that is to answer (the first)"},
+    kVariantQuery,
 };
 inline constexpr Field kSimilarUsersBody[] = {
     kUserField,
@@ -296,6 +303,7 @@ inline constexpr Field kManyBody[] = {
     kFilterField,
     kRulesField,
     kFallbackField,
+    kBlendField,
     {.name = "titles",
      .kind = Field::Kind::flag,
      .description = "titles and semantic codes as well"},

@@ -325,6 +325,46 @@ class ConsoleTest(unittest.TestCase):
         browser.press("Enter")
         eventually(lambda: self.recommended() == plain)
 
+    def test_rules_are_made_from_the_keyboard(self):
+        browser = self.browser
+        self.make_history()
+        plain = eventually(self.recommended)
+        history = browser.run("return [...document.querySelectorAll('#history li')].map(e => e.dataset.id)")
+        at = "const at = document.activeElement; return at.id || at.getAttribute('aria-label')"
+        browser.run("document.querySelector('#wishes summary').focus()")
+        for key in ("Enter", "Tab", "Tab", "Enter"):
+            browser.press(key)
+        self.assertIn("adds to the score", browser.run(at))  # what the boost adds: 1
+        browser.press("Tab")
+        self.assertEqual(browser.run(at), "Attribute")
+        for _ in range(20):  # the row is drawn anew with every step, and the keyboard stays
+            if browser.run("return document.activeElement.value") == "in_stock":
+                break
+            browser.press("ArrowDown")
+            self.assertEqual(browser.run(at), "Attribute")
+        browser.press("Tab")
+        browser.press("ArrowDown")  # from "is true" to "is false"
+        self.assertEqual(browser.run(at), "Comparison")
+        rules = {"boosts": [{"filter": {"key": "in_stock", "match": False}, "add": 1}]}
+        expected = self.server.call("POST", "/v1/recommend", {"history": history, "k": 20, "rules": rules})
+        eventually(lambda: self.recommended() == [item["id"] for item in expected["items"]])
+        browser.press("Tab")
+        browser.press("Enter")
+        self.assertEqual(browser.run(at), "add-condition")
+        eventually(lambda: self.recommended() == plain)
+        browser.run("""const box = document.getElementById('blend');
+            box.value = 1; box.dispatchEvent(new Event('input', {bubbles: true}))""")
+        self.assertEqual(browser.text("#wishes-note"), "1 at work")
+        browser.click("#history li .drop")
+        eventually(lambda: len(browser.all("#history li")) == 2)
+        blended = self.server.call("POST", "/v1/recommend", {"history": history[1:], "k": 20, "blend": {"share": 1}})
+        eventually(lambda: self.recommended() == [item["id"] for item in blended["items"]])
+        browser.size(390, 844, True)
+        small = browser.run("""return [...document.querySelectorAll('#wishes button, #wishes select, #wishes summary')]
+            .filter(e => e.offsetParent && Math.min(e.offsetWidth, e.offsetHeight) < 40).map(e => e.id || e.tagName)""")
+        self.assertEqual(small, [], "a finger needs 40 pixels")
+        self.shot("wishes-phone", whole=True)
+
     def test_edits_attributes(self):
         browser = self.browser
         self.make_history()

@@ -132,6 +132,41 @@ TEST_F(FiltersApi, FallBacksComeInTheOrderAskedFor) {
   }
 }
 
+TEST_F(FiltersApi, WhatTrendsIsBlendedIntoListsOfShortHistories) {
+  const auto asked = [&](const std::string& more) {
+    return json("POST", "/v1/recommend", R"({"k":3,"scores":true)" + more + "}");
+  };
+  // Nobody knows what trends: the list is the model's.
+  EXPECT_FALSE(asked(R"(,"history":["1"],"blend":{})").contains("from"));
+  json("POST", "/v1/users/anna/events", R"({"items":["3","5","5","1"]})");
+  const Parsed plain = asked(R"(,"history":["1"])");
+  EXPECT_FALSE(plain.contains("from"));
+  const Parsed whole = asked(R"(,"history":["1"],"blend":{"share":1})");
+  EXPECT_EQ(whole.at("from"), "blend");
+  EXPECT_EQ(ids_of(whole)[0], "5");  // not 1, which is the history
+  EXPECT_EQ(ids_of(whole)[1], "3");
+  EXPECT_TRUE(whole.at("items")[0].contains("score"));
+  EXPECT_EQ(ids_of(asked(R"(,"history":["1"],"blend":{"share":0})")), ids_of(plain));
+  EXPECT_EQ(ids_of(asked(R"(,"history":["1"],"filter":"not price = 5","blend":{"share":1})"))[0],
+            "3");
+  const Parsed longer = asked(R"(,"history":["1","2","3"],"blend":{"share":1})");
+  EXPECT_FALSE(longer.contains("from"));
+  EXPECT_EQ(asked(R"(,"history":["1","2","4"],"blend":{"share":1,"events":3})").at("from"),
+            "blend");
+  EXPECT_EQ(ids_of(asked(R"(,"history":["1"],"blend":{"share":1,"from":"popular"})"))[0], "16");
+  EXPECT_EQ(asked(R"(,"history":[],"blend":{"share":1})").at("from"), "trending");
+  const Parsed many = json("POST", "/v1/recommend:bulk",
+                           R"({"histories":[["1"],["1","2","3"]],"k":3,"blend":{"share":1}})");
+  EXPECT_EQ(many.at("lists")[0].at("from"), "blend");
+  EXPECT_EQ(ids_of(many.at("lists")[0]), ids_of(whole));
+  EXPECT_FALSE(many.at("lists")[1].contains("from"));
+  for (const char* wrong : {R"({"share":2})", R"({"events":0})", R"({"from":"none"})",
+                            R"({"shares":1})", "[]", "0.5"}) {
+    refused(400, "invalid_request", "POST", "/v1/recommend",
+            R"({"history":["1"],"blend":)" + std::string(wrong) + "}");
+  }
+}
+
 TEST_F(FiltersApi, ItemsAreLikeOthersAndATextAndUnlikeOthers) {
   const auto asked = [&](const std::string& body, int status = 200) {
     return json("POST", "/v1/similar", body, status);

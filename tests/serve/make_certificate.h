@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -19,9 +20,10 @@ inline void write_key(const std::filesystem::path& file, EVP_PKEY* key) {
 }
 
 /// Writes a key and a certificate for localhost, signed by itself and valid between these seconds
-/// from now, as PEM files.
+/// from now, as PEM files. `names`: in place of that, such as "IP:127.0.0.1".
 inline void write_certificate(const std::filesystem::path& certificate,
-                              const std::filesystem::path& key, long from = -3600, long to = 3600) {
+                              const std::filesystem::path& key, long from = -3600, long to = 3600,
+                              const char* names = nullptr) {
   EVP_PKEY* pair = EVP_EC_gen("P-256");
   X509* x509 = X509_new();
   X509_set_version(x509, 2);
@@ -33,6 +35,11 @@ inline void write_certificate(const std::filesystem::path& certificate,
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
   X509_set_issuer_name(x509, name);
+  if (names != nullptr) {
+    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names);
+    X509_add_ext(x509, extension, -1);
+    X509_EXTENSION_free(extension);
+  }
   X509_sign(x509, pair, EVP_sha256());
   std::FILE* file = std::fopen(certificate.c_str(), "w");
   PEM_write_X509(file, x509);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "redis_server.h"
+#include "serve/make_certificate.h"
 #include "testing/temp_directory.h"
 
 namespace tessera::testing {
@@ -24,12 +25,38 @@ inline int free_port() {
   return ntohs(address.sin_port);
 }
 
+/// What servers that speak TLS to everybody need: a certificate for this machine's address.
+class RedisTls {
+ public:
+  RedisTls() { write_certificate(certificate(), key(), -3600, 3600, "IP:127.0.0.1"); }
+  std::string certificate() const { return (directory_.path() / "cert.pem").string(); }
+  std::vector<std::string> words(int port) const {
+    return {"--tls-port",         std::to_string(port),
+            "--tls-cert-file",    certificate(),
+            "--tls-key-file",     key(),
+            "--tls-ca-cert-file", certificate(),
+            "--tls-auth-clients", "no",
+            "--tls-replication",  "yes",
+            "--tls-cluster",      "yes"};
+  }
+
+ private:
+  std::string key() const { return (directory_.path() / "key.pem").string(); }
+  TempDirectory directory_;
+};
+
 /// A process of redis-server on a port of this machine, with a folder of its own, that keeps
-/// nothing on disk. `words`: further arguments; a file name may stand in front.
+/// nothing on disk. `words`: further arguments; a file name may stand in front. `tls`: it is to be
+/// spoken to by TLS, on another port, except by `ask`.
 class RedisNode {
  public:
-  explicit RedisNode(std::vector<std::string> words, int port = free_port()) : port_(port) {
+  explicit RedisNode(std::vector<std::string> words, const RedisTls* tls = nullptr)
+      : port_(free_port()), tls_port_(tls != nullptr ? free_port() : 0) {
     words.insert(words.begin(), redis_program());
+    if (tls != nullptr) {
+      const std::vector<std::string> more = tls->words(tls_port_);
+      words.insert(words.end(), more.begin(), more.end());
+    }
     words.insert(words.end(),
                  {"--port", std::to_string(port_), "--dir", directory_.path().string()});
     process_ = std::make_unique<Process>(words);
@@ -38,8 +65,8 @@ class RedisNode {
     }
   }
 
-  int port() const { return port_; }
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
+  int port() const { return tls_port_ != 0 ? tls_port_ : port_; }
+  std::string host() const { return "127.0.0.1:" + std::to_string(port()); }
   void kill() { process_.reset(); }
   bool runs() const { return process_ != nullptr; }
 
@@ -75,7 +102,7 @@ class RedisNode {
   }
 
   TempDirectory directory_;
-  int port_;
+  int port_, tls_port_;
   std::unique_ptr<Process> process_;
 };
 
@@ -84,7 +111,7 @@ class RedisCluster {
  public:
   static constexpr int kMasters = 3;
 
-  RedisCluster() {
+  explicit RedisCluster(const RedisTls* tls = nullptr) : tls_(tls) {
     for (int i = 0; i < kMasters; ++i) add();
     for (int i = 0; i < kMasters; ++i) {
       nodes[i]->ask({"CLUSTER", "ADDSLOTSRANGE", std::to_string(16384 * i / kMasters),
@@ -96,9 +123,17 @@ class RedisCluster {
   /// Another node, which has no slots yet.
   RedisNode& add() {
     const int bus = free_port();
-    nodes.push_back(std::make_unique<RedisNode>(std::vector<std::string>{
-        "--save", "", "--cluster-enabled", "yes", "--cluster-port", std::to_string(bus),
-        "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0"}));
+    const std::vector<std::string> words = {"--save",
+                                            "",
+                                            "--cluster-enabled",
+                                            "yes",
+                                            "--cluster-port",
+                                            std::to_string(bus),
+                                            "--cluster-node-timeout",
+                                            "1000",
+                                            "--repl-diskless-sync-delay",
+                                            "0"};
+    nodes.push_back(std::make_unique<RedisNode>(words, tls_));
     if (nodes.size() == 1) {
       first_bus_ = bus;
     } else {
@@ -133,26 +168,30 @@ class RedisCluster {
     throw std::runtime_error("nobody has the key");
   }
   std::string spec() const {
-    return "redis-cluster://" + nodes[0]->host() + "," + nodes[1]->host();
+    const std::string hosts = nodes[0]->host() + "," + nodes[1]->host();
+    return tls_ == nullptr ? "redis-cluster://" + hosts
+                           : "rediss-cluster://" + hosts + "?ca=" + tls_->certificate();
   }
 
   std::vector<std::unique_ptr<RedisNode>> nodes;
 
  private:
+  const RedisTls* tls_;
   int first_bus_ = 0;
 };
 
 /// A master, a replica of it, and a Sentinel that may decide alone.
 class RedisSentinels {
  public:
-  RedisSentinels()
-      : servers{std::make_unique<RedisNode>(kPlain), std::make_unique<RedisNode>(kPlain)} {
+  explicit RedisSentinels(const RedisTls* tls = nullptr)
+      : servers{std::make_unique<RedisNode>(kPlain, tls), std::make_unique<RedisNode>(kPlain, tls)},
+        tls_(tls) {
     servers[1]->ask({"REPLICAOF", "127.0.0.1", std::to_string(servers[0]->port())});
     const std::string file = (directory_.path() / "sentinel.conf").string();
     std::ofstream(file) << "sentinel monitor shop 127.0.0.1 " << servers[0]->port() << " 1\n"
                         << "sentinel down-after-milliseconds shop 500\n"
                         << "sentinel failover-timeout shop 2000\n";
-    sentinel = std::make_unique<RedisNode>(std::vector<std::string>{file, "--sentinel"});
+    sentinel = std::make_unique<RedisNode>(std::vector<std::string>{file, "--sentinel"}, tls);
     const auto ready = [&] {
       return servers[1]->ask({"ROLE"}).find("connected") != std::string::npos &&
              sentinel->ask({"SENTINEL", "REPLICAS", "shop"}).find(servers[1]->host()) !=
@@ -161,7 +200,9 @@ class RedisSentinels {
     if (!eventually(ready)) throw std::runtime_error("the Sentinel does not find the replica");
   }
   std::string spec() const {
-    return "redis-sentinel://127.0.0.1:1," + sentinel->host() + "/shop";  // the first is not there
+    const std::string hosts = "127.0.0.1:1," + sentinel->host();  // the first is not there
+    return tls_ == nullptr ? "redis-sentinel://" + hosts + "/shop"
+                           : "rediss-sentinel://" + hosts + "/shop?ca=" + tls_->certificate();
   }
   bool is_master(int server) const { return servers[server]->ask({"ROLE"}).starts_with("master"); }
 
@@ -170,6 +211,7 @@ class RedisSentinels {
  private:
   static inline const std::vector<std::string> kPlain = {"--save", "", "--repl-diskless-sync-delay",
                                                          "0"};
+  const RedisTls* tls_;
   TempDirectory directory_;
 };
 

@@ -181,6 +181,31 @@ TEST_F(ManyServers, AMasterThatHasBecomeAReplicaIsLeft) {
   expect_users(*store, 20);
 }
 
+TEST_F(ManyServers, OfAClusterAreAskedByTls) {
+  const RedisTls tls;
+  const RedisCluster cluster(&tls);
+  const auto store = open_store(cluster.spec());
+  append_users(*store, 30);  // of all nodes
+  expect_users(*store, 30);
+  expect_users(*open_store(cluster.spec()), 30);
+  const std::string untrusted = cluster.spec().substr(0, cluster.spec().find('?'));
+  expect_error([&] { open_store(untrusted); }, {"rediss-cluster://", "certificate is refused"});
+}
+
+TEST_F(ManyServers, SentinelsAndTheirMasterAreAskedByTls) {
+  const RedisTls tls;
+  RedisSentinels redis(&tls);
+  const auto store = open_store(redis.spec());
+  append_users(*store, 20);
+  ASSERT_TRUE(eventually([&] {  // the replica has it all
+    return redis.servers[1]->ask({"DBSIZE"}) == redis.servers[0]->ask({"DBSIZE"});
+  }));
+  redis.servers[0]->kill();
+  EXPECT_TRUE(comes_about([&] { expect_users(*store, 20); }));
+  EXPECT_TRUE(comes_about([&] { store->append_events("anna", plain_events(Ids{"1"}), "key"); }));
+  EXPECT_EQ(store->history("anna"), Ids{"1"});
+}
+
 TEST_F(ManyServers, SentinelsThatKnowNoMasterAreAnError) {
   const RedisSentinels redis;
   expect_error([&] { open_store("redis-sentinel://" + redis.sentinel->host() + "/other"); },

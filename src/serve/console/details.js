@@ -157,7 +157,7 @@ export function details(app) {
 
   /// Why an item was recommended, as a part of its row.
   async function reasons(id) {
-    const {k, ...wishes} = app.wishes();
+    const {k, blend, ...wishes} = app.wishes();  // which is no part of a score
     const {data: why} = await api.explain(app.history(), id, k, wishes);
     const parts = [...why.tokens.map(({level, code, contribution}) => [`token ${level}, code ${code}`, contribution]),
                    ...(why.collaborative ? [['collaborative tokens', why.collaborative.contribution]] : []),

@@ -23,7 +23,7 @@ function conditionOf({key, type, sign, value}) {
 
 /// The panel of filters and rules: changed() is called when what it asks for is another.
 export function wishes({changed}) {
-  let schema = {}, conditions = [], caps = [];
+  let schema = {}, conditions = [], caps = [], boosts = [];
   const select = (label, options, value, onchange) => el('select', {'aria-label': label,
     onchange: event => onchange(event.target.value)},
     ...options.map(([text, word]) => el('option', {value: word, selected: word === value}, text)));
@@ -35,7 +35,8 @@ export function wishes({changed}) {
     }}, '×');
   const names = type => Object.keys(schema).filter(name => !type || schema[name] === type);
 
-  function conditionRow(condition, i) {
+  /// What a condition is made of: attribute, comparison, value.
+  function choices(condition) {
     const update = change => {
       Object.assign(condition, change);
       show();
@@ -47,12 +48,22 @@ export function wishes({changed}) {
         condition.value = event.target.value;
         changed();
       }});
-    return el('div', {class: 'wish'},
+    return [
       select('Attribute', names().map(name => [name, name]), condition.key, key => update(
         {key, type: schema[key], sign: signs[schema[key]][0][1], value: ''})),
       select('Comparison', signs[condition.type], condition.sign, sign => update({sign})),
-      operand, drop(`the filter on ${condition.key}`, conditions, i));
+      operand].filter(Boolean);
   }
+
+  const conditionRow = (condition, i) => el('div', {class: 'wish'},
+    ...choices(condition), drop(`the filter on ${condition.key}`, conditions, i));
+
+  const boostRow = (boost, i) => el('div', {class: 'wish'}, el('input', {
+    type: 'number', step: 0.1, value: boost.add, 'aria-label': `What ${boost.key} adds to the score`,
+    oninput(event) {
+      boost.add = Number(event.target.value) || 0;
+      changed();
+    }}), 'more where', ...choices(boost), drop(`the boost by ${boost.key}`, boosts, i));
 
   const capRow = (cap, i) => el('div', {class: 'wish'}, 'at most',
     el('input', {type: 'number', min: 1, max: 1000, value: cap.most, 'aria-label': `Most of one ${cap.key}`,
@@ -65,33 +76,42 @@ export function wishes({changed}) {
       changed();
     }), drop(`the cap on ${cap.key}`, caps, i));
 
+  const lists = {conditions: () => conditions.map(conditionRow), boosts: () => boosts.map(boostRow),
+                 caps: () => caps.map(capRow)};
+
+  /// Draws the rows anew. The keyboard stays where it was, or comes to the row that took its place.
   function show() {
-    $('conditions').replaceChildren(...conditions.map(conditionRow));
-    $('caps').replaceChildren(...caps.map(capRow));
+    const at = document.activeElement, row = at?.closest('.wish'), list = row?.parentElement.id;
+    const place = lists[list] && [[...row.parentElement.children].indexOf(row), [...row.children].indexOf(at)];
+    for (const [id, rows] of Object.entries(lists)) $(id).replaceChildren(...rows());
+    if (!place) return;
+    const now = $(list).children[Math.min(place[0], $(list).children.length - 1)];
+    (now ? now.children[place[1]] ?? now.lastElementChild : $('add-condition')).focus();
   }
 
-  $('add-condition').addEventListener('click', () => {
+  const newCondition = () => {
     const key = names()[0], type = schema[key];
-    conditions.push({key, type, sign: signs[type][0][1], value: ''});
+    return {key, type, sign: signs[type][0][1], value: ''};
+  };
+  function add(list, rows, one) {
+    rows.push(one);
     show();
-    $('conditions').lastElementChild.querySelector('select').focus();
+    $(list).lastElementChild.querySelector('input, select').focus();
     changed();
-  });
-  $('add-cap').addEventListener('click', () => {
-    caps.push({key: names('labels')[0], most: 2});
-    show();
-    $('caps').lastElementChild.querySelector('input').focus();
-    changed();
-  });
-  for (const id of ['diversity', 'popularity', 'new-share', 'variant']) $(id).addEventListener('input', changed);
+  }
+  $('add-condition').addEventListener('click', () => add('conditions', conditions, newCondition()));
+  $('add-boost').addEventListener('click', () => add('boosts', boosts, {...newCondition(), add: 1}));
+  $('add-cap').addEventListener('click', () => add('caps', caps, {key: names('labels')[0], most: 2}));
+  for (const id of ['diversity', 'popularity', 'new-share', 'blend', 'variant']) $(id).addEventListener('input', changed);
 
   return {
     /// Another model: its attributes, and the variants that there are.
     about(model) {
       schema = model.attributes ?? {};
       conditions = conditions.filter(({key, type}) => schema[key] === type);
+      boosts = boosts.filter(({key, type}) => schema[key] === type);
       caps = caps.filter(({key}) => schema[key] === 'labels');
-      $('add-condition').hidden = names().length === 0;
+      $('add-condition').hidden = $('add-boost').hidden = names().length === 0;
       $('add-cap').hidden = names('labels').length === 0;
       const variants = model.variants ?? [], chosen = $('variant').value;
       $('variant-choice').hidden = variants.length < 2;
@@ -102,15 +122,19 @@ export function wishes({changed}) {
     /// The fields of a request's body.
     body() {
       const must = conditions.map(conditionOf).filter(Boolean);
-      const rules = {};
+      const rules = {}, blend = Number($('blend').value);
+      const boosted = boosts.map(boost => ({filter: conditionOf(boost), add: boost.add}))
+        .filter(({filter, add}) => filter && add);
+      if (boosted.length) rules.boosts = boosted;
       if (caps.length) rules.caps = caps.map(({key, most}) => ({key, most}));
       const amounts = {diversity: 'diversity', popularity_penalty: 'popularity', new_share: 'new-share'};
       for (const [rule, id] of Object.entries(amounts)) {
         if (Number($(id).value) > 0) rules[rule] = Number($(id).value);
       }
-      const count = must.length + Object.keys(rules).length;
+      const count = must.length + Object.keys(rules).length + (blend > 0 ? 1 : 0);
       $('wishes-note').textContent = count ? `${count} at work` : '';
       return {...(must.length ? {filter: {must}} : {}), ...(Object.keys(rules).length ? {rules} : {}),
+              ...(blend > 0 ? {blend: {share: blend}} : {}),
               ...($('variant').value ? {variant: $('variant').value} : {})};
     },
   };
