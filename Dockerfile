@@ -5,7 +5,7 @@
 # follow the image's name: `docker run -v .:/work -w /work tessera train --data dataset …`.
 FROM debian:bookworm-slim AS build
 COPY setup packages.txt /source/
-RUN cd /source && ./setup --build && apt-get install -y -q --no-install-recommends python3 dpkg-dev
+RUN cd /source && ./setup --packaging
 COPY . /source
 RUN cd /source && scripts/deb
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <ctime>
 #include <thread>
+#include <tuple>
 
 #include "attributes/attribute_table.h"
 #include "base/npy.h"

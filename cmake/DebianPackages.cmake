@@ -14,6 +14,11 @@ if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
   install(DIRECTORY examples/refresh DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/tessera/examples COMPONENT program)
 endif()
 
+# 0.2.0+deb12, say: the packages are for the release that they are made on, and the next release's are newer.
+cmake_host_system_information(RESULT release QUERY DISTRIB_INFO)
+string(REPLACE "debian" "deb" release_id "${release_ID}")
+set(CPACK_DEBIAN_PACKAGE_VERSION "${PROJECT_VERSION}+${release_id}${release_VERSION_ID}")
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGE_CONTACT "The Tessera developers <tessera@localhost>")
@@ -27,7 +32,7 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "tessera-mpi, redis-server")
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_CONTROL_EXTRA
     ${packaging}/postinst ${packaging}/prerm ${packaging}/postrm ${packaging}/conffiles)
 set(CPACK_DEBIAN_MPI_PACKAGE_NAME tessera-mpi)
-set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS "tessera (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_MPI_PACKAGE_DEPENDS "tessera (= ${CPACK_DEBIAN_PACKAGE_VERSION})")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libtessera-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION "Recommender engine: the command line and the service")

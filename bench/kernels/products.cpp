@@ -1,5 +1,8 @@
 // Matrix products and what surrounds them.
 #include "compare.h"
+
+#include <array>
+
 #include "kernels/codes.h"
 #include "kernels/gemm.h"
 #include "kernels/gemm_bf16.h"

@@ -1,5 +1,8 @@
 // What exact search over codes and ID vectors is made of.
 #include "compare.h"
+
+#include <array>
+
 #include "kernels/node_bounds.h"
 #include "kernels/scan.h"
 

@@ -1,6 +1,9 @@
 #include <omp.h>
+
 #include <sched.h>
 #include <unistd.h>
+
+#include <chrono>
 
 #include "base/error.h"
 #include "base/parallel.h"

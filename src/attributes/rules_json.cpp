@@ -1,4 +1,6 @@
 // Rules as JSON.
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "attributes/attribute_values.h"

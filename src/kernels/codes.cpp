@@ -1,5 +1,7 @@
 #include "kernels/codes.h"
 
+#include <cmath>
+
 #include "base/parallel.h"
 
 #undef HWY_TARGET_INCLUDE

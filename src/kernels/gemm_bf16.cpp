@@ -1,5 +1,7 @@
 #include "kernels/gemm_bf16.h"
 
+#include <unordered_map>
+
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/error.h"

@@ -1,6 +1,7 @@
 #include "store/redis_store.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "store/records.h"

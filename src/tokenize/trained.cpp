@@ -1,6 +1,7 @@
 #include "tokenize/trained.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "kernels/adam.h"
