@@ -22,7 +22,7 @@ TEST_F(Tune, ASearchThatIsKilledGoesOnToTheSameTable) {
       " --search learning_rate=0.0005..0.01";
   const Json unbroken = json_of(line("unbroken", words + " --json"));
   ASSERT_EQ(unbroken.at("trials").size(), 4U);
-  for (const std::string trial : {"1", "3"}) {
+  for (const std::string& trial : Words{"1", "3"}) {
     const bool begun = fs::exists(path("killed"));
     Process process(
         tessera_command(begun ? "tune --resume --data " + shop().data + " --out " + path("killed")
@@ -43,8 +43,9 @@ TEST_F(Tune, ASearchThatIsKilledGoesOnToTheSameTable) {
 
 TEST_F(Tune, TheTableNamesTheBestAndWhatToDoNext) {
   const std::string said = output_of(line("tuned", " --runs 2 --jobs 2 --search dropout=0.1,0.2"));
-  for (const std::string word : {"trial   0", "as it starts", "dropout=0.", path("tuned/best"),
-                                 path("tuned/tune.html"), std::string("--refit")}) {
+  const Words expected = {"trial   0", "as it starts",     "dropout=0.",
+                          "--refit",   path("tuned/best"), path("tuned/tune.html")};
+  for (const std::string& word : expected) {
     EXPECT_NE(said.find(word), std::string::npos) << word << " is not in\n" << said;
   }
   output_of("train --data " + shop().data + " --refit " + path("tuned/best") + " --out " +
