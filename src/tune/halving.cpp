@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace tessera {
 
@@ -15,7 +16,7 @@ std::vector<std::size_t> promoted(std::span<const std::optional<double>> values)
   std::vector<std::size_t> best(values.size());
   std::iota(best.begin(), best.end(), std::size_t{0});
   std::erase_if(best, [&](std::size_t i) { return !values[i]; });
-  std::ranges::stable_sort(best, std::greater(), [&](std::size_t i) { return *values[i]; });
+  std::ranges::sort(best, {}, [&](std::size_t i) { return std::pair(-*values[i], i); });
   best.resize(std::min(best.size(), (values.size() + kReduction - 1) / kReduction));
   std::ranges::sort(best);
   return best;

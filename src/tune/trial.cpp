@@ -63,8 +63,9 @@ std::vector<const TuneTrial*> ranked(const std::vector<TuneTrial>& trials,
   for (const TuneTrial& trial : trials) {
     if (trial.failure.empty() && trial.value(metric)) list.push_back(&trial);
   }
-  std::ranges::stable_sort(list, std::greater(),
-                           [&](const TuneTrial* trial) { return *trial->value(metric); });
+  std::ranges::sort(list, {}, [&](const TuneTrial* trial) {
+    return std::pair(-*trial->value(metric), trial->number);
+  });
   return list;
 }
 
