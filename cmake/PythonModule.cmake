@@ -7,7 +7,7 @@ file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/python/src/*.cpp)
 # One module serves every version of Python: what differs between them is in nanobind's own package.
 nanobind_add_module(engine BACKEND_MODULE nanobind_backend STABLE_ABI_VERSION 3.10 NOMINSIZE NB_SUPPRESS_WARNINGS ${sources})
 set_target_properties(engine PROPERTIES OUTPUT_NAME _engine)
-target_link_libraries(engine PRIVATE room_tokenize room_train room_engine)
+target_link_libraries(engine PRIVATE room_tokenize room_tune room_engine)
 install(TARGETS engine LIBRARY DESTINATION tessera_rec)
 # The name it was once imported by, and what starts the program.
 install(FILES ${PROJECT_SOURCE_DIR}/python/tessera.py ${PROJECT_SOURCE_DIR}/python/tessera_rec_program.py

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   tessera::add_prepare(app);
   tessera::add_embed(app);
   tessera::add_train(app);
+  tessera::add_tune(app);
   tessera::add_evaluate(app);
   tessera::add_refresh(app);
   tessera::add_rollback(app);

@@ -23,6 +23,7 @@ using Floats = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::c
 
 void bind_data(nb::module_& module);
 void bind_training(nb::module_& module);
+void bind_tuning(nb::module_& module);
 void bind_model(nb::module_& module);
 void bind_tokens(nb::module_& module);
 

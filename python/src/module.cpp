@@ -141,6 +141,7 @@ NB_MODULE(_engine, module) {
              "The calling thread's work uses no other thread from now on.");
   bind_data(module);
   bind_training(module);
+  bind_tuning(module);
   bind_model(module);
   bind_tokens(module);
 }

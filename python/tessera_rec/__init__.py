@@ -19,6 +19,7 @@ from ._lists import RecommendedVectors
 from ._model import ManyRecommendations, Model, Recommendations
 from ._tokenize import SemanticTokenizer, Tokens, health, tokenize
 from ._training import METRICS, Epoch, compare_tokens, evaluate, fit, settings, settings_help
+from ._tune import Trial, Tuning, tune
 
 # OpenMP's threads do not survive a fork: a child works with one.
 _os.register_at_fork(after_in_child=_engine.work_alone)
@@ -34,6 +35,8 @@ __all__ = [
     "RecommendedVectors",
     "SemanticTokenizer",
     "Tokens",
+    "Trial",
+    "Tuning",
     "UsageError",
     "compare_tokens",
     "evaluate",
@@ -45,4 +48,5 @@ __all__ = [
     "settings_help",
     "simulate",
     "tokenize",
+    "tune",
 ]

@@ -115,6 +115,10 @@ bool is_tokens(const fs::path& at) {
   return has_fields(at / "tokens.json", {"format_version", "unique"});
 }
 
+bool is_tuning(const fs::path& at) {
+  return has_fields(at / "tune.json", {"format_version", "search"});
+}
+
 struct FolderKind {
   Folder kind;
   const char* name;
@@ -129,6 +133,7 @@ constexpr std::array kKinds = {
     FolderKind{Folder::backups, "backups of a service", "backups", is_backups},
     FolderKind{Folder::models, "models of refreshes", "models", is_models},
     FolderKind{Folder::tokens, "tokens of items", "tokens", is_tokens},
+    FolderKind{Folder::tuning, "a search of settings", "tuning", is_tuning},
 };
 
 const FolderKind& of(Folder kind) { return *std::ranges::find(kKinds, kind, &FolderKind::kind); }

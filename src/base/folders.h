@@ -4,8 +4,8 @@
 namespace tessera {
 
 /// What a folder that Tessera writes can be: a dataset, a model bundle, the state of a service,
-/// backups of one, the bundles of refreshes, tokens of items.
-enum class Folder { dataset, bundle, state, backups, models, tokens };
+/// backups of one, the bundles of refreshes, tokens of items, a search of settings.
+enum class Folder { dataset, bundle, state, backups, models, tokens, tuning };
 
 /// Whether the folder is of this kind, to judge by its content.
 bool holds(const fs::path& directory, Folder kind);

@@ -8,6 +8,7 @@ void add_simulate(CLI::App& app);
 void add_prepare(CLI::App& app);
 void add_embed(CLI::App& app);
 void add_train(CLI::App& app);
+void add_tune(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_refresh(CLI::App& app);
 void add_rollback(CLI::App& app);

@@ -38,11 +38,21 @@ void share_out(const Ranks& ranks, CollaborativeTokens whole, CollaborativeToken
   own.codes.assign(codes.begin(), codes.end());
 }
 
-}  // namespace
+// The model that there is already: what stays of a first stage is copied.
+TrainResult take_first_stage(const TrainOptions& options, const fs::path& bundle) {
+  if (options.ranks.first()) {
+    make_directory(bundle);
+    for (const char* file : {"config.json", "training.jsonl"}) {
+      write_file(bundle / file, read_file(options.codes_from / file));
+    }
+  }
+  TrainResult result;
+  result.finished = true;
+  return result;
+}
 
-TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
-                                     const Dataset& data, const Matrix& text,
-                                     TrainingState& state) {
+TrainResult train_first_stage(const TrainOptions& options, const Ranks& ranks,
+                              const TrainingState& state) {
   const Settings& settings = state.model.settings;
   TrainOptions first = options;
   first.bundle = options.bundle / kCollaborativeStage;
@@ -57,20 +67,32 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   bool begun = fs::exists(first.bundle / kCheckpointFile);
   broadcast(ranks, std::span(&begun, 1));
   first.resume = options.resume && begun;
-  const TrainResult result = train(first);
+  return train(first);
+}
+
+}  // namespace
+
+TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
+                                     const Dataset& data, const Matrix& text,
+                                     TrainingState& state) {
+  const Settings& settings = state.model.settings;
+  const fs::path stage = options.bundle / kCollaborativeStage;
+  const bool taken = !options.codes_from.empty();
+  const TrainResult result =
+      taken ? take_first_stage(options, stage) : train_first_stage(options, ranks, state);
   if (!result.finished) return result;
   CollaborativeTokens& own = state.model.item_encoder.collaborative;
   CollaborativeTokens whole;
   if (ranks.first()) {
-    whole = tokens_of_catalogue(options, settings, first.bundle, data, text);
+    whole = tokens_of_catalogue(options, settings, taken ? options.codes_from : stage, data, text);
   }
   share_out(ranks, std::move(whole), own, data.items.size());
   state.codes_found = true;
   state.total_seconds = result.seconds;
-  if (!ranks.first()) return result;
+  if (taken || !ranks.first()) return result;
   // Its settings and its log stay; the table is as large as all that it was to replace.
   for (const char* file : {kCheckpointFile, kWeightsFile, "items.jsonl"}) {
-    fs::remove(first.bundle / file);
+    fs::remove(stage / file);
   }
   return result;
 }

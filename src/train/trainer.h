@@ -50,6 +50,9 @@ struct TrainOptions {
   bool resume = false;     ///< go on from the checkpoint; settings are then taken from it …
   std::optional<std::size_t> epochs;  ///< … but for these, at most, which may be more than before
   bool first_stage = false;           ///< what the reports say
+  /// A model of ID tokens alone, trained with settings.collaborative_stage(), to take collaborative
+  /// codes from in place of training one; empty: none.
+  fs::path codes_from;
   fs::path from;  ///< a bundle whose model training starts from (train/warm_start.h); empty: none
   bool keep_tokens = false;  ///< of a warm start: codes of known items stay as they are
   /// Train, and then again on every event for as many epochs as were best (train/refit.h).
