@@ -161,8 +161,8 @@ class Model:
                 docs/filters.md. The list is exact.
             rules: What changes the order, as a dict: boosts, caps, pinned items, diversity and others
                 of docs/filters.md.
-            blend: What short histories' lists are blended with: the share of what trends, from 0 to 1,
-                or `{"share": 0.5, "events": 2, "from": "trending"}`: docs/filters.md. Scores stay
+            blend: What short histories' lists are blended with: the share of what trends, from 0 to
+                1, or `{"share": 0.5, "events": 2, "from": "trending"}`: docs/filters.md. Scores stay
                 the model's.
             vectors: Return `RecommendedVectors`, with the items' vectors and the user's state.
 
