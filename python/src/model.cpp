@@ -78,19 +78,24 @@ nb::tuple pair_of(const Model& model, const std::vector<Scored>& best, std::int3
   return nb::make_tuple(ids_list(model, numbers), array_of(std::move(scores), best.size()));
 }
 
-// What a call asks of its lists: a filter in words or as JSON, and rules as JSON; "" is none.
+// What a call asks of its lists: a filter in words or as JSON, rules and a blend as JSON; "" is
+// none.
 class Wishes {
  public:
   Wishes(const Model& model, std::int64_t k, bool repeats, const std::string& filter,
-         const std::string& rules)
+         const std::string& rules, const std::string& blend = "")
       : options_{.k = checked_k(k), .repeats = repeats} {
     if (!filter.empty()) filter_ = filter_from_text(filter);
     if (!rules.empty()) rules_ = model.read_rules(rules);
+    if (blend.empty()) return;
+    blend_ = blend_from_json(blend);
+    model.check(blend_->from);
   }
   RecommendOptions options() const {
     RecommendOptions options = options_;
     if (filter_) options.filter = &*filter_;
     if (rules_) options.rules = &*rules_;
+    if (blend_) options.blend = &*blend_;
     return options;
   }
 
@@ -98,6 +103,7 @@ class Wishes {
   RecommendOptions options_;
   std::optional<Filter> filter_;
   std::optional<Rules> rules_;
+  std::optional<Blend> blend_;
 };
 
 // The history [n] of a call, without items that the model does not know if such are passed over.
@@ -108,9 +114,10 @@ Numbers history_given(const Model& model, nb::handle ids, bool skip_unknown) {
 }
 
 nb::tuple recommend(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
-                    bool skip_unknown, const std::string& filter, const std::string& rules) {
+                    bool skip_unknown, const std::string& filter, const std::string& rules,
+                    const std::string& blend) {
   const Model& model = *self;
-  const Wishes wishes(model, k, repeats, filter, rules);
+  const Wishes wishes(model, k, repeats, filter, rules, blend);
   const Numbers history = history_given(model, ids, skip_unknown);
   std::vector<ScoredItem> best;
   {
@@ -160,10 +167,10 @@ Histories histories_of(const Model& model, nb::handle ids, bool skip_unknown) {
 // those without a list).
 nb::tuple recommend_many(OpenModel& self, nb::handle ids, std::int64_t k, bool repeats,
                          bool skip_unknown, const std::string& filter, const std::string& rules,
-                         int threads) {
+                         const std::string& blend, int threads) {
   const Model& model = *self;
   const std::size_t count = checked_k(k);
-  const Wishes wishes(model, k, repeats, filter, rules);
+  const Wishes wishes(model, k, repeats, filter, rules, blend);
   const Histories histories = histories_of(model, ids, skip_unknown);
   std::vector<std::vector<ScoredItem>> lists;
   {
@@ -434,9 +441,9 @@ void bind_model(nb::module_& module) {
            })
       .def("score", &score, "history"_a, "items"_a, "skip_unknown"_a)
       .def("recommend", &recommend, "history"_a, "k"_a, "repeats"_a, "skip_unknown"_a, "filter"_a,
-           "rules"_a)
+           "rules"_a, "blend"_a)
       .def("recommend_many", &recommend_many, "histories"_a, "k"_a, "repeats"_a, "skip_unknown"_a,
-           "filter"_a, "rules"_a, "threads"_a)
+           "filter"_a, "rules"_a, "blend"_a, "threads"_a)
       .def("fall_back", &fall_back, "k"_a, "order"_a, "trending"_a, "filter"_a)
       .def("attributes", &attributes)
       .def("attributes_of", &attributes_of, "items"_a.none())

@@ -64,8 +64,8 @@ def objects(values: list, shape: tuple[int, ...]) -> np.ndarray:
     return array.reshape(shape)
 
 
-def json_of(wanted: Wanted) -> str:
-    """A filter or rules as the engine reads them; words stay words."""
+def json_of(wanted: Wanted | float) -> str:
+    """A filter, rules or a blend as the engine reads them; words stay words."""
     if wanted is None:
         return ""
     return wanted if isinstance(wanted, str) else json.dumps(wanted)

@@ -147,6 +147,7 @@ class Model:
         skip_unknown: bool = False,
         filter: Wanted = None,
         rules: Mapping[str, Any] | None = None,
+        blend: float | Mapping[str, Any] | None = None,
         vectors: bool = False,
     ) -> Recommendations:
         """The k best items after one history.
@@ -160,6 +161,9 @@ class Model:
                 docs/filters.md. The list is exact.
             rules: What changes the order, as a dict: boosts, caps, pinned items, diversity and others
                 of docs/filters.md.
+            blend: What short histories' lists are blended with: the share of what trends, from 0 to
+                1, or `{"share": 0.5, "events": 2, "from": "trending"}`: docs/filters.md. Scores stay
+                the model's.
             vectors: Return `RecommendedVectors`, with the items' vectors and the user's state.
 
         Returns:
@@ -169,6 +173,10 @@ class Model:
             >>> items, scores = model.recommend(["S000012", "S000100"], k=5)
             >>> items.shape, "S000012" in items
             ((5,), False)
+            >>> top = model.fall_back(1, "popular")
+            >>> items, _ = model.recommend(["S000012"], blend={"share": 1, "from": "popular"})
+            >>> items[0] == top[0]
+            True
         """
         items, scores = self._model.recommend(
             _tables.ids(history, "history"),
@@ -177,6 +185,7 @@ class Model:
             skip_unknown,
             json_of(filter),
             json_of(rules),
+            json_of(blend),
         )
         if not vectors:
             return Recommendations(objects(items, scores.shape), scores)
@@ -213,6 +222,7 @@ class Model:
         skip_unknown: bool = False,
         filter: Wanted = None,
         rules: Mapping[str, Any] | None = None,
+        blend: float | Mapping[str, Any] | None = None,
         threads: int = 0,
     ) -> ManyRecommendations:
         """The k best items after each of many histories, by all threads.
@@ -221,7 +231,7 @@ class Model:
             histories: n lists of item ids, or a column of lists of pyarrow, polars or pandas; they
                 may differ in length.
             skip_unknown: Pass over items that the model does not know.
-            filter, rules: As of `recommend`, the same for all.
+            filter, rules, blend: As of `recommend`, the same for all.
 
         Returns:
             `ManyRecommendations` [n, k]. A history that is empty or names an unknown item gets no
@@ -242,6 +252,7 @@ class Model:
             skip_unknown,
             json_of(filter),
             json_of(rules),
+            json_of(blend),
             threads,
         )
         warn_of(unanswered, len(scores), "list")

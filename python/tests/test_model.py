@@ -38,6 +38,23 @@ def test_many_users_get_what_the_command_line_recommends(here, shop, model, prog
     assert np.array_equal(scores, np.stack([scores for _, scores in answers]))
 
 
+def test_what_trends_is_blended_into_short_histories(model, program):
+    history, longer = ["S000012", "S000100"], ["S000012", "S000100", "S000003"]
+    trending = [item for item in model.fall_back(8, "trending") if item not in history]
+    assert model.recommend(history, 6, blend=1).items.tolist() == trending[:6]
+    plain = model.recommend(history, 6).items.tolist()
+    assert model.recommend(history, 6, blend=0.0).items.tolist() == plain
+    mixed = {"share": 0.4, "from": ["popular", "newest"]}
+    words = "recommend", "--model", "model", "--json", "-k", 6, "--blend", json.dumps(mixed)
+    answer = json.loads(program(*words, "--history", ",".join(history)))
+    assert model.recommend(history, 6, blend=mixed).items.tolist() == line_of(answer["items"])[0]
+    many = model.recommend_many([history, longer], 6, blend=1)
+    assert many.items[0].tolist() == trending[:6]
+    assert many.items[1].tolist() == model.recommend(longer, 6).items.tolist()
+    with pytest.raises(ValueError, match="share"):
+        model.recommend(history, blend=2)
+
+
 def test_repeats_are_left_out_unless_they_are_wanted(model):
     history = ["S000012", "S000100", "S000003"]
     items, scores = model.recommend(history, k=10000)

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <map>
+#include <tuple>
 
 #include "engine/attributed_bundle.h"
 #include "tessera/model.h"
@@ -45,8 +46,12 @@ class Blends : public ::testing::TestWithParam<const char*> {
     for (std::size_t i = 0; i < trending.size() && i < 100; ++i) {
       worth[trending[i]] += blend.share / (60.0 + double(i));
     }
-    std::ranges::stable_sort(plain,
-                             [&](std::int32_t a, std::int32_t b) { return worth[a] > worth[b]; });
+    std::vector<std::tuple<double, std::size_t, std::int32_t>> order;
+    for (std::size_t i = 0; i < plain.size(); ++i) {
+      order.emplace_back(-worth[plain[i]], i, plain[i]);
+    }
+    std::ranges::sort(order);
+    for (std::size_t i = 0; i < plain.size(); ++i) plain[i] = std::get<2>(order[i]);
     return plain;
   }
   static Numbers first(Numbers items, std::size_t count) {
