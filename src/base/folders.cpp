@@ -218,7 +218,9 @@ FolderLock::FolderLock(const fs::path& directory, Folder kind)
     fail("{}: cannot write into the folder: {}", directory.string(), std::strerror(errno));
   }
   const std::string word = std::string(of(kind).word) + '\n';
-  if (::ftruncate(fd_, 0) != 0 || ::write(fd_, word.data(), word.size()) < 0) {
+  // Never empty in between: the word tells whose folder it is should this process be killed now.
+  if (::pwrite(fd_, word.data(), word.size(), 0) < 0 ||
+      ::ftruncate(fd_, static_cast<off_t>(word.size())) != 0) {
     const std::string reason = std::strerror(errno);
     ::close(fd_);
     fail("{}: cannot write into the folder: {}", directory.string(), reason);

@@ -174,9 +174,10 @@ PrepareRequest request_of(const Refresh& work) {
 }
 
 void prepare_data(const Refresh& work) {
-  if (holds(work.data(), Folder::dataset)) {
+  if (fs::exists(work.data() / "dataset.json")) {  // which is written last
     return work.listener.say("goes on with the dataset of an interrupted refresh");
   }
+  fs::remove_all(work.data());  // of a writing that did not come to its end
   export_state(work);
   PrepareOptions options;
   try {
@@ -210,6 +211,13 @@ void forget_next(const Refresh& work) {
   for (const fs::path& left : {work.next, work.data(), work.events(), work.items()}) {
     fs::remove_all(left);
   }
+}
+
+// An empty folder for the next bundle, but for what tells the settings that it is of.
+void begin_next(const Refresh& work) {
+  fs::remove_all(work.next);
+  make_directory(work.next);
+  write_file(work.next / kMarker, work.settings.made_of);
 }
 
 // Whether some user's target is one that the current model has not seen: on others the gate could
@@ -255,7 +263,11 @@ TrainOptions training_of(const Refresh& work) {
 void train_next(const Refresh& work, TrainOptions options) {
   options.resume = fs::exists(work.next / kCheckpointFile) ||
                    fs::exists(work.next / kSelection / kCheckpointFile);
-  if (options.resume) options.refit = false;  // it knows
+  if (options.resume) {
+    options.refit = false;  // it knows
+  } else {                  // what was killed before its first checkpoint begins anew
+    begin_next(work);
+  }
   if (!train(options).finished) {
     fail("interrupted; the current model stays, and the next refresh goes on");
   }
@@ -319,15 +331,14 @@ Json refresh(const RefreshSettings& settings, const RefreshListener& listener) {
   const std::vector<std::size_t> numbers = numbers_in(settings.models);
   const std::size_t last = numbers.empty() ? 0 : numbers.back();
   const fs::path latest = bundle_of(settings.models, last);
-  const bool begun =
-      last > 0 && (fs::exists(latest / kMarker) || !fs::exists(latest / "config.json"));
+  const bool begun = last > 0 && latest.filename() != work.current.filename() &&
+                     (fs::exists(latest / kMarker) || !fs::exists(latest / "config.json"));
   work.next = bundle_of(settings.models, begun ? last : last + 1);
   if (!begun || !may_go_on(work)) {
     forget_next(work);
     run(settings.before, "before");
   }
-  make_directory(work.next);
-  write_file(work.next / kMarker, settings.made_of);
+  if (!fs::exists(work.next / kMarker)) begin_next(work);
   prepare_data(work);
   if (!something_new(work)) {
     forget_next(work);
@@ -342,8 +353,8 @@ Json refresh(const RefreshSettings& settings, const RefreshListener& listener) {
                              (1.0 - settings.worse_by) * gate.at("current").get<double>()) {
     refuse(work, gate);
   }
+  put_in_place(settings.models, work.next);  // first: what has no marker is not gone on with
   fs::remove(work.next / kMarker);
-  put_in_place(settings.models, work.next);
   remove_oldest(settings, work.next);
   const Json line = note(settings, {{"done", "replaced"},
                                     {"bundle", work.next.filename().string()},
