@@ -59,7 +59,8 @@ TEST_P(EveryStore, EventsOfABatchThatAreAlikeDifferInTheirTimes) {
   reopen({.clock = [] { return 1000; }});
   store().append_events("anna", plain_events(Ids{"1", "2", "1", "1", "2"}), "");
   std::vector<std::int64_t> times;
-  for (const StoredEvent& event : histories().at("anna")) times.push_back(event.time.value());
+  const auto of_users = histories();
+  for (const StoredEvent& event : of_users.at("anna")) times.push_back(event.time.value());
   EXPECT_EQ(times, (std::vector<std::int64_t>{1000, 1000, 1001, 1002, 1002}));
 }
 
