@@ -18,10 +18,10 @@ Scratch& scratch_of_this_thread() {
 /// A request that another thread answers: that takes it or the connection gives it up, whichever
 /// comes first.
 struct Ticket {
-  Ticket(asio::io_context& connection, WorkPool& pool_of_work)
-      : context(connection), timer(connection), pool(pool_of_work) {}
+  Ticket(asio::io_context& connection, asio::steady_timer& wait, WorkPool& pool_of_work)
+      : context(connection), timer(wait), pool(pool_of_work) {}
 
-  /// The answer is there: tells the connection.
+  /// The answer is there: tells the connection, which waits for it.
   static void done(const std::shared_ptr<Ticket>& ticket, Response answer) {
     ticket->response = std::move(answer);
     asio::post(ticket->context, [ticket] {
@@ -32,7 +32,7 @@ struct Ticket {
   }
 
   asio::io_context& context;
-  asio::steady_timer timer;
+  asio::steady_timer& timer;  // of the connection's coroutine and thread
   WorkPool& pool;
   std::atomic<bool> taken = false;
   std::optional<WorkPool::Hold> hold;
@@ -111,7 +111,8 @@ asio::awaitable<Response> Answering::answer(asio::io_context& context, const Pla
 asio::awaitable<Response> Answering::answer_in(Line& line, asio::io_context& context,
                                                const Plan& plan, const Request& request,
                                                Clock::time_point deadline) {
-  const auto ticket = std::make_shared<Ticket>(context, line.pool);
+  asio::steady_timer timer(context, deadline);
+  const auto ticket = std::make_shared<Ticket>(context, timer, line.pool);
   const bool in_line = line.pool.submit([this, ticket, &line, &plan, &request] {
     if (ticket->taken.exchange(true)) return;
     ticket->hold.emplace(line.pool);
@@ -119,15 +120,14 @@ asio::awaitable<Response> Answering::answer_in(Line& line, asio::io_context& con
           [ticket](Response response) { Ticket::done(ticket, std::move(response)); });
   });
   if (!in_line) co_return overloaded(503, "too many requests wait for this; try again");
-  ticket->timer.expires_at(deadline);
   error_code error;
-  co_await ticket->timer.async_wait(into(error));
+  co_await timer.async_wait(into(error));
   if (!ticket->answered && !ticket->taken.exchange(true)) {
     co_return overloaded(503, "nobody came to this in time; try again");
   }
   while (!ticket->answered) {  // it is being answered
-    ticket->timer.expires_at(Clock::time_point::max());
-    co_await ticket->timer.async_wait(into(error));
+    timer.expires_at(Clock::time_point::max());
+    co_await timer.async_wait(into(error));
   }
   co_return std::move(ticket->response);
 }

@@ -35,13 +35,17 @@ Json attributes_json(const AttributeValues& values) {
 
 std::optional<Filter> filter_of(const Model& model, const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
-  try {
+  return or_refuse(400, "invalid_filter", [&] {
     Filter filter = filter_from_text(*text);
     model.check(filter);
     return filter;
-  } catch (const UsageError& error) {
-    throw Refusal(400, "invalid_filter", error.what());
-  }
+  });
+}
+
+std::optional<AttributeValues> attributes_in(const Body& body) {
+  const auto text = body.json("attributes");
+  if (!text) return std::nullopt;
+  return or_refuse(400, "invalid_request", [&] { return attribute_values_from_json(*text); });
 }
 
 std::int32_t item_of_path(const Call& call) {

@@ -15,6 +15,8 @@ Json attributes_json(const AttributeValues& values);
 /// The filter that a request gives, in words or as JSON; throws Refusal 400 that says what is wrong
 /// with it.
 std::optional<Filter> filter_of(const Model& model, const std::optional<std::string>& text);
+/// The attributes that a body gives; throws Refusal 400.
+std::optional<AttributeValues> attributes_in(const Body& body);
 /// The item whose id the path's first segment is; throws Refusal 404.
 std::int32_t item_of_path(const Call& call);
 

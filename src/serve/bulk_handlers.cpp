@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <functional>
 
-#include "attributes/attribute_values.h"
-#include "base/error.h"
 #include "base/texts.h"
+#include "serve/answers.h"
 #include "serve/appending.h"
 #include "serve/handlers.h"
 #include "serve/line_report.h"
@@ -32,13 +31,7 @@ ServedModel::Wish wish_of(const Body& body) {
   const std::string id = body.id("id").value();
   ServedModel::Wish wish = {.kind = Kind::attributes, .item = {id, "", ""}};
   const auto title = body.text("title"), text = body.text("text");
-  if (const auto attributes = body.json("attributes")) {
-    try {
-      wish.values = attribute_values_from_json(*attributes);
-    } catch (const UsageError& error) {
-      throw Refusal(400, "invalid_request", error.what());
-    }
-  }
+  if (auto attributes = attributes_in(body)) wish.values = std::move(*attributes);
   if (body.flag("erase")) {
     if (title || text || body.has("attributes")) {
       throw Refusal(400, "invalid_request", "'erase' stands with 'id' alone");

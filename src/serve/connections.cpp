@@ -234,11 +234,11 @@ asio::awaitable<void> Connections::Conversation::parse_some(http::basic_parser<t
       buffer_.consume(parser.put(buffer_.data(), error));
       if (error != http::error::need_more) co_return;
     }
-    const std::size_t room = buffer_.max_size() - buffer_.size();
+    const std::size_t room = beast::read_size(buffer_, kPiece);  // mostly what is held already
     error = {};
     if (room == 0) error = http::error::buffer_overflow;
     if (error) co_return;
-    buffer_.commit(co_await wire_.read_some(buffer_.prepare(std::min(kPiece, room)), error));
+    buffer_.commit(co_await wire_.read_some(buffer_.prepare(room), error));
     if (error) co_return;
   }
 }

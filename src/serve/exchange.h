@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace tessera {
 
 /// What became of the lines of a body that comes in parts, of those before as well.
@@ -49,5 +51,15 @@ class Refusal : public std::runtime_error {
   std::string code;
   int retry_after = 0;  ///< seconds; 0: not told
 };
+
+/// What `read` returns; what it throws as wrong usage becomes a Refusal by this status and code.
+template <class Read>
+auto or_refuse(int status, std::string_view code, const Read& read) {
+  try {
+    return read();
+  } catch (const UsageError& error) {
+    throw Refusal(status, code, error.what());
+  }
+}
 
 }  // namespace tessera

@@ -18,22 +18,9 @@ Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
 }
 
 Token token_of_path(const Call& call) {
-  try {
+  return or_refuse(404, "unknown_token", [&] {
     return call.model->token(call.match.segments[0], call.match.segments[1]);
-  } catch (const UsageError& error) {
-    throw Refusal(404, "unknown_token", error.what());
-  }
-}
-
-/// The attributes that a body gives; throws Refusal 400.
-std::optional<AttributeValues> attributes_in(const Body& body) {
-  const auto text = body.json("attributes");
-  if (!text) return std::nullopt;
-  try {
-    return attribute_values_from_json(*text);
-  } catch (const UsageError& error) {
-    throw Refusal(400, "invalid_request", error.what());
-  }
+  });
 }
 
 /// An item with its tokens and, where the model has any, its attributes.
@@ -50,7 +37,7 @@ Json described(const Model& model, const ItemCard& card) {
 Response item_tokens(const Model& model, std::int32_t item, const std::string& kind) {
   ItemCard card = model.card(item);
   Json json = {{"id", card.id}, {"title", card.title}, {"live", card.live}, {"kind", kind}};
-  try {
+  or_refuse(400, "invalid_request", [&] {
     switch (token_kind(kind)) {
       case TokenKind::semantic:
         json["tokens"] = std::move(card.tokens.semantic);
@@ -62,9 +49,7 @@ Response item_tokens(const Model& model, std::int32_t item, const std::string& k
         json["tokens"] = model.id_tokens(std::span(&item, 1));
         break;
     }
-  } catch (const UsageError& error) {
-    throw Refusal(400, "invalid_request", error.what());
-  }
+  });
   return reply(json);
 }
 

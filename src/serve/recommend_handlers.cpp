@@ -78,11 +78,8 @@ void note_list(const Call& call, std::string_view from, const std::vector<Listed
 /// The attributes to answer with; throws Refusal 400 for an unknown one.
 std::vector<std::string> fields_of(const Call& call, const Body& body) {
   std::vector<std::string> fields = body.ids("fields").value_or(std::vector<std::string>());
-  try {
-    if (!fields.empty()) call.model->check_attributes(fields);
-  } catch (const UsageError& error) {
-    throw Refusal(400, "unknown_attribute", error.what());
-  }
+  if (fields.empty()) return fields;
+  or_refuse(400, "unknown_attribute", [&] { call.model->check_attributes(fields); });
   return fields;
 }
 
@@ -100,13 +97,11 @@ Json parts_json(const char* place, const std::vector<std::int32_t>& codes,
 std::optional<Rules> rules_of(const Call& call, const Body& body) {
   const auto text = body.json("rules");
   if (!text) return std::nullopt;
-  try {
+  return or_refuse(400, "invalid_rules", [&] {
     Rules rules = call.model->read_rules(*text);
     call.model->check(rules);
     return rules;
-  } catch (const UsageError& error) {
-    throw Refusal(400, "invalid_rules", error.what());
-  }
+  });
 }
 
 /// What short histories' lists are blended with; throws Refusal 400 that says what is wrong with
@@ -114,11 +109,7 @@ std::optional<Rules> rules_of(const Call& call, const Body& body) {
 std::optional<Blend> blend_of(const Body& body) {
   const auto text = body.json("blend");
   if (!text) return std::nullopt;
-  try {
-    return blend_from_json(*text);
-  } catch (const UsageError& error) {
-    throw Refusal(400, "invalid_request", error.what());
-  }
+  return or_refuse(400, "invalid_request", [&] { return blend_from_json(*text); });
 }
 
 /// What the lists of a request may hold, with the memory behind it.
@@ -174,12 +165,9 @@ struct Wishes {
 
 /// What whoever has no history gets; throws Refusal 400 for sources that do not go together.
 Fallback fallback_of(const Body& body) {
-  try {
-    const auto words = body.words("fallback");
-    return words ? fallback_from_words(*words) : Fallback();
-  } catch (const UsageError& error) {
-    throw Refusal(400, "invalid_request", error.what());
-  }
+  const auto words = body.words("fallback");
+  if (!words) return Fallback();
+  return or_refuse(400, "invalid_request", [&] { return fallback_from_words(*words); });
 }
 
 Json fall_back(const Call& call, const Body& body, const Fallback& fallback, const Wishes& wishes,

@@ -35,11 +35,7 @@ StoredChange stored_change(const Model& model, const ServedModel::Wish& wish) {
 }  // namespace
 
 void check_attributes(const Model& model, const AttributeValues& attributes) {
-  try {
-    model.check_attributes(attributes);
-  } catch (const UsageError& error) {
-    throw Refusal(422, "invalid_attributes", error.what());
-  }
+  or_refuse(422, "invalid_attributes", [&] { model.check_attributes(attributes); });
 }
 
 ItemCard ServedModel::put(const StoredItem& item,

@@ -84,9 +84,9 @@ std::size_t Call::variant_of(std::string_view name) const {
 
 namespace {
 
-std::vector<std::string> names_of(const Variants& variants) {
+std::vector<std::string> names_of(const std::vector<VariantOptions>& variants) {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < variants.size(); ++i) names.push_back(variants.name(i));
+  for (const VariantOptions& variant : variants) names.push_back(variant.name);
   return names;
 }
 
@@ -96,16 +96,16 @@ Service::Service(ServiceOptions options, Store& store, const Log& log)
     : options_(std::move(options)),
       store_(store),
       log_(log),
+      feedback_(names_of(options_.models), options_.conversions),
+      tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
+                                          : std::make_shared<AccessTokens>(options_.token_file)),
       variants_(options_.models, options_.salt, store, log, metrics_, [this] { remember(); }),
-      feedback_(names_of(variants_), options_.conversions),
       watch_(store,
              [this](std::size_t variant, bool hit) {
                feedback_.note_watched(variant, hit);
                if (variant == 0) metrics_.count_watched(hit);
              }),
-      follower_(store, variants_, metrics_, log),
-      tokens_(options_.token_file.empty() ? std::make_shared<AccessTokens>()
-                                          : std::make_shared<AccessTokens>(options_.token_file)) {
+      follower_(store, variants_, metrics_, log) {
   metrics_.watch(log);
   if (!options_.load_later) variants_.load();
 }

@@ -193,11 +193,8 @@ class Service {
   Store& store_;
   const Log& log_;
   ServiceMetrics metrics_;
-  Variants variants_;
   Feedback feedback_;
   Trends trends_;
-  Watch watch_;
-  Follower follower_;
 
   std::once_flag feedback_read_;
   mutable std::mutex mutex_;  // guards what follows, for as long as a copy takes
@@ -205,6 +202,11 @@ class Service {
   bool draining_ = false, told_ = false;
   Clock::time_point last_probe_{};
   Clock::duration probe_interval_{};
+
+  // Each has threads that use what stands before it, until it is destroyed.
+  Variants variants_;
+  Watch watch_;
+  Follower follower_;
 };
 
 template <class T>

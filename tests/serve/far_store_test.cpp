@@ -41,7 +41,7 @@ TEST_F(RunningServer, AStoreThatStallsHoldsUpNobodyElse) {
   StallingStore store;
   Service service({.models = {{small.bundle()}}}, store, log);
   Server waiting(
-      {.port = 0, .threads = 1, .store_threads = 1, .max_line = 2, .work_timeout = 200ms}, service,
+      {.port = 0, .threads = 1, .store_threads = 1, .max_line = 2, .work_timeout = 500ms}, service,
       log);
   std::thread thread([&] { waiting.run(); });
   const std::string body =

@@ -294,6 +294,39 @@ TEST(ServiceReload, FollowsOnceMoreWhenToldToMeanwhile) {
   EXPECT_GE(small.service().generation(), 3U) << "the first, one, and one for all that came then";
 }
 
+/// Tells histories so slowly that a service may end meanwhile.
+class SlowStore : public InnerStore {
+ public:
+  std::string for_each_history(std::string_view cursor, const VisitHistory& visit) const override {
+    for (int i = 0; i < 10; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      const std::vector<StoredEvent> events = {{.item = "1", .time = kFar, .received = 0}};
+      visit("anna", events);
+      ++told;
+    }
+    return InnerStore::for_each_history(cursor, visit);
+  }
+
+  mutable std::atomic<int> told = 0;
+
+ private:
+  static constexpr std::int64_t kFar = std::int64_t{1} << 42;  // behind all that was trained on
+};
+
+// What the thread that loads uses was once destroyed before it ended: AddressSanitizer says so.
+TEST(ServiceReload, UnderWayEndsBeforeTheService) {
+  SmallService small;
+  SlowStore store;
+  int told = 0;
+  {
+    Service service({.models = {{small.bundle()}}}, store, small.log());
+    told = store.told;
+    ASSERT_TRUE(service.start_reload());
+    while (store.told == told) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(store.told, told + 10);
+}
+
 TEST(ServiceStore, ThatDoesNotAnswerMakesTheServiceUnready) {
   testing::TempDirectory directory;
   testing::write_small_bundle(directory.path() / "bundle");

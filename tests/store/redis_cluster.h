@@ -205,6 +205,10 @@ class RedisSentinels {
                            : "rediss-sentinel://" + hosts + "/shop?ca=" + tls_->certificate();
   }
   bool is_master(int server) const { return servers[server]->ask({"ROLE"}).starts_with("master"); }
+  /// Whether the replica comes to hold what the master holds.
+  bool replica_has_it_all() const {
+    return eventually([&] { return servers[1]->ask({"DBSIZE"}) == servers[0]->ask({"DBSIZE"}); });
+  }
 
   std::unique_ptr<RedisNode> servers[2], sentinel;
 

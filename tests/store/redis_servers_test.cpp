@@ -156,9 +156,7 @@ TEST_F(ManyServers, TheMasterIsFoundByItsSentinelAndAgainAfterItsEnd) {
   RedisSentinels redis;
   const auto store = open_store(redis.spec());
   append_users(*store, 20);
-  ASSERT_TRUE(eventually([&] {  // the replica has it all
-    return redis.servers[1]->ask({"DBSIZE"}) == redis.servers[0]->ask({"DBSIZE"});
-  }));
+  ASSERT_TRUE(redis.replica_has_it_all());
   redis.servers[0]->kill();
   EXPECT_TRUE(comes_about([&] { expect_users(*store, 20); }));
   EXPECT_TRUE(comes_about([&] { store->append_events("anna", plain_events(Ids{"1"}), "key"); }));
@@ -170,9 +168,7 @@ TEST_F(ManyServers, AMasterThatHasBecomeAReplicaIsLeft) {
   RedisSentinels redis;
   const auto store = open_store(redis.spec());
   append_users(*store, 20);
-  ASSERT_TRUE(eventually([&] {  // the replica has it all
-    return redis.servers[1]->ask({"DBSIZE"}) == redis.servers[0]->ask({"DBSIZE"});
-  }));
+  ASSERT_TRUE(redis.replica_has_it_all());
   ASSERT_TRUE(
       eventually([&] { return redis.sentinel->ask({"SENTINEL", "FAILOVER", "shop"}) == "OK"; }));
   ASSERT_TRUE(eventually([&] { return redis.is_master(1) && !redis.is_master(0); }));
@@ -197,9 +193,7 @@ TEST_F(ManyServers, SentinelsAndTheirMasterAreAskedByTls) {
   RedisSentinels redis(&tls);
   const auto store = open_store(redis.spec());
   append_users(*store, 20);
-  ASSERT_TRUE(eventually([&] {  // the replica has it all
-    return redis.servers[1]->ask({"DBSIZE"}) == redis.servers[0]->ask({"DBSIZE"});
-  }));
+  ASSERT_TRUE(redis.replica_has_it_all());
   redis.servers[0]->kill();
   EXPECT_TRUE(comes_about([&] { expect_users(*store, 20); }));
   EXPECT_TRUE(comes_about([&] { store->append_events("anna", plain_events(Ids{"1"}), "key"); }));
