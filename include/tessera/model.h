@@ -320,6 +320,9 @@ class Model {
   /// of zeros.
   ItemTokens tokens_of(std::string_view text) const;
   ItemTokens tokens_of(std::span<const float> embedding) const;
+  /// Those of many texts, which is faster than one by one; nothing for a text of which the model
+  /// knows no word. Throws Error if the model does not read text.
+  std::vector<std::optional<ItemTokens>> tokens_of(std::span<const std::string_view> texts) const;
   /// Adds the item or replaces it; it is recommendable when this returns, for as long as the model
   /// lives: the bundle on disk stays as it is. An item of the bundle keeps its learned ID token and
   /// collaborative codes; a new one has the zero vector for an ID token, and the codes given, until

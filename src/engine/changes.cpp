@@ -11,6 +11,8 @@ namespace {
 
 /// Numbers that put items may use up in the life of a model.
 constexpr std::size_t kMaxPutNumbers = 1'000'000;
+/// Texts that are encoded together: enough for matrix products, and little memory.
+constexpr std::size_t kTextsAtOnce = 512;
 
 bool is_zero(std::span<const float> embedding) {
   return std::ranges::all_of(embedding, [](float x) { return x == 0.0F; });
@@ -23,14 +25,27 @@ bool Model::reads_text() const {
 }
 
 ItemTokens Model::tokens_of(std::string_view text) const {
+  auto tokens = tokens_of(std::span(&text, 1)).front();
+  if (!tokens) fail("the text holds no word that the model knows");
+  return std::move(*tokens);
+}
+
+std::vector<std::optional<ItemTokens>> Model::tokens_of(
+    std::span<const std::string_view> texts) const {
   if (!state_->settings().has_semantics()) {
     fail("this model has ID tokens alone: it reads no text");
   }
   if (!state_->encoder) fail("this model's bundle has no text encoder: items cannot be put");
-  const std::string_view texts[] = {text};
-  const Matrix embedding = state_->encoder->encode(texts);
-  if (is_zero(embedding.span())) fail("the text holds no word that the model knows");
-  return tokens_of(embedding.view().row(0));
+  std::vector<std::optional<ItemTokens>> tokens(texts.size());
+  for (std::size_t first = 0; first < texts.size(); first += kTextsAtOnce) {
+    const auto block = texts.subspan(first, std::min(kTextsAtOnce, texts.size() - first));
+    const Matrix embeddings = state_->encoder->encode(block);
+    std::vector<ItemTokens> found = state_->encode(embeddings);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      if (!is_zero(embeddings.view().row(i))) tokens[first + i] = std::move(found[i]);
+    }
+  }
+  return tokens;
 }
 
 ItemTokens Model::tokens_of(std::span<const float> embedding) const {
@@ -38,10 +53,19 @@ ItemTokens Model::tokens_of(std::span<const float> embedding) const {
     fail("the embedding holds NaN or Inf; correct it");
   }
   if (is_zero(embedding)) fail("the embedding is zero, which says nothing of the item");
-  const Arenas::Lease arena(state_->arenas);
-  const std::vector<std::int32_t> codes = encode_item(state_->bundle.model, embedding, *arena);
-  const auto split = codes.begin() + static_cast<std::ptrdiff_t>(levels());
-  return {{codes.begin(), split}, {split, codes.end()}};
+  return std::move(state_->encode({embedding.data(), 1, embedding.size()}).front());
+}
+
+std::vector<ItemTokens> Model::State::encode(MatrixView<const float> embeddings) const {
+  const Arenas::Lease arena(arenas);
+  const std::vector<std::int32_t> codes = encode_items(bundle.model, embeddings, *arena);
+  const std::size_t places = settings().codes(), levels = settings().levels;
+  std::vector<ItemTokens> tokens;
+  for (auto at = codes.begin(); at != codes.end(); at += std::ptrdiff_t(places)) {
+    const auto split = at + std::ptrdiff_t(levels);
+    tokens.push_back({{at, split}, {split, at + std::ptrdiff_t(places)}});
+  }
+  return tokens;
 }
 
 std::vector<std::int32_t> Model::State::codes_to_put(const ItemTokens& tokens,

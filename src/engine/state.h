@@ -82,6 +82,8 @@ struct Model::State {
   std::span<const float> vector(const Item& item) const;
   ItemCard card(const Item& item) const;
   MapPoint point(std::int32_t number, const Plane& shown) const;
+  /// What items get by their embeddings [items, text dims]. Throws Error for another width.
+  std::vector<ItemTokens> encode(MatrixView<const float> embeddings) const;
   /// What an item is stored with: an item of the bundle keeps what it learned. `number`: of an item
   /// that is there already. Throws Error for tokens that the model cannot have.
   std::vector<std::int32_t> codes_to_put(const ItemTokens& tokens,
@@ -105,7 +107,7 @@ struct Model::State {
   std::vector<std::int32_t> by_popularity;  ///< items in that order, the most popular first
   std::vector<TrendingItem> trending;       ///< in training, the most touched of late first
   double last_event = 0.0;
-  Arenas arenas;
+  mutable Arenas arenas;
   std::once_flag plane_once;
   Plane plane_of_vectors;
 

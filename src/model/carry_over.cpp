@@ -48,10 +48,12 @@ void carry_codes(const CollaborativeTokens& from, std::span<const std::int32_t> 
                  MatrixView<const float> text, CollaborativeTokens& to) {
   copy_values(from.centres, to.centres);
   copy_values(from.text_map, to.text_map);
+  StepArena arena;
   for (std::size_t i = 0; i < earlier.size(); ++i) {
     std::int32_t* codes = to.codes.data() + i * to.parts;
     if (earlier[i] < 0) {
-      to.predict(text.row(i), codes);
+      arena.reset();
+      to.predict(text.row_block(i, 1), codes, to.parts, arena);
     } else {
       std::copy_n(from.codes.data() + static_cast<std::size_t>(earlier[i]) * from.parts, from.parts,
                   codes);

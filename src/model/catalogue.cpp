@@ -94,21 +94,23 @@ Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t>
   return catalogue;
 }
 
-std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const float> text,
-                                      StepArena& arena) {
+std::vector<std::int32_t> encode_items(const Recommender& model, MatrixView<const float> text,
+                                       StepArena& arena) {
   const UnifiedItemEncoder& encoder = model.item_encoder;
   if (!model.settings.has_semantics()) fail("the model has no semantic tokens: it reads no text");
-  if (text.size() != encoder.text_dims()) {
-    fail("the text embedding has {} dims where the model reads {}", text.size(),
-         encoder.text_dims());
+  if (text.cols != encoder.text_dims()) {
+    fail("the text embedding has {} dims where the model reads {}", text.cols, encoder.text_dims());
   }
-  const MatrixView<float> row = arena.matrix(1, text.size());
-  std::ranges::copy(text, row.data);
-  const auto found = encoder.quantizer.forward(encode_text(encoder, row, arena), arena);
-  std::vector<std::int32_t> codes(found.codes.begin(), found.codes.end());
-  codes.resize(model.settings.codes());
+  const MatrixView<float> rows = arena.matrix(text.rows, text.cols);
+  copy_rows(text, rows);
+  const auto found = encoder.quantizer.forward(encode_text(encoder, rows, arena), arena);
+  const std::size_t levels = encoder.quantizer.levels.size(), places = model.settings.codes();
+  std::vector<std::int32_t> codes(text.rows * places);
+  for (std::size_t i = 0; i < text.rows; ++i) {
+    std::ranges::copy(found.codes.subspan(i * levels, levels), codes.data() + i * places);
+  }
   if (model.settings.has_collaborative()) {
-    encoder.collaborative.predict(text, codes.data() + found.codes.size());
+    encoder.collaborative.predict(text, codes.data() + levels, places, arena);
   }
   return codes;
 }

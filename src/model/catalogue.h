@@ -23,11 +23,11 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
 /// The item vectors of given codes [items, places].
 Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes);
 
-/// Codes [places] of one more item by its text embedding [text dims], as encode_catalogue chooses
-/// those of an item without training events. Throws Error if the model has no semantic tokens or
-/// the embedding another width.
-std::vector<std::int32_t> encode_item(const Recommender& model, std::span<const float> text,
-                                      StepArena& arena);
+/// Codes [items, places] of more items by their text embeddings [items, text dims], as
+/// encode_catalogue chooses those of items without training events. Throws Error if the model has
+/// no semantic tokens or the embeddings another width.
+std::vector<std::int32_t> encode_items(const Recommender& model, MatrixView<const float> text,
+                                       StepArena& arena);
 /// The item vector of codes [places] and an ID vector [ID dims], each empty where the model has no
 /// such tokens.
 std::vector<float> item_vector(const Recommender& model, std::span<const std::int32_t> codes,

@@ -8,6 +8,7 @@
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
+#include "nn/kmeans.h"
 #include "nn/residual_quantizer.h"
 
 namespace tessera {
@@ -155,23 +156,17 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
   copy_rows(centres, vectors.value);
 }
 
-void CollaborativeTokens::predict(std::span<const float> text, std::int32_t* item_codes) const {
-  std::vector<float> factors(dims());
-  predict_factors(text_map, text, factors);
+void CollaborativeTokens::predict(MatrixView<const float> text, std::int32_t* item_codes,
+                                  std::size_t code_stride, StepArena& arena) const {
+  const MatrixView<float> factors = arena.matrix(text.rows, dims());
+  for (std::size_t i = 0; i < text.rows; ++i) std::copy_n(text_map[text.cols], dims(), factors[i]);
+  gemm(Transpose::no, Transpose::no, 1.0F, text, text_map.view().row_block(0, text.cols), 1.0F,
+       factors);
   const std::size_t width = vectors.value.cols();
   for (std::size_t p = 0; p < parts; ++p) {
-    double nearest = INFINITY;
-    for (std::size_t c = 0; c < codebook_size; ++c) {
-      double distance = 0.0;
-      for (std::size_t d = 0; d < width; ++d) {
-        const double gap = factors[p * width + d] - centres[p * codebook_size + c][d];
-        distance += gap * gap;
-      }
-      if (distance < nearest) {
-        nearest = distance;
-        item_codes[p] = static_cast<std::int32_t>(c);
-      }
-    }
+    nearest_centres(factors.col_block(p * width, width),
+                    centres.view().row_block(p * codebook_size, codebook_size), Distance::euclidean,
+                    item_codes + p, code_stride, arena);
   }
 }
 

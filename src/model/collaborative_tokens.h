@@ -1,4 +1,5 @@
 #pragma once
+#include "base/arena.h"
 #include "data/dataset.h"
 #include "nn/parameter.h"
 
@@ -37,8 +38,10 @@ struct CollaborativeTokens {
   /// taught them; `text` [items, text dims].
   void fit(const Dataset& data, Matrix factors, MatrixView<const float> text, double text_events,
            std::uint64_t seed);
-  /// Codes [parts] of an item that the events do not know, by its text embedding [text dims].
-  void predict(std::span<const float> text, std::int32_t* item_codes) const;
+  /// Codes of items that the events do not know, by their text embeddings [items, text dims]: those
+  /// of the i-th are codes[i · code_stride + 0…parts). Scratch comes from the arena.
+  void predict(MatrixView<const float> text, std::int32_t* item_codes, std::size_t code_stride,
+               StepArena& arena) const;
 
   /// The item vector's part behind codes [parts].
   void decode(const std::int32_t* item_codes, float* out) const;

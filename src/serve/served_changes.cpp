@@ -91,20 +91,26 @@ std::vector<std::optional<Refusal>> ServedModel::change(std::span<const Wish> wi
     puts.clear();
     granted.clear();
   };
+  std::vector<const StoredItem*> to_put;
+  for (const Wish& wish : wishes) {
+    if (wish.kind == Kind::put) to_put.push_back(&wish.item);
+  }
+  std::vector<Found> found = find_tokens(in_use, to_put);
+  auto next = found.begin();
   std::unordered_set<std::string_view> ids;
   for (std::size_t i = 0; i < wishes.size(); ++i) {
     const Wish& wish = wishes[i];
+    Found* const tokens = wish.kind == Kind::put ? &*next++ : nullptr;
     if (!ids.insert(wish.item.id).second) {  // it may want what an earlier one does
       flush();
       ids = {wish.item.id};
     }
     try {
       StoredChange change = stored_change(model, wish);
-      if (wish.kind == Kind::put) {
-        const auto kept = kept_tokens(in_use, wish.item);
-        ItemTokens tokens = kept ? *kept : tokens_of(model, wish.item);
-        change.item = with_codes(in_use, wish.item, tokens);
-        puts.push_back({wish.item.id, wish.item.title, std::move(tokens)});
+      if (tokens != nullptr) {
+        if (!tokens->tokens) tokens->tokens = tokens_of(model, wish.item);  // says why it cannot
+        change.item = with_codes(in_use, wish.item, *tokens->tokens);
+        puts.push_back({wish.item.id, wish.item.title, std::move(*tokens->tokens)});
       }
       stored.push_back(std::move(change));
       granted.push_back(i);

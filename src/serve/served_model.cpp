@@ -227,8 +227,29 @@ ServedModel::Loaded ServedModel::load_next() {
 
 void ServedModel::put_stored_items(const Loaded& next) {
   const bool lacks_encoder = next.model->levels() > 0 && !next.model->reads_text();
-  std::vector<NewItem> ready;     // to be put together
-  std::vector<StoredItem> fresh;  // encoded here, to be kept
+  std::vector<StoredItem> stored;  // to be put together
+  std::vector<StoredItem> fresh;   // encoded here, to be kept
+  const auto put_stored = [&] {
+    std::vector<const StoredItem*> items;
+    for (const StoredItem& item : stored) items.push_back(&item);
+    std::vector<Found> found = find_tokens(next, items);
+    std::vector<NewItem> ready;
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+      const StoredItem& item = stored[i];
+      auto& [tokens, kept] = found[i];
+      if (!tokens) tokens = encode(next, item);  // the log says why there are none
+      if (!tokens) continue;
+      if (!kept) {
+        fresh.push_back(
+            {item.id, "", "", keep_codes(next.fingerprint, item.text, joined(*tokens))});
+      }
+      if (!is_trained(*next.model, item, *tokens)) {
+        ready.push_back({item.id, item.title, std::move(*tokens)});
+      }
+    }
+    put_all(next, ready);
+    stored.clear();
+  };
   store_.for_each_item(
       [&](const StoredItem& item) {
         if (stopping()) throw GivenUp();
@@ -236,24 +257,35 @@ void ServedModel::put_stored_items(const Loaded& next) {
           fail("{}: has no text encoder, which stored items such as '{}' need: add {}",
                bundle_.string(), item.id, kTextEncoderFile);
         }
-        auto tokens = kept_tokens(next, item);
-        if (!tokens && (tokens = encode(next, item))) {
-          fresh.push_back(
-              {item.id, "", "", keep_codes(next.fingerprint, item.text, joined(*tokens))});
-        }
-        if (tokens && !is_trained(*next.model, item, *tokens)) {
-          ready.push_back({item.id, item.title, std::move(*tokens)});
-        }
-        if (ready.size() >= kPutAtOnce) put_all(next, ready);
+        stored.push_back(item);
+        if (stored.size() >= kPutAtOnce) put_stored();
       },
       [&](std::string_view id) { next.model->erase(id); });
-  put_all(next, ready);
+  put_stored();
   if (first_ && !next.fingerprint.empty()) keep_tokens(fresh);
 }
 
 std::optional<ItemTokens> ServedModel::kept_tokens(const Loaded& in_use, const StoredItem& item) {
   const auto kept = kept_codes(item.tokens, in_use.fingerprint, item.text);
   return kept ? split(*in_use.model, *kept) : std::nullopt;
+}
+
+std::vector<ServedModel::Found> ServedModel::find_tokens(const Loaded& in_use,
+                                                         std::span<const StoredItem* const> items) {
+  std::vector<Found> found(items.size());
+  std::vector<std::string_view> texts;
+  std::vector<std::size_t> places;  // of the items with these texts
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    found[i].tokens = kept_tokens(in_use, *items[i]);
+    found[i].kept = found[i].tokens.has_value();
+    if (found[i].kept) continue;
+    texts.emplace_back(items[i]->text);
+    places.push_back(i);
+  }
+  if (texts.empty() || !in_use.model->reads_text()) return found;
+  std::vector<std::optional<ItemTokens>> encoded = in_use.model->tokens_of(texts);
+  for (std::size_t i = 0; i < places.size(); ++i) found[places[i]].tokens = std::move(encoded[i]);
+  return found;
 }
 
 StoredItem ServedModel::with_codes(const Loaded& in_use, StoredItem item,

@@ -106,6 +106,14 @@ class ServedModel {
   std::pair<Loaded, bool> loaded() const;
   /// The codes that the store keeps of the item, if they are this model's.
   static std::optional<ItemTokens> kept_tokens(const Loaded& in_use, const StoredItem& item);
+  /// An item's tokens, if the model can read it, and whether the store kept them.
+  struct Found {
+    std::optional<ItemTokens> tokens;
+    bool kept = false;
+  };
+  /// Those of each item. What is not kept is encoded, all together.
+  static std::vector<Found> find_tokens(const Loaded& in_use,
+                                        std::span<const StoredItem* const> items);
   /// The item with its codes, as the store keeps it.
   static StoredItem with_codes(const Loaded& in_use, StoredItem item, const ItemTokens& tokens);
   void run();

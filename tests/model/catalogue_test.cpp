@@ -63,30 +63,30 @@ TEST(EncodeCatalogue, NeedsNoTextForIdTokensAlone) {
   EXPECT_TRUE(same_bits(catalogue.vectors.span(), model.item_encoder.ids.value.span()));
 }
 
-TEST(EncodeItem, GivesOneItemWhatTheCatalogueGivesIt) {
+TEST(EncodeItems, GivesEachItemWhatTheCatalogueGivesItHoweverManyTheyAre) {
   constexpr std::size_t kItems = 9;
   const Recommender model = small_model(small_settings(), kItems, kTextDims);
   const Matrix text = random_matrix(kItems, kTextDims, 1);
   const Catalogue catalogue = encode_catalogue(model, text);
   StepArena arena;
+  EXPECT_EQ(encode_items(model, text, arena), catalogue.codes);
   for (std::size_t i = 0; i < kItems; ++i) {
-    const std::vector<std::int32_t> codes = encode_item(model, text.view().row(i), arena);
+    const std::vector<std::int32_t> codes = encode_items(model, text.view().row_block(i, 1), arena);
     EXPECT_TRUE(std::ranges::equal(codes, std::span(catalogue.codes).subspan(i * 3, 3))) << i;
     EXPECT_TRUE(
         same_bits(item_vector(model, codes, model.item_encoder.ids.value.view().row(i)),
                   catalogue.vectors.view().row(static_cast<std::size_t>(catalogue.rows[i]))));
   }
+  EXPECT_TRUE(encode_items(model, text.view().row_block(0, 0), arena).empty());
 }
 
-TEST(EncodeItem, RefusesWhatTheModelCannotRead) {
+TEST(EncodeItems, RefusesWhatTheModelCannotRead) {
   StepArena arena;
   testing::expect_error(
-      [&] { encode_item(small_model(small_settings("id"), 6, 0), std::vector<float>(5), arena); },
+      [&] { encode_items(small_model(small_settings("id"), 6, 0), Matrix(1, 5), arena); },
       {"no semantic tokens"});
   testing::expect_error(
-      [&] {
-        encode_item(small_model(small_settings(), 6, kTextDims), std::vector<float>(4), arena);
-      },
+      [&] { encode_items(small_model(small_settings(), 6, kTextDims), Matrix(1, 4), arena); },
       {"4 dims", "5"});
 }
 

@@ -55,9 +55,10 @@ TEST_F(TwoTastes, FactorsFarApartGetOtherCodes) {
 }
 
 TEST_F(TwoTastes, AnItemWithoutEventsTakesTheCodesItsTextPredicts) {
+  StepArena arena;
   for (const std::size_t item : {10U, 11U}) {
     std::vector<std::int32_t> predicted(kParts);
-    tokens.predict(text.view().row(item), predicted.data());
+    tokens.predict(text.view().row_block(item, 1), predicted.data(), kParts, arena);
     EXPECT_EQ(codes(item), predicted);
   }
   EXPECT_NE(codes(10), codes(11));

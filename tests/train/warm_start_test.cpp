@@ -138,7 +138,7 @@ TEST_F(WarmStart, BeginsWhereTheEarlierModelEnded) {
         EXPECT_EQ(vector_of(after, id), vector_of(before, id)) << tokens << " " << i;
       } else if (std::string(tokens) != "id") {
         StepArena arena;
-        const auto codes = encode_item(before.model, text.view().row(i), arena);
+        const auto codes = encode_items(before.model, text.view().row_block(i, 1), arena);
         const std::vector<float> zero(before.model.settings.id_width());
         EXPECT_EQ(vector_of(after, id), item_vector(before.model, codes, zero)) << tokens << i;
       }
