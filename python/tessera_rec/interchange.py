@@ -420,6 +420,7 @@ def write_recommendations(
     ]
     names = ("user", "place", "item", "score")
     folder, file = os.path.split(os.path.abspath(os.fspath(path)))
+    part = f".{file}.part"  # readers see the old file or the whole new one
     if file.endswith(".parquet"):
         try:
             import pyarrow
@@ -429,17 +430,18 @@ def write_recommendations(
         columns = list(zip(*rows)) or [()] * len(names)
         types = (pyarrow.string(), pyarrow.int32(), pyarrow.string(), pyarrow.float32())
         arrays = [pyarrow.array(column, type) for column, type in zip(columns, types)]
-        whole = os.path.join(folder, f".{file}.part")
-        pyarrow.parquet.write_table(pyarrow.table(arrays, names=names), whole)
-        os.replace(whole, os.path.join(folder, file))
-        return
-    if not file.endswith((".csv", ".jsonl")):
-        raise UsageError(f"{path}: give FILE.parquet, FILE.csv or FILE.jsonl")
-    with _lines(folder, file) as out:
-        if file.endswith(".jsonl"):
+        pyarrow.parquet.write_table(
+            pyarrow.table(arrays, names=names), os.path.join(folder, part)
+        )
+    elif file.endswith(".csv"):
+        with _lines(folder, part) as out:
+            table = csv.writer(out, lineterminator="\n")
+            table.writerow(names)
+            table.writerows(rows)
+    elif file.endswith(".jsonl"):
+        with _lines(folder, part) as out:
             for row in rows:
                 out.write(json.dumps(dict(zip(names, row)), ensure_ascii=False) + "\n")
-            return
-        table = csv.writer(out, lineterminator="\n")
-        table.writerow(names)
-        table.writerows(rows)
+    else:
+        raise UsageError(f"{path}: give FILE.parquet, FILE.csv or FILE.jsonl")
+    os.replace(os.path.join(folder, part), os.path.join(folder, file))

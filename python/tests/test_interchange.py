@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -74,3 +75,36 @@ def test_faiss_finds_what_the_model_recommends(shop, model):
     same = ids[rows] == ours.items
     tied = np.isclose(scores, np.roll(scores, 1, 1)) | np.isclose(scores, np.roll(scores, -1, 1))
     assert (same | tied).all()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "jsonl"])
+def test_lists_are_written_as_a_table(shop, model, here, kind):
+    users = [*shop.user_ids[:3], 'he said "no",\nthen']
+    many = model.recommend_many([shop.history(user) for user in users[:3]] + [[shop.item_ids[0]]], k=4)
+    (here / f"lists.{kind}").write_text("what was there before")
+    tessera.interchange.write_recommendations(f"lists.{kind}", users, many)
+    if kind == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        rows = parquet.read_table(here / "lists.parquet").to_pylist()
+    elif kind == "csv":
+        rows = list(csv.DictReader(open(here / "lists.csv", newline="")))
+    else:
+        rows = [json.loads(line) for line in open(here / "lists.jsonl")]
+    assert [(row["user"], int(row["place"]), row["item"]) for row in rows] == [
+        (user, place + 1, item)
+        for user, items in zip(users, many.items)
+        for place, item in enumerate(items)
+    ]
+    np.testing.assert_allclose(
+        [float(row["score"]) for row in rows], many.scores.ravel(), rtol=1e-6
+    )
+    assert [file.name for file in here.iterdir() if file.name.endswith(".part")] == []
+
+
+def test_lists_are_not_written_where_that_makes_no_sense(shop, model, here):
+    many = model.recommend_many([shop.history(user) for user in shop.user_ids[:2]], k=2)
+    with pytest.raises(tessera.UsageError, match="1 users for 2 lists"):
+        tessera.interchange.write_recommendations("lists.csv", shop.user_ids[:1], many)
+    with pytest.raises(tessera.UsageError, match="FILE.parquet, FILE.csv or FILE.jsonl"):
+        tessera.interchange.write_recommendations("lists.txt", shop.user_ids[:2], many)
+    assert not (here / "lists.csv").exists() and not (here / "lists.txt").exists()

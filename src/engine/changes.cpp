@@ -177,13 +177,24 @@ ItemCard Model::put(const std::string& id, const std::string& title, const ItemT
 }
 
 std::vector<ItemCard> Model::put_many(std::span<const ItemToPut> items) {
+  std::vector<std::string_view> texts;
+  for (const ItemToPut& item : items) {
+    if (item.embedding.empty()) texts.emplace_back(item.text);
+  }
+  std::vector<std::optional<ItemTokens>> read(texts.size());
+  if (reads_text()) read = tokens_of(texts);
+  auto next = read.begin();
   std::vector<NewItem> found;
   std::vector<std::string> ids;
   for (const ItemToPut& item : items) {
     try {
       check_id({item.id, Value::Kind::word}, IdOf::item);
-      found.push_back({item.id, item.title,
-                       item.embedding.empty() ? tokens_of(item.text) : tokens_of(item.embedding)});
+      std::optional<ItemTokens> tokens;
+      if (item.embedding.empty()) tokens = std::move(*next++);
+      if (!tokens) {  // or says why there are none
+        tokens = item.embedding.empty() ? tokens_of(item.text) : tokens_of(item.embedding);
+      }
+      found.push_back({item.id, item.title, std::move(*tokens)});
     } catch (const Error& error) {
       fail("item '{}': {}", item.id, error.what());
     }
