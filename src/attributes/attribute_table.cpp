@@ -32,6 +32,17 @@ bool within(const AttributeTable::Predicate& predicate, double number) {
          (!predicate.lt || number < *predicate.lt) && (!predicate.lte || number <= *predicate.lte);
 }
 
+template <class T>
+T at(const std::vector<T>& values, std::size_t place, T otherwise) {
+  return place < values.size() ? values[place] : otherwise;
+}
+
+template <class T>
+T& room(std::vector<T>& values, std::size_t place, T filler) {
+  if (place >= values.size()) values.resize(place + 1, filler);
+  return values[place];
+}
+
 }  // namespace
 
 AttributeTable::AttributeTable(std::vector<Attribute> schema)
@@ -60,8 +71,8 @@ std::size_t AttributeTable::number_of(std::string_view name) const {
 }
 
 double AttributeTable::number(const Column& column, AttributeType type, std::size_t item) const {
-  if (is_numeric(type)) return column.numbers.at(item, kNoNumber);
-  const std::uint8_t truth = column.truths.at(item, kNothing);
+  if (is_numeric(type)) return at(column.numbers, item, kNoNumber);
+  const std::uint8_t truth = at(column.truths, item, kNothing);
   return truth == kNothing ? kNoNumber : truth;
 }
 
@@ -69,7 +80,7 @@ AttributeValue AttributeTable::value(std::size_t attribute, std::int32_t item) c
   const Column& column = columns_[attribute];
   const auto place = static_cast<std::size_t>(item);
   if (schema_[attribute].type == AttributeType::labels) {
-    Labels labels = column.labels.labels(column.sets.at(place, LabelSets::kNone));
+    Labels labels = column.labels.labels(at(column.sets, place, LabelSets::kNone));
     if (labels.empty()) return {};
     return labels;
   }
@@ -85,14 +96,14 @@ void AttributeTable::set(std::size_t attribute, std::int32_t item, const Attribu
   const auto place = static_cast<std::size_t>(item);
   if (schema_[attribute].type == AttributeType::labels) {
     const auto* labels = std::get_if<Labels>(&held);
-    column.sets.set(place, labels == nullptr ? LabelSets::kNone : column.labels.intern(*labels),
-                    LabelSets::kNone);
+    room(column.sets, place, LabelSets::kNone) =
+        labels == nullptr ? LabelSets::kNone : column.labels.intern(*labels);
   } else if (schema_[attribute].type == AttributeType::boolean) {
     const bool* truth = std::get_if<bool>(&held);
-    column.truths.set(place, truth == nullptr ? kNothing : std::uint8_t{*truth}, kNothing);
+    room(column.truths, place, kNothing) = truth == nullptr ? kNothing : std::uint8_t{*truth};
   } else {
     const double* number = std::get_if<double>(&held);
-    column.numbers.set(place, number == nullptr ? kNoNumber : *number, kNoNumber);
+    room(column.numbers, place, kNoNumber) = number == nullptr ? kNoNumber : *number;
   }
 }
 
@@ -101,7 +112,7 @@ bool AttributeTable::passes(const Predicate& predicate, std::int32_t item) const
   const AttributeType type = schema_[predicate.attribute].type;
   const auto place = static_cast<std::size_t>(item);
   if (type == AttributeType::labels) {
-    const std::int32_t set = column.sets.at(place, LabelSets::kNone);
+    const std::int32_t set = at(column.sets, place, LabelSets::kNone);
     if (predicate.exists || set == LabelSets::kNone) return set != LabelSets::kNone;
     const Labels own = column.labels.labels(set);
     return std::ranges::find_first_of(own, predicate.labels) != own.end();
@@ -117,9 +128,8 @@ ItemSet AttributeTable::passing(const Predicate& predicate, std::size_t items) c
   if (type == AttributeType::labels) {
     std::vector<char> having = column.labels.having(predicate.labels);
     if (predicate.exists) having.assign(column.labels.size(), 1);
-    const std::span<const std::int32_t> sets = column.sets.all();
-    for (std::size_t i = 0; i < std::min(items, sets.size()); ++i) {
-      const std::int32_t own = sets[i];
+    for (std::size_t i = 0; i < std::min(items, column.sets.size()); ++i) {
+      const std::int32_t own = column.sets[i];
       if (own != LabelSets::kNone && having[static_cast<std::size_t>(own)] != 0) {
         set.insert(static_cast<std::int32_t>(i));
       }
@@ -140,8 +150,8 @@ void AttributeTable::write(const fs::path& file, std::size_t items) const {
   std::vector<Column> columns = columns_;
   std::map<std::string, Tensor> tensors;
   const auto add = [&](const std::string& name, const char* dtype, auto& values, auto filler) {
-    if (items > values.size()) values.set(items - 1, filler, filler);
-    tensors.emplace(name, Tensor{dtype, {items}, std::as_bytes(values.all().first(items))});
+    values.resize(items, filler);
+    tensors.emplace(name, Tensor{dtype, {items}, std::as_bytes(std::span(values))});
   };
   for (std::size_t a = 0; a < schema_.size(); ++a) {
     Json row = {{"name", schema_[a].name}, {"type", name_of(schema_[a].type)}};
@@ -175,8 +185,7 @@ std::pair<Attribute, std::vector<Labels>> row_of(const Json& row) {
 }  // namespace
 
 AttributeTable AttributeTable::read(const fs::path& file, std::size_t items) {
-  const auto mapped = std::make_shared<const SafeTensors>(SafeTensors::mapped(file));
-  const SafeTensors& tensors = *mapped;
+  const SafeTensors tensors(file);
   const auto damaged = [&](std::string_view what) {
     fail("{}: {}: the file is damaged; prepare the dataset again", file.string(), what);
   };
@@ -198,7 +207,7 @@ AttributeTable AttributeTable::read(const fs::path& file, std::size_t items) {
     const AttributeType type = table.schema_[a].type;
     if (type == AttributeType::labels) {
       const auto sets = tensors.values<std::int32_t>(name, "I32", items);
-      column.sets = {sets, mapped};
+      column.sets.assign(sets.begin(), sets.end());
       for (const Labels& labels : rows[a].second) column.labels.intern(labels);
       const auto count = static_cast<std::int64_t>(column.labels.size());
       if (!std::ranges::all_of(sets, [&](std::int64_t set) { return set >= -1 && set < count; })) {
@@ -206,12 +215,13 @@ AttributeTable AttributeTable::read(const fs::path& file, std::size_t items) {
       }
     } else if (type == AttributeType::boolean) {
       const auto truths = tensors.values<std::uint8_t>(name, "U8", items);
-      column.truths = {truths, mapped};
+      column.truths.assign(truths.begin(), truths.end());
       if (!std::ranges::all_of(truths, [](std::uint8_t truth) { return truth <= kNothing; })) {
         damaged("a truth that is none");
       }
     } else {
-      column.numbers = {tensors.values<double>(name, "F64", items), mapped};
+      const auto numbers = tensors.values<double>(name, "F64", items);
+      column.numbers.assign(numbers.begin(), numbers.end());
     }
   }
   return table;

@@ -3,7 +3,6 @@
 #include <optional>
 #include <span>
 
-#include "attributes/column_values.h"
 #include "attributes/label_sets.h"
 #include "base/files.h"
 #include "base/item_set.h"
@@ -15,8 +14,7 @@ namespace tessera {
 inline constexpr const char* kAttributesFile = "attributes.safetensors";
 
 /// The attributes of items by number, column by column: 8 bytes an item for a number or a time, 4
-/// for labels, 1 for a boolean. Columns of a file stay there, mapped, until the first change of
-/// one. An item beyond the table has none. Not for several threads at once.
+/// for labels, 1 for a boolean. An item beyond the table has none. Not for several threads at once.
 class AttributeTable {
  public:
   AttributeTable() = default;
@@ -34,7 +32,7 @@ class AttributeTable {
   /// Calls visit(item, number) for every item that has one, ascending, of a number or a time.
   template <class Visit>
   void for_each_number(std::size_t attribute, const Visit& visit) const {
-    const std::span<const double> numbers = columns_[attribute].numbers.all();
+    const std::vector<double>& numbers = columns_[attribute].numbers;
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       if (numbers[i] == numbers[i]) visit(static_cast<std::int32_t>(i), numbers[i]);  // no NaN
     }
@@ -60,9 +58,9 @@ class AttributeTable {
 
  private:
   struct Column {
-    ColumnValues<double> numbers;       // of a number or time; NaN: nothing
-    ColumnValues<std::uint8_t> truths;  // of a boolean: 0, 1 or kNothing
-    ColumnValues<std::int32_t> sets;    // of labels
+    std::vector<double> numbers;       // of a number or time; NaN: nothing
+    std::vector<std::uint8_t> truths;  // of a boolean: 0, 1 or kNothing
+    std::vector<std::int32_t> sets;    // of labels
     LabelSets labels;
   };
   static constexpr std::uint8_t kNothing = 2;

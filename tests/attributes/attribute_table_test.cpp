@@ -55,36 +55,6 @@ TEST(AttributeTable, IsTheSameAfterWritingAndReading) {
   EXPECT_THROW(AttributeTable::read(file, 6), Error);
 }
 
-TEST(AttributeTable, OfAFileChangesWithoutItAndItsCopies) {
-  const TempDirectory directory;
-  const fs::path file = directory.path() / "attributes.safetensors";
-  const AttributeTable table = small_table();
-  table.write(file, 5);
-  const std::string before = read_file(file);
-  AttributeTable read = AttributeTable::read(file, 5);
-  const AttributeTable copy = read;
-  read.set(0, 0, Labels{"b"});
-  read.set(1, 2, 5.0);
-  read.set(1, 7, 6.0);  // behind the file's rows
-  read.set(2, 4, true);
-  EXPECT_EQ(read_file(file), before);
-  fs::remove(file);
-  EXPECT_EQ(read.value(0, 0), AttributeValue(Labels{"b"}));
-  EXPECT_EQ(read.value(1, 2), AttributeValue(5.0));
-  EXPECT_EQ(read.value(1, 7), AttributeValue(6.0));
-  EXPECT_EQ(read.value(1, 6), AttributeValue());
-  EXPECT_EQ(read.value(2, 4), AttributeValue(true));
-  EXPECT_EQ(read.value(2, 1), AttributeValue(false));
-  EXPECT_EQ(read.value(3, 1), table.value(3, 1));
-  for (std::size_t attribute = 0; attribute < 4; ++attribute) {
-    for (std::int32_t item = 0; item < 8; ++item) {
-      EXPECT_EQ(copy.value(attribute, item), table.value(attribute, item));
-    }
-  }
-  read.write(file, 8);
-  EXPECT_EQ(AttributeTable::read(file, 8).value(1, 7), AttributeValue(6.0));
-}
-
 TEST(AttributeTable, RefusesValuesOfAnotherType) {
   AttributeTable table = small_table();
   expect_error([&] { table.set(1, 0, Labels{"cheap"}); }, {"'price' is of type number"});
