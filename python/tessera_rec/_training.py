@@ -96,7 +96,7 @@ def fit(
             `out`, to be evaluated. An earlier model or its bundle: do that alone, with its settings
             and epochs.
         warm_start: An earlier model or its bundle to go on from: items are matched by id, its
-            settings stay, and a fifth of the epochs is trained. Embed `data` with
+            settings stay, and a fifth of the epochs of both stages is trained. Embed `data` with
             `embed(encoder_of=…)` before.
         keep_tokens: With `warm_start`: the codes of items it knows stay as they are.
         callbacks: Called after each epoch with an `Epoch`; one that returns False ends the training.

@@ -1,29 +1,22 @@
 #include "model/collaborative_tokens.h"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
 #include "base/parallel.h"
-#include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
+#include "model/text_map.h"
 #include "nn/kmeans.h"
 #include "nn/residual_quantizer.h"
 
 namespace tessera {
 namespace {
 
-using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 constexpr std::size_t kMeansRounds = 25;
+constexpr std::size_t kMovingRounds = 10;      // from centres that are near
 constexpr std::size_t kFittedItems = 131'072;  // that centres and the map from text are fitted to
-constexpr float kRidge = 1.0F;                 // beside texts of unit length
 constexpr double kUsualEvents = 12.0;          // of an item, which `text_events` counts by
-
-Eigen::Map<Rows> as_eigen(Matrix& matrix) {
-  return {matrix.span().data(), static_cast<Eigen::Index>(matrix.rows()),
-          static_cast<Eigen::Index>(matrix.cols())};
-}
 
 std::vector<double> training_events(const Dataset& data) {
   std::vector<double> counts(data.items.size());
@@ -33,53 +26,6 @@ std::vector<double> training_events(const Dataset& data) {
     }
   }
   return counts;
-}
-
-// The least-squares map from text and a 1 to factors, with a ridge.
-Matrix fit_text_map(MatrixView<const float> text, MatrixView<const float> factors,
-                    std::span<const std::int32_t> items) {
-  const std::size_t inputs = text.cols + 1;
-  Matrix x(items.size(), inputs), y(items.size(), factors.cols);
-  gather_rows(text, items, x.view().col_block(0, text.cols));
-  for (std::size_t i = 0; i < items.size(); ++i) x[i][text.cols] = 1.0F;
-  gather_rows(factors, items, y);
-  Matrix gram(inputs, inputs), map(inputs, factors.cols);
-  gemm(Transpose::yes, Transpose::no, 1.0F, x, x, 0.0F, gram);
-  gemm(Transpose::yes, Transpose::no, 1.0F, x, y, 0.0F, map);
-  for (std::size_t i = 0; i < inputs; ++i) gram[i][i] += kRidge;
-  as_eigen(map) = as_eigen(gram).ldlt().solve(as_eigen(map)).eval();
-  return map;
-}
-
-// Factors that a text predicts.
-void predict_factors(const Matrix& map, std::span<const float> text, std::span<float> factors) {
-  std::copy_n(map[map.rows() - 1], factors.size(), factors.data());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    for (std::size_t d = 0; d < factors.size(); ++d) factors[d] += text[i] * map[i][d];
-  }
-}
-
-double squared_length(std::span<const float> row) {
-  double sum = 0.0;
-  for (const float x : row) sum += double{x} * x;
-  return sum;
-}
-
-// Scales the map until the factors it predicts are as long as those of the items, in the mean of
-// squares: a regression predicts towards the mean, and short factors would be outscored by all.
-void lengthen(Matrix& map, MatrixView<const float> text, const Matrix& factors,
-              std::span<const std::int32_t> items) {
-  std::vector<float> predicted(factors.cols());
-  double is = 0.0, wanted = 0.0;
-  for (const std::int32_t item : items) {
-    const auto i = static_cast<std::size_t>(item);
-    predict_factors(map, text.row(i), predicted);
-    is += squared_length(predicted);
-    wanted += squared_length(factors.view().row(i));
-  }
-  if (is == 0.0) return;
-  const auto scale = static_cast<float>(std::sqrt(wanted / is));
-  for (float& weight : map.span()) weight *= scale;
 }
 
 // Turns an item's factors towards the predicted ones and leaves them their length. `taught` and
@@ -100,6 +46,27 @@ void mix(std::span<float> factors, double taught, std::span<const float> predict
   for (float& factor : factors) factor *= scale;
 }
 
+// Rounds of k-means from the centres that are there; one that nothing is nearest to stays.
+void move_centres(ResidualQuantizer& quantizer, MatrixView<float> rows) {
+  Matrix& centres = quantizer.levels[0].codebook;
+  StepArena arena;
+  for (std::size_t round = 0; round < kMovingRounds; ++round) {
+    arena.reset();
+    const auto found = quantizer.forward(rows, arena);
+    Matrix sums(centres.rows(), centres.cols());
+    std::vector<float> counts(centres.rows());
+    for (std::size_t i = 0; i < rows.rows; ++i) {
+      const auto code = static_cast<std::size_t>(found.codes[i]);
+      counts[code] += 1.0F;
+      for (std::size_t d = 0; d < rows.cols; ++d) sums[code][d] += rows[i][d];
+    }
+    for (std::size_t c = 0; c < counts.size(); ++c) {
+      if (counts[c] == 0.0F) continue;
+      for (std::size_t d = 0; d < rows.cols; ++d) centres[c][d] = sums[c][d] / counts[c];
+    }
+  }
+}
+
 }  // namespace
 
 CollaborativeTokens::CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims,
@@ -116,7 +83,8 @@ MatrixView<const float> CollaborativeTokens::part(std::size_t p) const {
 }
 
 void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<const float> text,
-                              double text_events, std::uint64_t seed) {
+                              double text_events, std::uint64_t seed,
+                              const CollaborativeTokens* earlier) {
   const std::vector<double> events = training_events(data);
   std::vector<std::int32_t> fitted;
   double all_events = 0.0;
@@ -130,7 +98,6 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
   random.shuffle(std::span(fitted));
   fitted.resize(std::min(fitted.size(), kFittedItems));
   text_map = fit_text_map(text, factors, fitted);
-  lengthen(text_map, text, factors, fitted);
   std::vector<float> predicted(dims());
   for (std::size_t i = 0; i < events.size(); ++i) {
     predict_factors(text_map, text.row(i), predicted);
@@ -145,7 +112,13 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
     ResidualQuantizer quantizer(euclidean, codebook_size, width);
     const MatrixView<float> sample = arena.matrix(fitted.size(), width);
     gather_rows(factors.view().col_block(p * width, width), fitted, sample);
-    quantizer.initialise(sample, once, random, arena, {}, kMeansRounds);
+    if (earlier == nullptr) {
+      quantizer.initialise(sample, once, random, arena, {}, kMeansRounds);
+    } else {
+      copy_rows(earlier->centres.view().row_block(p * codebook_size, codebook_size),
+                quantizer.levels[0].codebook);
+      move_centres(quantizer, sample);
+    }
     const MatrixView<float> all = arena.matrix(factors.rows(), width);
     copy_rows(factors.view().col_block(p * width, width), all);
     const auto found = quantizer.forward(all, arena);
@@ -153,7 +126,7 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
     copy_rows(quantizer.levels[0].codebook,
               centres.view().row_block(p * codebook_size, codebook_size));
   }
-  copy_rows(centres, vectors.value);
+  copy_rows(earlier == nullptr ? centres : earlier->vectors.value, vectors.value);
 }
 
 void CollaborativeTokens::predict(MatrixView<const float> text, std::int32_t* item_codes,

@@ -35,9 +35,11 @@ struct CollaborativeTokens {
   MatrixView<const float> part(std::size_t p) const;
 
   /// Finds codes, centres and the map from text. `factors` [items, dims], as the training events
-  /// taught them; `text` [items, text dims].
+  /// taught them; `text` [items, text dims]. With `earlier`, tokens of a table that this one was
+  /// trained on from, centres move from where they were, so that codes mean what they meant, and
+  /// the vectors behind them are those that were learned.
   void fit(const Dataset& data, Matrix factors, MatrixView<const float> text, double text_events,
-           std::uint64_t seed);
+           std::uint64_t seed, const CollaborativeTokens* earlier = nullptr);
   /// Codes of items that the events do not know, by their text embeddings [items, text dims]: those
   /// of the i-th are codes[i · code_stride + 0…parts). Scratch comes from the arena.
   void predict(MatrixView<const float> text, std::int32_t* item_codes, std::size_t code_stride,

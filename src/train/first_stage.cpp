@@ -1,6 +1,9 @@
 #include "train/first_stage.h"
 
+#include "base/half.h"
+#include "data/trends.h"
 #include "ranks/placement.h"
+#include "train/warm_start.h"
 
 namespace tessera {
 namespace {
@@ -8,7 +11,7 @@ namespace {
 // The tokens of the whole catalogue, out of the table of the first model.
 CollaborativeTokens tokens_of_catalogue(const TrainOptions& options, const Settings& settings,
                                         const fs::path& first_model, const Dataset& data,
-                                        const Matrix& text) {
+                                        const Matrix& text, const CollaborativeTokens* earlier) {
   const std::size_t items = data.items.size();
   CollaborativeTokens tokens(settings.collaborative_tokens, settings.codebook_size,
                              settings.collaborative_dims, items, text.cols());
@@ -16,7 +19,7 @@ CollaborativeTokens tokens_of_catalogue(const TrainOptions& options, const Setti
   const bool whole = text.rows() == items;
   const Matrix read = whole ? Matrix() : read_embeddings(options.data_directory, items);
   tokens.fit(data, std::move(found.model.item_encoder.ids.value), whole ? text : read,
-             settings.text_events, settings.seed);
+             settings.text_events, settings.seed, earlier);
   return tokens;
 }
 
@@ -39,11 +42,12 @@ void share_out(const Ranks& ranks, CollaborativeTokens whole, CollaborativeToken
 }
 
 // The model that there is already: what stays of a first stage is copied.
-TrainResult take_first_stage(const TrainOptions& options, const fs::path& bundle) {
+TrainResult take_first_stage(const TrainOptions& options, const fs::path& stage) {
   if (options.ranks.first()) {
-    make_directory(bundle);
-    for (const char* file : {"config.json", "training.jsonl"}) {
-      write_file(bundle / file, read_file(options.codes_from / file));
+    make_directory(stage);
+    for (const char* file :
+         {"training.jsonl", "items.jsonl", kPopularityFile, kWeightsFile, "config.json"}) {
+      write_file(stage / file, read_file(options.codes_from / file));
     }
   }
   TrainResult result;
@@ -60,7 +64,8 @@ TrainResult train_first_stage(const TrainOptions& options, const Ranks& ranks,
   first.first_stage = true;
   first.chosen = state.chosen;
   first.epochs.reset();
-  first.from.clear();
+  first.from = state.from.is_null() ? fs::path()
+                                    : state.from.at("bundle").get<fs::path>() / kCollaborativeStage;
   // Of a run that this one replaces.
   if (ranks.first() && !options.resume) fs::remove(first.bundle / kCheckpointFile);
   // What rank 0 sees: files may appear while others look.
@@ -84,17 +89,34 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   CollaborativeTokens& own = state.model.item_encoder.collaborative;
   CollaborativeTokens whole;
   if (ranks.first()) {
-    whole = tokens_of_catalogue(options, settings, taken ? options.codes_from : stage, data, text);
+    const CollaborativeTokens* earlier = state.from.is_null() ? nullptr : &own;
+    whole = tokens_of_catalogue(options, settings, taken ? options.codes_from : stage, data, text,
+                                earlier);
   }
   share_out(ranks, std::move(whole), own, data.items.size());
   state.codes_found = true;
   state.total_seconds = result.seconds;
-  if (taken || !ranks.first()) return result;
-  // Its settings and its log stay; the table is as large as all that it was to replace.
-  for (const char* file : {kCheckpointFile, kWeightsFile, "items.jsonl"}) {
-    fs::remove(stage / file);
-  }
   return result;
+}
+
+void keep_first_stage(const fs::path& bundle) {
+  const fs::path stage = bundle / kCollaborativeStage;
+  for (const char* file : {kCheckpointFile, kAttributesFile, kTrendsFile}) fs::remove(stage / file);
+  const fs::path weights = stage / kWeightsFile;
+  if (!fs::exists(weights)) return;
+  const SafeTensors file(weights);
+  auto tensors = file.tensors();
+  Tensor& table = tensors.at(kIdTokens);
+  if (table.dtype != "F32") return;
+  const auto values = file.values<float>(kIdTokens, "F32", table.count());
+  const std::vector<Half> halves(values.begin(), values.end());
+  table = {"F16", table.shape, std::as_bytes(std::span(halves))};
+  write_safetensors(weights, tensors);
+}
+
+void drop_first_stage(const fs::path& bundle) {
+  const fs::path stage = bundle / kCollaborativeStage;
+  for (const char* file : {kWeightsFile, "items.jsonl", kPopularityFile}) fs::remove(stage / file);
 }
 
 Metrics first_stage_validation(const fs::path& bundle, std::size_t users) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/folders.h"
 #include "text/text_encoder_file.h"
+#include "train/first_stage.h"
 
 namespace tessera {
 namespace {
@@ -121,8 +122,9 @@ TrainResult refit(const TrainOptions& options) {
   TrainResult result = train_on_everything(second, by, choice);
   result.seconds += first.seconds;
   if (!result.finished || !options.ranks.first()) return result;
-  // The model stays, for `evaluate`: it has not seen what it is asked for. Its text encoder is the
-  // bundle's, and takes no room of its own.
+  // The model stays, for `evaluate`: it has not seen what it is asked for. Nothing goes on from it,
+  // and its text encoder is the bundle's: neither takes room of its own.
+  drop_first_stage(selection);
   for (const char* file : {kCheckpointFile, kTextEncoderFile}) fs::remove(selection / file);
   const fs::path encoder = options.bundle / kTextEncoderFile;
   std::error_code error;

@@ -6,6 +6,7 @@
 
 #include "kernels/gemm.h"
 #include "linear/principal_axes.h"
+#include "model/text_map.h"
 
 namespace tessera {
 namespace {
@@ -76,6 +77,17 @@ void start_at_text(Matrix& ids, MatrixView<const float> text, const Ranks& ranks
     if (squares == 0.0) continue;  // all texts are alike
     const auto scale = static_cast<float>(kLength / std::sqrt(squares));
     for (std::size_t d = 0; d < step.size(); ++d) id[d] += scale * step[d];
+  }
+}
+
+void place_by_text(Matrix& ids, MatrixView<const float> text, std::span<const std::int32_t> taught,
+                   std::span<const std::int32_t> places, const Ranks& ranks) {
+  // Numbers of items say nothing: the first ones are as good a sample as any.
+  const auto sample = taught.first(std::min(taught.size(), kMeasuredItems));
+  const Matrix map = fit_text_map(text, ids, sample, ranks);
+  for (const std::int32_t place : places) {
+    const auto row = static_cast<std::size_t>(place);
+    predict_factors(map, text.row(row), ids.view().row(row));
   }
 }
 

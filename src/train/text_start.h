@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+
 #include "base/matrix.h"
 #include "ranks/ranks.h"
 
@@ -12,5 +14,11 @@ namespace tessera {
 /// model's items at embeddings of their texts). Rows of zeros, tokens of withheld items, and items
 /// without text stay as they are.
 void start_at_text(Matrix& ids, MatrixView<const float> text, const Ranks& ranks);
+
+/// Puts the ID tokens [items here, dims] of the rows `places` where the texts of their items say
+/// that they would have been learned: by the map from text to the tokens of the rows `taught`
+/// (model/text_map.h). Rows are those here, of each rank its own.
+void place_by_text(Matrix& ids, MatrixView<const float> text, std::span<const std::int32_t> taught,
+                   std::span<const std::int32_t> places, const Ranks& ranks);
 
 }  // namespace tessera

@@ -254,8 +254,7 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 // Those given, with what follows from the data.
 Settings opening_settings(const TrainOptions& options, const Dataset& data) {
   Settings settings = settings_by_data(options.settings, data);
-  const bool left_to_data = options.settings.epochs == 0;
-  if (!options.from.empty() && left_to_data) settings.epochs = warm_epochs(settings.epochs);
+  if (!options.from.empty()) shorten_for_warm_start(options.settings, settings);
   return settings;
 }
 
@@ -376,6 +375,8 @@ TrainResult train(const TrainOptions& options) {
   if (ranks.first()) {
     lock.emplace(options.bundle, Folder::bundle);
     if (!options.resume) forget_selection(options);
+    // Codes that are carried over are not those of a first stage that was trained here before.
+    if (!options.resume && state.codes_found) drop_first_stage(options.bundle);
   }
   if (state.model.settings.has_collaborative() && !state.codes_found) {
     save(options, ranks, state, data.items.size());
@@ -390,6 +391,7 @@ TrainResult train(const TrainOptions& options) {
   Run run{options, part.data, text,    negatives,
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
+  if (result.finished && ranks.first()) keep_first_stage(options.bundle);
   result.users_without_negatives = skipped;
   compare_with_ids(run, result);
   result.from = state.from;

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/npy.h"
 #include "model/carry_over.h"
 #include "ranks/placement.h"
 #include "train/settings_by_data.h"
+#include "train/text_start.h"
 
 namespace tessera {
 namespace {
@@ -70,6 +72,24 @@ std::size_t count_recoded(const Catalogue& catalogue, const Catalogue& earlier, 
   return static_cast<std::size_t>(recoded);
 }
 
+// New items, and known ones that no event has taught so far, begin where their texts say.
+void place_untaught(const TrainOptions& options, const Dataset& data,
+                    std::span<const std::int32_t> matched, const Ranks& ranks, Matrix& ids) {
+  const fs::path file = options.from / kPopularityFile;
+  const std::vector<std::int32_t> events =
+      fs::exists(file) ? read_npy_i32(file) : std::vector<std::int32_t>();
+  const RowSelection held = rows_held(ranks);
+  std::vector<std::int32_t> taught, untaught;
+  for (std::size_t row = 0; row < matched.size(); ++row) {
+    const auto number = static_cast<std::size_t>(matched[row]);
+    const bool known = matched[row] >= 0 && (number >= events.size() || events[number] > 0);
+    const bool withheld = data.items[held.first + row * held.step].withheld;
+    if (known || !withheld) (known ? taught : untaught).push_back(static_cast<std::int32_t>(row));
+  }
+  const Matrix text = read_embeddings(options.data_directory, data.items.size(), held);
+  place_by_text(ids, text, taught, untaught, ranks);
+}
+
 }  // namespace
 
 std::size_t warm_epochs(std::size_t epochs) {
@@ -79,8 +99,26 @@ std::size_t warm_epochs(std::size_t epochs) {
 
 Settings warm_settings(const fs::path& bundle) {
   Settings settings = settings_from_json(read_config(bundle).at("settings"));
-  settings.epochs = warm_epochs(recipe(settings.recipe).epochs);
+  const Settings whole = recipe(settings.recipe);
+  settings.epochs = warm_epochs(whole.epochs);
+  settings.collaborative_epochs = warm_epochs(whole.collaborative_epochs);
   return settings;
+}
+
+void shorten_for_warm_start(const Settings& asked, Settings& settings) {
+  if (asked.epochs == 0) settings.epochs = warm_epochs(settings.epochs);
+  if (asked.collaborative_epochs == 0) {
+    settings.collaborative_epochs = warm_epochs(settings.collaborative_epochs);
+  }
+}
+
+fs::path kept_first_stage(const fs::path& bundle) {
+  const fs::path stage = bundle / kCollaborativeStage;
+  if (!fs::exists(stage / "config.json") || !fs::exists(stage / kWeightsFile)) return {};
+  const auto data_of = [](const fs::path& directory) {
+    return read_config(directory).value("data", Json::object()).value("fingerprint", "");
+  };
+  return data_of(stage) == data_of(bundle) ? stage : fs::path();
 }
 
 TrainingState warm_state(const TrainOptions& options, const Dataset& data, const Settings& settings,
@@ -102,7 +140,11 @@ TrainingState warm_state(const TrainOptions& options, const Dataset& data, const
     settle_averages(state.model, catalogue, data, ranks);
     recoded = count_recoded(catalogue, from.catalogue, settings.levels, matched.earlier, ranks);
   }
-  state.codes_found = true;
+  if (settings.starts_at_text()) {
+    place_untaught(options, data, matched.earlier, ranks, state.model.item_encoder.ids.value);
+  }
+  state.codes_found = !settings.has_collaborative() || options.keep_tokens ||
+                      kept_first_stage(options.from).empty();
   const Json facts = from.config.value("data", Json::object());
   state.from = {{"bundle", fs::absolute(options.from).lexically_normal().string()},
                 {"fingerprint", facts.value("fingerprint", "")},

@@ -104,5 +104,58 @@ TEST(TextStart, SeveralRanksFindTheSame) {
   });
 }
 
+// Tokens that follow from the texts: what two thirds of the items tell says it of the others.
+TEST(PlaceByText, FindsWhatOthersTellAtTheirLength) {
+  const Matrix text = random_matrix(kItems, kTextDims, 5.0, 2);
+  const Matrix map = random_matrix(kTextDims, kDims, 1.0, 3);
+  Matrix wanted(kItems, kDims);
+  for (std::size_t i = 0; i < kItems; ++i) {
+    for (std::size_t d = 0; d < kDims; ++d) {
+      for (std::size_t t = 0; t < kTextDims; ++t) wanted[i][d] += text[i][t] * map[t][d];
+    }
+  }
+  std::vector<std::int32_t> taught, places;
+  Matrix ids = wanted.clone();
+  for (std::size_t i = 0; i < kItems; ++i) {
+    (i % 3 == 0 ? places : taught).push_back(static_cast<std::int32_t>(i));
+    if (i % 3 == 0) std::ranges::fill(ids.view().row(i), 100.0F);
+  }
+  const Matrix before = ids.clone();
+  place_by_text(ids, text, taught, places, {});
+  for (std::size_t i = 0; i < kItems; ++i) {
+    const auto row = ids.view().row(i), there = wanted.view().row(i);
+    EXPECT_LT(distance(row, there), 0.1 * distance(there, std::vector<float>(kDims))) << i;
+    if (i % 3 == 0) continue;
+    EXPECT_TRUE(std::ranges::equal(row, before.view().row(i))) << i;
+  }
+}
+
+TEST(PlaceByText, OfSeveralRanksIsThatOfOne) {
+  const Matrix text = random_matrix(kItems, kTextDims, 1.0, 2);
+  const Matrix before = random_matrix(kItems, kDims, 1.0, 3);
+  const auto place = [&](const Ranks& ranks, Matrix& ids) {
+    const RowSelection held = rows_held(ranks);
+    Matrix own_text(held.size(kItems), kTextDims);
+    std::vector<std::int32_t> taught, places;
+    for (std::size_t row = 0; row < own_text.rows(); ++row) {
+      const std::size_t item = held.first + row * held.step;
+      std::ranges::copy(text.view().row(item), own_text[row]);
+      std::ranges::copy(before.view().row(item), ids[row]);
+      (item < 20 ? places : taught).push_back(static_cast<std::int32_t>(row));
+    }
+    place_by_text(ids, own_text, taught, places, ranks);
+  };
+  Matrix one(kItems, kDims);
+  place(kAlone, one);
+  testing::run_as_ranks(3, [&](const Ranks& ranks) {
+    Matrix own(rows_of_rank(kItems, ranks.rank, ranks.size), kDims);
+    place(ranks, own);
+    for (std::size_t row = 0; row < own.rows(); ++row) {
+      const std::size_t item = ranks.rank + row * ranks.size;
+      EXPECT_LT(distance(own.view().row(row), one.view().row(item)), 1e-4) << item;
+    }
+  });
+}
+
 }  // namespace
 }  // namespace tessera

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 
+#include "base/npy.h"
 #include "data/embed.h"
 #include "data/simulate.h"
 #include "eval/report.h"
 #include "model/carry_over.h"
+#include "model/text_map.h"
 #include "testing/errors.h"
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
@@ -105,7 +107,7 @@ TEST_F(WarmStart, TakesAFifthOfTheEpochsAndGoesOnFromGoneAndNewItems) {
   };
   const TrainResult result = train(told);
   EXPECT_TRUE(result.finished);
-  EXPECT_EQ(first_epochs, 0U) << "collaborative codes are carried over";
+  EXPECT_EQ(first_epochs, 6U) << "the first stage goes on with its table";
   EXPECT_EQ(epochs, 2U);
   const Bundle bundle = read_bundle(next.bundle);
   EXPECT_EQ(bundle.items.size(), 70U);
@@ -176,6 +178,104 @@ TEST_F(WarmStart, KeepsTheCodesOfKnownItemsWhereAskedTo) {
   }
 }
 
+// Nothing is learned at a rate of 0: of the first stage's table the rows stay that events have
+// taught, and others are where the texts of these say.
+TEST_F(WarmStart, TheFirstStageGoesOnWithItsTable) {
+  train(options("base", older()));
+  const fs::path stage = path("base") / kCollaborativeStage;
+  EXPECT_EQ(SafeTensors(stage / kWeightsFile).at(kIdTokens).dtype, "F16");
+  TrainOptions next = options("next", newer());
+  next.settings = settings_from_json(read_config(stage).at("settings"));
+  next.settings.epochs = 1;
+  next.settings.learning_rate = 0.0;
+  next.from = stage;
+  train(next);
+  const Bundle before = read_bundle(stage), after = read_bundle(next.bundle);
+  const Dataset now = read_dataset(newer());
+  const Matrix text = read_embeddings(newer(), now.items.size());
+  const std::vector<std::int32_t> events = read_npy_i32(stage / kPopularityFile);
+  std::vector<std::int32_t> taught, others;
+  for (std::size_t i = 0; i < now.items.size(); ++i) {
+    const auto known = std::ranges::find(before.items, now.items[i].id, &CatalogueItem::id);
+    const auto number = static_cast<std::size_t>(known - before.items.begin());
+    const bool is_taught = known != before.items.end() && events[number] > 0;
+    (is_taught ? taught : others).push_back(static_cast<std::int32_t>(i));
+    if (!is_taught) continue;
+    EXPECT_EQ(vector_of(after, now.items[i].id), vector_of(before, now.items[i].id)) << i;
+  }
+  const Matrix& table = after.model.item_encoder.ids.value;
+  const Matrix map = fit_text_map(text, table, taught);
+  std::vector<float> predicted(table.cols());
+  EXPECT_GT(others.size(), 6U) << "new ones and untaught ones";
+  for (const std::int32_t other : others) {
+    const auto i = static_cast<std::size_t>(other);
+    predict_factors(map, text.view().row(i), predicted);
+    for (std::size_t d = 0; d < predicted.size(); ++d) {
+      EXPECT_NEAR(table[i][d], predicted[d], 1e-4) << i;
+    }
+  }
+}
+
+TEST_F(WarmStart, CollaborativeCodesGoOnMeaningWhatTheyMeant) {
+  train(options("base", older()));
+  const Bundle before = read_bundle(path("base"));
+  const auto share_kept = [&](const TrainOptions& next) {
+    train(next);
+    const Bundle after = read_bundle(next.bundle);
+    const std::size_t first = next.settings.levels, parts = next.settings.collaborative_tokens;
+    double kept = 0;
+    for (std::size_t i = 1; i < before.items.size(); ++i) {  // but the one that is gone
+      const auto a = codes_of(before, before.items[i].id).subspan(first, parts);
+      const auto b = codes_of(after, before.items[i].id).subspan(first, parts);
+      for (std::size_t p = 0; p < parts; ++p) kept += a[p] == b[p] ? 1.0 : 0.0;
+    }
+    return kept / static_cast<double>((before.items.size() - 1) * parts);
+  };
+  const double warm_share = share_kept(warm("warm", "base"));
+  const double fresh_share = share_kept(options("fresh", newer()));
+  EXPECT_GT(warm_share, 2 * fresh_share) << "of eight names, at random";
+  EXPECT_LT(warm_share, 1.0) << "and they move";
+}
+
+// Bundles of earlier versions have no table, and one that another training left is not theirs.
+TEST_F(WarmStart, WithoutATableCollaborativeCodesAreCarriedOver) {
+  train(options("base", older()));
+  const Bundle before = read_bundle(path("base"));
+  const fs::path stage = path("base") / kCollaborativeStage;
+  const auto carries_over = [&](const std::string& name) {
+    TrainOptions next = warm(name, "base");
+    next.on_epoch = [&](const EpochReport& report) { EXPECT_FALSE(report.first_stage); };
+    train(next);
+    const Bundle after = read_bundle(next.bundle);
+    for (const CatalogueItem& item : before.items) {
+      if (item.id == "gone") continue;
+      EXPECT_TRUE(std::ranges::equal(codes_of(before, item.id).subspan(next.settings.levels),
+                                     codes_of(after, item.id).subspan(next.settings.levels)));
+    }
+    EXPECT_FALSE(fs::exists(next.bundle / kCollaborativeStage / kWeightsFile));
+  };
+  nlohmann::json config = read_config(stage);
+  config.at("data").at("fingerprint") = "another";
+  write_file(stage / "config.json", config.dump());
+  carries_over("from-other");
+  fs::remove(stage / kWeightsFile);
+  carries_over("from-older");
+  fs::remove_all(stage);
+  carries_over("from-oldest");
+}
+
+TEST_F(WarmStart, KeptTokensLeaveNoTableOfAnotherTraining) {
+  train(options("base", older()));
+  TrainOptions next = warm("next", "base");
+  train(next);
+  const fs::path table = next.bundle / kCollaborativeStage / kWeightsFile;
+  EXPECT_TRUE(fs::exists(table));
+  next.keep_tokens = true;
+  next.on_epoch = [&](const EpochReport& report) { EXPECT_FALSE(report.first_stage); };
+  train(next);
+  EXPECT_FALSE(fs::exists(table));
+}
+
 TEST_F(WarmStart, AResumedRunEqualsAnUnbrokenOne) {
   train(options("base", older()));
   train(warm("unbroken", "base"));
@@ -190,7 +290,11 @@ TEST_F(WarmStart, AResumedRunEqualsAnUnbrokenOne) {
       broken.from.clear();  // it knows where it came from
       broken.settings = {};
     }
-    EXPECT_EQ(read_file(path("unbroken") / kWeightsFile), read_file(broken.bundle / kWeightsFile));
+    for (const fs::path& file :
+         {fs::path(kWeightsFile), kCollaborativeStage / fs::path(kWeightsFile)}) {
+      EXPECT_EQ(read_file(path("unbroken") / file), read_file(broken.bundle / file)) << file;
+    }
+    EXPECT_FALSE(fs::exists(broken.bundle / kCollaborativeStage / kCheckpointFile));
   }
 }
 
@@ -277,6 +381,9 @@ TEST_F(WarmStart, GoesOnToARefit) {
   EXPECT_EQ(config.at("refit"), true);
   EXPECT_EQ(config.at("from").at("bundle"), path("base").string());
   EXPECT_FALSE(config.at("seen").is_null());
+  EXPECT_TRUE(fs::exists(next.bundle / kCollaborativeStage / kWeightsFile));
+  EXPECT_FALSE(fs::exists(next.bundle / kSelection / kCollaborativeStage / kWeightsFile))
+      << "nothing goes on from what only chose";
   TrainOptions alone = options("alone", newer());
   alone.refit = true;
   alone.chosen_by = next.bundle / kSelection;
@@ -299,6 +406,9 @@ TEST_F(WarmStart, ABundleThatIsDamagedOrNewerIsRefused) {
   };
   const std::string weights = read_file(base.bundle / kWeightsFile);
   refused(kWeightsFile, weights.substr(0, weights.size() / 2), {"base", kWeightsFile});
+  const std::string table = std::string(kCollaborativeStage) + "/" + kWeightsFile;
+  const std::string rows = read_file(base.bundle / table);
+  refused(table.c_str(), rows.substr(0, rows.size() / 2), {kCollaborativeStage, kWeightsFile});
   refused("items.jsonl", "{\"id\": 3}\n", {"items.jsonl:1", "damaged"});
   refused("config.json", "{", {"config.json"});
   nlohmann::json config = read_config(base.bundle);
