@@ -16,14 +16,15 @@ namespace {
 // What the steps of an epoch hold, added up.
 struct EpochCounts {
   double steps = 0, positions = 0, distinct = 0, inputs = 0;
-  double pairs = 0;  // of a position and one that it attends to
+  double pairs = 0;   // of a position and one that it attends to
+  double scores = 0;  // of positions with the negatives that they share
 };
 
-EpochCounts count_epoch(const Dataset& data, std::uint64_t seed, const Stepper& stepper) {
+EpochCounts count_epoch(const Dataset& data, const Settings& settings, const Stepper& stepper) {
   EpochCounts counts;
-  Batcher batcher(data);
+  Batcher batcher(data, settings.shared_negatives());
   StepArena arena;
-  Random random(seed);
+  Random random(settings.seed);
   const EpochPlan plan = stepper.plan_epoch();
   for (std::size_t i = 0; i < plan.size(); ++i) {
     arena.reset();
@@ -32,6 +33,9 @@ EpochCounts count_epoch(const Dataset& data, std::uint64_t seed, const Stepper& 
     counts.positions += static_cast<double>(step.inputs.size());
     counts.distinct += static_cast<double>(step.items.items.size());
     counts.inputs += static_cast<double>(step.items.input_weights.size());
+    if (settings.shared_negatives() > 0) {
+      counts.scores += static_cast<double>(step.inputs.size() * step.negatives.size());
+    }
     for (std::size_t s = 0; s + 1 < step.offsets.size(); ++s) {
       const double length = step.offsets[s + 1] - step.offsets[s];
       counts.pairs += length * (length + 1) / 2;
@@ -77,6 +81,7 @@ StageValues count_operations(const EpochCounts& counts, const UnifiedItemEncoder
   of(flops, Stage::attention_backward) = 2 * projections + 4 * products_of_pairs;
   of(flops, Stage::feed_forward) = expansions;
   of(flops, Stage::feed_forward_backward) = 2 * expansions;
+  of(flops, Stage::objective) = 6 * counts.scores * width;
   return flops;
 }
 
@@ -121,7 +126,7 @@ class TrainBenchmark {
     add("sgemm peak", "GFLOP/s", {gemm_peak_});
     TrainingState state = initial_state(options_.settings, data_, text_.cols);
     Stepper stepper(state, data_, text_);
-    const EpochCounts counts = count_epoch(data_, options_.settings.seed, stepper);
+    const EpochCounts counts = count_epoch(data_, options_.settings, stepper);
     std::vector<double> whole, training, validation, positions, items;
     std::array<std::vector<double>, kStages> stages;
     for (std::size_t epoch = 0; epoch < options_.epochs; ++epoch) {
