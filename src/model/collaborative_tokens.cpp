@@ -96,7 +96,7 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
       all_events / static_cast<double>(std::max<std::size_t>(fitted.size(), 1));
   Random random(seed, {0xC1});
   random.shuffle(std::span(fitted));
-  fitted.resize(std::min(fitted.size(), kFittedItems));
+  if (fitted.size() > kFittedItems) fitted.resize(kFittedItems);
   text_map = fit_text_map(text, factors, fitted);
   std::vector<float> predicted(dims());
   for (std::size_t i = 0; i < events.size(); ++i) {
