@@ -32,7 +32,11 @@ class Refits:
         self.out: Path = arguments.out
         self.settings = dict(one.split("=", 1) for one in arguments.set)
         self.threads = arguments.threads
-        self.users = read_log(arguments.data, arguments.users)
+        # Without times, so that what a refit has seen is told user by user and not by the clock.
+        self.histories = [
+            (user, [item for item, _ in sorted(events, key=lambda event: event[1])])
+            for user, events in read_log(arguments.data, arguments.users)
+        ]
         self.texts = json.loads((arguments.data / "item_text.json").read_text("utf-8"))
         (self.out / "steps").mkdir(parents=True, exist_ok=True)
 
@@ -40,12 +44,12 @@ class Refits:
         """The log without each user's last `count` events, embedded by a model's encoder or by its own."""
         folder = self.out / "data" / f"without-{count}{'' if encoder_of is None else '-as-' + encoder_of.parent.name}"
         if not (folder / "embeddings.npy").exists():
-            kept = [(user, sorted(events, key=lambda event: event[1])) for user, events in self.users]
-            rows = [(user, *event) for user, events in kept for event in events[: len(events) - count]]
-            ids = sorted({item for _, item, _ in rows})
+            rows = [(user, item) for user, history in self.histories for item in history[: len(history) - count]]
+            events = {"user": [user for user, _ in rows], "item": [item for _, item in rows]}
+            ids = sorted(set(events["item"]))
             items = {"item": ids, "text": [self.texts.get(i, "") for i in ids]}
-            columns = dict(zip(("user", "item", "time"), map(list, zip(*rows))))
-            tessera.prepare(columns, folder, items=items).embed(encoder_of=encoder_of, threads=self.threads)
+            data = tessera.prepare(events, folder, items=items, order="file")
+            data.embed(encoder_of=encoder_of, threads=self.threads)
         return tessera.Dataset(folder)
 
     def model(self, name: str, data: tessera.Dataset, **how) -> Path:
