@@ -9,7 +9,9 @@ the first event of every user in it:
 - kept:  the same with the codes of known items kept
 
 All are refits on every event before the period, for as many epochs as were chosen once on the first part. Every
-step is a file in OUT/steps; Ctrl-C keeps all of them, and the same command goes on. OUT/rolling.md is the table.
+step is a file in OUT/steps; Ctrl-C keeps all of them, and the same command goes on. OUT/rolling.md has the tables.
+Seconds are of processors, so that other work on the machine hardly counts. Targets are warm whose item had an event
+before the period, cold the others.
 """
 
 from __future__ import annotations
@@ -74,12 +76,13 @@ class Rolling:
         return tessera.Dataset(folder)
 
     def model(self, name: str, data: tessera.Dataset, **how) -> tuple[tessera.Model, float]:
-        """A model with the seconds of its training, trained unless it is there."""
+        """A model with the processor seconds of its training, trained unless it is there."""
         folder, done = self.out / "models" / name, self.out / "steps" / f"{name}-trained.json"
         if not done.exists():
-            started = time.monotonic()
+            started, began = time.process_time(), time.monotonic()
             tessera.fit(data, folder, progress=False, threads=self.threads, **how)
-            write_json(done, {"seconds": time.monotonic() - started})
+            spent = {"seconds": time.process_time() - started, "wall_seconds": time.monotonic() - began}
+            write_json(done, spent)
         return tessera.Model(folder), json.loads(done.read_text())["seconds"]
 
     def choose(self) -> None:
@@ -128,22 +131,53 @@ class Rolling:
                 "slices": {name: one and {"users": one["users"], "NDCG@10": one["NDCG@10"]} for name, one in slices.items()},
             })  # fmt: skip
 
-    def table(self) -> str:
-        lines = ["| period | users | " + " | ".join(f"{kind} NDCG@10 (s)" for kind in KINDS) + " | codes kept |",
-                 "|" + "---|" * (len(KINDS) + 3)]  # fmt: skip
+    def tables(self) -> str:
+        """NDCG@10 of all targets, with seconds, and then of the cold and of the warm ones."""
+        done = []
         for period in range(len(self.cuts) - 1):
-            found = {}
-            for kind in KINDS:
-                file = self.out / "steps" / f"{period}-{kind}.json"
-                if file.exists():
-                    found[kind] = json.loads(file.read_text())
-            if len(found) < len(KINDS):
-                continue
+            files = {kind: self.out / "steps" / f"{period}-{kind}.json" for kind in KINDS}
+            if all(file.exists() for file in files.values()):
+                done.append((period, {kind: json.loads(file.read_text()) for kind, file in files.items()}))
+        if not done:
+            return ""
+        whole = [head("period", "users", *(f"{kind} (s)" for kind in KINDS), "codes kept")]
+        for period, found in done:
             cells = [f"{found[kind]['NDCG@10']:.4f} ({found[kind]['seconds']:.0f})" for kind in KINDS]
             kept = found["warm"]["codes_kept"]
-            lines.append(f"| {period} | {found['fresh']['users']} | " + " | ".join(cells)
-                         + f" | {'' if kept is None else f'{100 * kept:.1f} %'} |")  # fmt: skip
-        return "\n".join(lines) + "\n"
+            whole.append(row(period, found["fresh"]["users"], *cells, "" if kept is None else f"{100 * kept:.1f} %"))
+        later = [found for period, found in done if period > 0]
+        if later:
+            whole.append(row("mean of 1 and later", "", *(means(later, kind) for kind in KINDS), ""))
+        return "\n".join(whole + [""] + self.by_slice([found for _, found in done])) + "\n"
+
+    @staticmethod
+    def by_slice(done: list[dict]) -> list[str]:
+        lines = [head("targets", "users", *KINDS)]
+        for name in "cold", "warm":
+            users, cells = 0, []
+            for kind in KINDS:
+                parts = [found[kind]["slices"][name] for found in done if found[kind]["slices"][name]]
+                users = sum(part["users"] for part in parts)
+                total = sum(part["users"] * part["NDCG@10"] for part in parts)
+                cells.append(f"{total / users:.4f}" if users else "")
+            lines.append(row(name, users, *cells))
+        return lines
+
+
+def row(*cells) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def head(*cells) -> str:
+    return row(*cells) + "\n|" + "---|" * len(cells)
+
+
+def means(found: list[dict], kind: str) -> str:
+    """NDCG@10 and seconds over periods, and both beside the model from nothing."""
+    value, base = (np.mean([one[k]["NDCG@10"] for one in found]) for k in (kind, "fresh"))
+    seconds, whole = (np.mean([one[k]["seconds"] for one in found]) for k in (kind, "fresh"))
+    beside = "" if kind == "fresh" else f", {100 * (value / base - 1):+.1f} % at {seconds / whole:.2f}"
+    return f"{value:.4f} ({seconds:.0f}){beside}"
 
 
 def main() -> None:
@@ -163,7 +197,7 @@ def main() -> None:
     study.choose()
     for period in range(arguments.periods):
         study.step(period)
-        (arguments.out / "rolling.md").write_text(study.table(), "utf-8")
+        (arguments.out / "rolling.md").write_text(study.tables(), "utf-8")
         print(f"period {period + 1} of {arguments.periods}", flush=True)
 
 
