@@ -105,10 +105,15 @@ StoredEvent event_of(const simdjson::dom::element& value, std::string_view list)
   return event;
 }
 
-std::vector<std::string> ids_of(const simdjson::dom::element& value, std::string_view field,
-                                std::int64_t most) {
+simdjson::dom::array list_of(const simdjson::dom::element& value, std::string_view field,
+                             std::string_view what) {
   simdjson::dom::array array;
-  if (value.get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of ids", field);
+  if (value.get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of {}", field, what);
+  return array;
+}
+
+std::vector<std::string> ids_of(const simdjson::dom::array& array, std::string_view field,
+                                std::int64_t most) {
   std::vector<std::string> ids;
   for (const simdjson::dom::element element : array) {
     if (std::cmp_equal(ids.size(), most)) refuse("'{}' may hold {} ids at most", field, most);
@@ -143,12 +148,56 @@ Body::Body(Scratch& scratch, std::string_view text, std::span<const Field> field
     seen.push_back(key);
     if (value.is_null()) continue;
     require(field->access, granted, fmt::format("the field '{}'", key));
+    check(*field);
     work_ = std::max(work_, field->work);
     choices += field->choice ? 1 : 0;
   }
   if (choices != 1 && std::ranges::count(fields, true, &Field::choice) > 0) {
     refuse("give either {}", choices_of(fields));
   }
+}
+
+/// Refuses what the field cannot hold, whether or not the answer will ask for it.
+void Body::check(const Field& field) const {
+  using Kind = Field::Kind;
+  switch (field.kind) {
+    case Kind::flag:
+      flag(field.name);
+      break;
+    case Kind::number:
+      number(field.name);
+      break;
+    case Kind::id:
+      id(field.name);
+      break;
+    case Kind::line:
+    case Kind::text:
+      text(field.name);
+      break;
+    case Kind::words:
+      words(field.name);
+      break;
+    case Kind::filter:
+    case Kind::object:
+      json(field.name);
+      break;
+    case Kind::ids:
+    case Kind::lists:
+    case Kind::events:
+      list(field.name);
+      break;
+  }
+}
+
+/// A list of whatever kind; what it holds is read later.
+std::optional<simdjson::dom::array> Body::list(std::string_view field) const {
+  const auto value = find(field);
+  if (!value) return std::nullopt;
+  const Field::Kind kind = known(field).kind;
+  return list_of(*value, field,
+                 kind == Field::Kind::ids     ? "ids"
+                 : kind == Field::Kind::lists ? "lists of ids"
+                                              : "objects");
 }
 
 const Field& Body::known(std::string_view field) const {
@@ -255,36 +304,32 @@ std::optional<std::string> Body::json(std::string_view field) const {
 }
 
 std::optional<std::vector<std::string>> Body::ids(std::string_view field) const {
-  const auto value = find(field);
-  return value ? std::optional(ids_of(*value, field, known(field).most)) : std::nullopt;
+  const auto array = list(field);
+  return array ? std::optional(ids_of(*array, field, known(field).most)) : std::nullopt;
 }
 
 std::optional<std::vector<std::vector<std::string>>> Body::lists(std::string_view field) const {
-  const auto value = find(field);
-  if (!value) return std::nullopt;
-  simdjson::dom::array array;
-  if (value->get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of lists of ids", field);
+  const auto array = list(field);
+  if (!array) return std::nullopt;
   const std::int64_t most = known(field).most;
   std::vector<std::vector<std::string>> lists;
-  for (const simdjson::dom::element element : array) {
+  for (const simdjson::dom::element element : *array) {
     if (std::cmp_equal(lists.size(), most)) refuse("'{}' may hold {} lists at most", field, most);
-    lists.push_back(ids_of(element, field, kLongestList));
+    lists.push_back(ids_of(list_of(element, field, "ids"), field, kLongestList));
   }
   return lists;
 }
 
 std::optional<std::vector<StoredEvent>> Body::events(std::string_view field) const {
   constexpr std::int64_t kDay = 24 * 60 * 60 * 1000;
-  const auto value = find(field);
-  if (!value) return std::nullopt;
-  simdjson::dom::array array;
-  if (value->get(array) != simdjson::SUCCESS) refuse("'{}' must be a list of objects", field);
+  const auto array = list(field);
+  if (!array) return std::nullopt;
   const std::int64_t most = known(field).most;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::int64_t latest =
       std::chrono::duration_cast<std::chrono::milliseconds>(now).count() + kDay;
   std::vector<StoredEvent> events;
-  for (const simdjson::dom::element element : array) {
+  for (const simdjson::dom::element element : *array) {
     if (std::cmp_equal(events.size(), most)) refuse("'{}' may hold {} events at most", field, most);
     events.push_back(event_of(element, field));
     if (events.back().time.value_or(0) > latest) {

@@ -22,8 +22,9 @@ struct Scratch {
 /// and live as long as the parser's document.
 class Body {
  public:
-  /// Refuses fields that are not in the table or stand there twice, and with 401 a field that needs
-  /// more than the caller was `granted`. An empty text counts as {}.
+  /// Refuses fields that are not in the table, stand there twice or are of another kind, whether or
+  /// not they are read then, and with 401 a field that needs more than the caller was `granted`. An
+  /// empty text counts as {}.
   Body(Scratch& scratch, std::string_view text, std::span<const Field> fields, Access granted);
 
   /// Whether the field is there.
@@ -49,6 +50,8 @@ class Body {
   std::optional<std::vector<StoredEvent>> events(std::string_view field) const;
 
  private:
+  void check(const Field& field) const;
+  std::optional<simdjson::dom::array> list(std::string_view field) const;
   const Field& known(std::string_view field) const;
   std::optional<simdjson::dom::element> find(std::string_view field) const;
   simdjson::dom::element root_;

@@ -107,6 +107,13 @@ TEST(Body, RefusesWrongTypesAndRanges) {
   }
 }
 
+TEST(Body, RefusesWhatAFieldCannotHoldThoughNobodyReadsIt) {
+  Scratch scratch;
+  for (const char* text : {R"({"a":1})", R"({"n":6})", R"({"yes":[true]})", R"({"ids":"x"})"}) {
+    EXPECT_FALSE(refusal_of([&] { body_of(scratch, text); }).empty()) << text;
+  }
+}
+
 TEST(Body, RefusesAFieldThatStandsThereTwice) {
   Scratch scratch;
   for (const char* text :
