@@ -44,7 +44,8 @@ void assign(Settings& settings, const std::string& assignment) {
   if (equals == std::string::npos || equals == 0) {
     fail_usage("--set {}: write it as key=value", assignment);
   }
-  const Setting& row = row_of(assignment.substr(0, equals));
+  const std::string key = assignment.substr(0, equals);
+  const Setting& row = row_of(key);
   const std::string text = assignment.substr(equals + 1);
   Json value = text;
   if (!row.get(Settings{}).is_string()) {
