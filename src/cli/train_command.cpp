@@ -37,7 +37,7 @@ constexpr const char* kChoose = "this training";
 void say_start(const StartReport& report) {
   const Settings& s = report.settings;
   fmt::print("histories count by their last {} events; {} epochs", s.max_length, s.epochs);
-  if (s.has_collaborative()) fmt::print(", {} before them for codes", s.collaborative_epochs);
+  if (report.finds_codes) fmt::print(", {} before them for codes", s.collaborative_epochs);
   fmt::print("\n");
   const auto& [targets, learned] = report.events;
   if (learned < targets) {

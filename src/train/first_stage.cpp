@@ -1,5 +1,6 @@
 #include "train/first_stage.h"
 
+#include "base/folders.h"
 #include "base/half.h"
 #include "data/trends.h"
 #include "ranks/placement.h"
@@ -117,6 +118,11 @@ void keep_first_stage(const fs::path& bundle) {
 void drop_first_stage(const fs::path& bundle) {
   const fs::path stage = bundle / kCollaborativeStage;
   for (const char* file : {kWeightsFile, "items.jsonl", kPopularityFile}) fs::remove(stage / file);
+}
+
+void forget_first_stage(const fs::path& bundle) {
+  const fs::path stage = bundle / kCollaborativeStage;
+  if (holds(stage, Folder::bundle)) fs::remove_all(stage);
 }
 
 Metrics first_stage_validation(const fs::path& bundle, std::size_t users) {

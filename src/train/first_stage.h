@@ -17,6 +17,8 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
 void keep_first_stage(const fs::path& bundle);
 /// Leaves of it settings and log alone.
 void drop_first_stage(const fs::path& bundle);
+/// Removes it: of a bundle that a model without one, or whose codes are another's, is to replace.
+void forget_first_stage(const fs::path& bundle);
 
 /// What ID tokens alone reached at the end of the first stage of a bundle, as its log says, among
 /// so many users; all zero where it says nothing.

@@ -365,8 +365,9 @@ TrainResult train(const TrainOptions& options) {
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
+  const bool finds_codes = state.model.settings.has_collaborative() && !state.codes_found;
   if (options.on_start && ranks.first() && !options.first_stage) {
-    options.on_start({state.model.settings, left_out(state.model.settings, data)});
+    options.on_start({state.model.settings, left_out(state.model.settings, data), finds_codes});
   }
   Negatives negatives;
   if (!data.refit) negatives = validation_negatives(state.model.settings, data, state.negatives);
@@ -375,10 +376,9 @@ TrainResult train(const TrainOptions& options) {
   if (ranks.first()) {
     lock.emplace(options.bundle, Folder::bundle);
     if (!options.resume) forget_selection(options);
-    // Codes that are carried over are not those of a first stage that was trained here before.
-    if (!options.resume && state.codes_found) drop_first_stage(options.bundle);
+    if (!options.resume && !finds_codes) forget_first_stage(options.bundle);
   }
-  if (state.model.settings.has_collaborative() && !state.codes_found) {
+  if (finds_codes) {
     save(options, ranks, state, data.items.size());
     const TrainResult first = find_collaborative_codes(options, ranks, data, text, state);
     if (!first.finished) return first;

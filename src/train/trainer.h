@@ -14,6 +14,7 @@ namespace tessera {
 struct StartReport {
   const Settings& settings;  ///< with what follows from the data
   LeftOut events;
+  bool finds_codes = false;  ///< by a first stage before the epochs
 };
 /// How far an epoch is.
 struct StepReport {

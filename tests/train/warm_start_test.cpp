@@ -102,6 +102,7 @@ TEST_F(WarmStart, TakesAFifthOfTheEpochsAndGoesOnFromGoneAndNewItems) {
   EXPECT_EQ(next.settings.epochs, 0U) << "the data say how many";
   std::size_t first_epochs = 0, epochs = 0;
   TrainOptions told = next;
+  told.on_start = [&](const StartReport& report) { EXPECT_TRUE(report.finds_codes); };
   told.on_epoch = [&](const EpochReport& report) {
     ++(report.first_stage ? first_epochs : epochs);
   };
@@ -252,7 +253,7 @@ TEST_F(WarmStart, WithoutATableCollaborativeCodesAreCarriedOver) {
       EXPECT_TRUE(std::ranges::equal(codes_of(before, item.id).subspan(next.settings.levels),
                                      codes_of(after, item.id).subspan(next.settings.levels)));
     }
-    EXPECT_FALSE(fs::exists(next.bundle / kCollaborativeStage / kWeightsFile));
+    EXPECT_FALSE(fs::exists(next.bundle / kCollaborativeStage));
   };
   nlohmann::json config = read_config(stage);
   config.at("data").at("fingerprint") = "another";
@@ -268,12 +269,13 @@ TEST_F(WarmStart, KeptTokensLeaveNoTableOfAnotherTraining) {
   train(options("base", older()));
   TrainOptions next = warm("next", "base");
   train(next);
-  const fs::path table = next.bundle / kCollaborativeStage / kWeightsFile;
-  EXPECT_TRUE(fs::exists(table));
+  const fs::path stage = next.bundle / kCollaborativeStage;
+  EXPECT_TRUE(fs::exists(stage / kWeightsFile));
   next.keep_tokens = true;
   next.on_epoch = [&](const EpochReport& report) { EXPECT_FALSE(report.first_stage); };
-  train(next);
-  EXPECT_FALSE(fs::exists(table));
+  next.on_start = [&](const StartReport& report) { EXPECT_FALSE(report.finds_codes); };
+  EXPECT_EQ(train(next).ids_alone.users, 0U) << "what another first stage reached";
+  EXPECT_FALSE(fs::exists(stage));
 }
 
 TEST_F(WarmStart, AResumedRunEqualsAnUnbrokenOne) {
