@@ -109,8 +109,11 @@ void keep_first_stage(const fs::path& bundle) {
   auto tensors = file.tensors();
   Tensor& table = tensors.at(kIdTokens);
   if (table.dtype != "F32") return;
-  const auto values = file.values<float>(kIdTokens, "F32", table.count());
-  const std::vector<Half> halves(values.begin(), values.end());
+  std::vector<Half> halves;
+  halves.reserve(table.count());
+  for (const float value : file.values<float>(kIdTokens, "F32", table.count())) {
+    halves.push_back(static_cast<Half>(value));
+  }
   table = {"F16", table.shape, std::as_bytes(std::span(halves))};
   write_safetensors(weights, tensors);
 }
