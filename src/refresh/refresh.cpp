@@ -109,6 +109,12 @@ struct Refresh {
   fs::path next;
 
   fs::path data() const { return data_of(next); }
+  /// What the next one is trained from; empty: from nothing.
+  fs::path from() const {
+    const std::size_t every = settings.fresh_every;
+    const bool fresh = every > 0 && std::stoul(next.filename().string()) % every == 0;
+    return fresh ? fs::path() : current;
+  }
   /// What the service's state gave, until it is in the dataset.
   fs::path events() const { return beside(".events.jsonl"); }
   fs::path items() const { return beside(".items.jsonl"); }
@@ -245,14 +251,14 @@ TrainOptions training_of(const Refresh& work) {
   TrainOptions options;
   options.data_directory = work.data();
   options.bundle = work.next;
-  options.from = work.current;
-  options.keep_tokens = work.settings.keep_tokens;
+  options.from = work.from();
+  options.keep_tokens = work.settings.keep_tokens && !options.from.empty();
   options.refit = work.settings.refit;
-  if (work.current.empty()) {
+  if (options.from.empty()) {
     options.settings = recipe(work.settings.recipe);
     apply_settings(options.settings, work.settings.set);
   } else {
-    options.settings = warm_settings(work.current);
+    options.settings = warm_settings(options.from);
   }
   options.interrupted = work.listener.interrupted;
   options.on_step = work.listener.on_step;

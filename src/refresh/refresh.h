@@ -23,13 +23,13 @@ struct RefreshListener {
 };
 
 /// From the newest events to a model in service: runs `before`, exports the service's state,
-/// prepares and embeds the data, trains from the current bundle (from nothing where there is none),
-/// compares both on held-out events that neither has seen, puts the new one in place, removes the
-/// oldest and runs `after`. Everything happens in the next numbered bundle and the dataset beside
-/// it, NUMBER.data; `current` changes in one step. A refresh that was interrupted is gone on with
-/// by the next call. Returns what refresh.jsonl in the folder of models gets as a line. Throws
-/// GateRefused where the current model stays, Error where something failed: `current` is as before
-/// either way.
+/// prepares and embeds the data, trains from the current bundle (from nothing where there is none,
+/// or by `fresh_every`), compares both on held-out events that neither has seen, puts the new one
+/// in place, removes the oldest and runs `after`. Everything happens in the next numbered bundle
+/// and the dataset beside it, NUMBER.data; `current` changes in one step. A refresh that was
+/// interrupted is gone on with by the next call. Returns what refresh.jsonl in the folder of models
+/// gets as a line. Throws GateRefused where the current model stays, Error where something failed:
+/// `current` is as before either way.
 nlohmann::json refresh(const RefreshSettings& settings, const RefreshListener& listener);
 
 /// Puts the bundle before the current one back in place and runs `after`. Returns what

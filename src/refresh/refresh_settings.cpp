@@ -118,6 +118,10 @@ const std::vector<RefreshSetting>& refresh_settings_table() {
        [](S& s, const Json& v) { s.refit = v.get<bool>(); }},
       {"keep_tokens", "Whether the codes of known items stay as they are (false).",
        [](S& s, const Json& v) { s.keep_tokens = v.get<bool>(); }},
+      {"fresh_every",
+       "Of so many bundles one is trained from nothing, and not from the one before (0: the "
+       "first).",
+       [](S& s, const Json& v) { s.fresh_every = v.get<std::size_t>(); }},
       {"metric", "What the gate compares on the newest held-out events (NDCG@10).",
        [](S& s, const Json& v) { s.metric = metric_of(v); }},
       {"worse_by",

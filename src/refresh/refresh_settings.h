@@ -19,9 +19,10 @@ struct RefreshSettings {
   std::vector<std::string> set;  ///< settings of a training from nothing
   bool refit = true;
   bool keep_tokens = false;
-  std::string metric;      ///< what the gate compares
-  double worse_by = 0.02;  ///< of the current model's value: more, and it stays
-  std::size_t keep = 7;    ///< bundles for a rollback, the current one included
+  std::size_t fresh_every = 0;  ///< of so many bundles one is trained from nothing; 0: the first
+  std::string metric;           ///< what the gate compares
+  double worse_by = 0.02;       ///< of the current model's value: more, and it stays
+  std::size_t keep = 7;         ///< bundles for a rollback, the current one included
 
   /// What a dataset and a training come of, as text: another one means that a refresh which was
   /// interrupted is not gone on with.

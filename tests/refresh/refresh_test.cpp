@@ -102,6 +102,24 @@ TEST_F(RefreshTest, EachRefreshGoesOnFromTheLastAndKeepsSomeForARollback) {
   expect_error([&] { rollback(settings()); }, {"no bundle before"});
 }
 
+TEST_F(RefreshTest, OfSoManyOneIsTrainedFromNothing) {
+  for (const bool keep : {false, true}) {
+    nlohmann::json json = settings_json();
+    json["fresh_every"] = 3;
+    json["keep_tokens"] = keep;
+    json["models"] = keep ? "keeping" : "models";
+    write_file(path("refresh.json"), json.dump());
+    for (int day = 2; day < 6; ++day) {
+      refresh(settings(), {});
+      const std::string name = fs::read_symlink(path(json["models"]) / "current").string();
+      EXPECT_EQ(read_config(path(json["models"]) / name).contains("from"), day == 3 || day == 5)
+          << name;
+      write_file(path(fmt::format("logs/{}{}.csv", keep ? "k" : "f", day)),
+                 log(keep ? day + 10 : day, 50, 30));
+    }
+  }
+}
+
 // The service's state is a part of what happened: new users, events and items of it are trained,
 // what is in the log as well counts once, and what was erased is not there.
 TEST_F(RefreshTest, TheStateOfTheServiceComesIn) {
