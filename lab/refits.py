@@ -21,7 +21,7 @@ from statistics import mean, stdev
 
 import tessera_rec as tessera
 
-from .rolling import head, read_log, row
+from .rolling import embedded, head, read_log, row, study_parser
 from .runner import write_json
 
 SHARES = (0.7, 1.0, 1.3)
@@ -43,14 +43,9 @@ class Refits:
     def without_last(self, count: int, encoder_of=None) -> tessera.Dataset:
         """The log without each user's last `count` events, embedded by a model's encoder or by its own."""
         folder = self.out / "data" / f"without-{count}{'' if encoder_of is None else '-as-' + encoder_of.parent.name}"
-        if not (folder / "embeddings.npy").exists():
-            rows = [(user, item) for user, history in self.histories for item in history[: len(history) - count]]
-            events = {"user": [user for user, _ in rows], "item": [item for _, item in rows]}
-            ids = sorted(set(events["item"]))
-            items = {"item": ids, "text": [self.texts.get(i, "") for i in ids]}
-            data = tessera.prepare(events, folder, items=items, order="file")
-            data.embed(encoder_of=encoder_of, threads=self.threads)
-        return tessera.Dataset(folder)
+        rows = [(user, item) for user, history in self.histories for item in history[: len(history) - count]]
+        events = {"user": [user for user, _ in rows], "item": [item for _, item in rows]}
+        return embedded(folder, events, self.texts, self.threads, encoder_of, order="file")
 
     def model(self, name: str, data: tessera.Dataset, **how) -> Path:
         folder, done = self.out / "models" / name, self.out / "steps" / f"{name.replace('/', '-')}.json"
@@ -116,15 +111,8 @@ def spread(values: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lab.refits", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with interactions.txt, timestamps.txt and item_text.json")
-    add("--out", type=Path, required=True, help="folder of the steps, the models and the tables")
-    add("--users", type=float, default=1.0, help="share of the users to take (%(default)s)")
-    add("--seeds", type=int, default=3, help="(%(default)s)")
-    add("--threads", type=int, default=0, help="0: every CPU allowed")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting of every model")
+    parser = study_parser("refits", __doc__)
+    parser.add_argument("--seeds", type=int, default=3, help="(%(default)s)")
     arguments = parser.parse_args()
     study = Refits(arguments)
     for seed in range(1, arguments.seeds + 1):

@@ -53,6 +53,15 @@ def table_of(users, before: int) -> dict[str, list]:
     return {"user": [r[0] for r in rows], "item": [r[1] for r in rows], "time": [r[2] for r in rows]}
 
 
+def embedded(folder: Path, events: dict, texts: dict, threads: int, encoder_of=None, **options) -> tessera.Dataset:
+    """The dataset of these events, by the encoder of a model or by its own, made unless it is there."""
+    if not (folder / "embeddings.npy").exists():
+        ids = sorted(set(events["item"]))
+        items = {"item": ids, "text": [texts.get(i, "") for i in ids]}
+        tessera.prepare(events, folder, items=items, **options).embed(encoder_of=encoder_of, threads=threads)
+    return tessera.Dataset(folder)
+
+
 class Rolling:
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.out: Path = arguments.out
@@ -66,14 +75,8 @@ class Rolling:
 
     def dataset(self, name: str, before: int, encoder_of=None, **options) -> tessera.Dataset:
         """The events before a time, embedded by the encoder of a model, or by its own."""
-        folder = self.out / "data" / name
-        if not (folder / "embeddings.npy").exists():
-            events = table_of(self.users, before)
-            ids = sorted(set(events["item"]))
-            items = {"item": ids, "text": [self.texts.get(i, "") for i in ids]}
-            data = tessera.prepare(events, folder, items=items, **options)
-            data.embed(encoder_of=encoder_of, threads=self.threads)
-        return tessera.Dataset(folder)
+        events = table_of(self.users, before)
+        return embedded(self.out / "data" / name, events, self.texts, self.threads, encoder_of, **options)
 
     def model(self, name: str, data: tessera.Dataset, **how) -> tuple[tessera.Model, float]:
         """A model with the processor seconds of its training, trained unless it is there."""
@@ -180,18 +183,25 @@ def means(found: list[dict], kind: str) -> str:
     return f"{value:.4f} ({seconds:.0f}){beside}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lab.rolling", description=__doc__,
+def study_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """The options of a study of one log that is done in steps."""
+    parser = argparse.ArgumentParser(prog=f"python -m lab.{name}", description=description,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with interactions.txt, timestamps.txt and item_text.json")
-    add("--out", type=Path, required=True, help="folder of the steps, the models and the table")
-    add("--periods", type=int, default=8, help="(%(default)s)")
-    add("--first", type=float, default=0.6, help="share of the events before the first period (%(default)s)")
+    add("--out", type=Path, required=True, help="folder of the steps, the models and the tables")
     add("--users", type=float, default=1.0, help="share of the users to take (%(default)s)")
-    add("--seed", type=int, default=1, help="of all models (%(default)s)")
     add("--threads", type=int, default=0, help="0: every CPU allowed")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting of every model")
+    return parser
+
+
+def main() -> None:
+    parser = study_parser("rolling", __doc__)
+    add = parser.add_argument
+    add("--periods", type=int, default=8, help="(%(default)s)")
+    add("--first", type=float, default=0.6, help="share of the events before the first period (%(default)s)")
+    add("--seed", type=int, default=1, help="of all models (%(default)s)")
     arguments = parser.parse_args()
     study = Rolling(arguments)
     study.choose()
