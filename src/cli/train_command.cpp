@@ -37,7 +37,10 @@ constexpr const char* kChoose = "this training";
 void say_start(const StartReport& report) {
   const Settings& s = report.settings;
   fmt::print("histories count by their last {} events; {} epochs", s.max_length, s.epochs);
-  if (report.finds_codes) fmt::print(", {} before them for codes", s.collaborative_epochs);
+  if (report.finds_codes) {
+    fmt::print(", {} before them for codes, in which a text weighs as much as {:.3g} events",
+               s.collaborative_epochs, s.text_events);
+  }
   fmt::print("\n");
   const auto& [targets, learned] = report.events;
   if (learned < targets) {

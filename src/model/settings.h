@@ -20,9 +20,13 @@ enum class Schedule : std::uint8_t { constant, linear };
 enum class TrainingPrecision : std::uint8_t { fp32, bf16, automatic };
 enum class Protocol : std::uint8_t { sampled, full };
 
+/// A real number that may be 0, before training sees the data that it is to follow.
+inline constexpr double kAutoReal = -1.0;
+
 /// Everything that shapes a model and its training, as the recipe `paper` has it (Lin et al. 2025).
 /// What each means, and what values it takes, says the table of settings (model/settings_table.h).
-/// Where a number may be `auto` it is 0 until training sees the data (train/settings_by_data.h).
+/// Where a number may be `auto` it is 0, or kAutoReal, until training sees the data
+/// (train/settings_by_data.h).
 struct Settings {
   std::string recipe = "paper";
 
@@ -35,7 +39,7 @@ struct Settings {
   std::size_t collaborative_tokens = 0;
   std::size_t collaborative_dims = 64;
   std::size_t collaborative_epochs = 30;
-  double text_events = 20.0;
+  double text_events = 20.0;  ///< or kAutoReal
   std::size_t id_dims = 8;
   std::size_t id_only_dims = 64;
   IdStart id_start = IdStart::random;

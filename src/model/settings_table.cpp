@@ -83,6 +83,21 @@ Setting real(const std::string& key, double Settings::* member, double low, doub
           }};
 }
 
+// A number, or `auto`: what the data ask for, which is kAutoReal until they are seen.
+Setting real_or_auto(const std::string& key, double Settings::* member, double low, double high,
+                     const char* help) {
+  const Setting number = real(key, member, low, high, help);
+  return {key, help, "auto, or " + number.values,
+          [=](const Settings& s) { return s.*member == kAutoReal ? Json(kAuto) : Json(s.*member); },
+          [=](Settings& s, const Json& value) {
+            if (value == kAuto) {
+              s.*member = kAutoReal;
+            } else {
+              number.set(s, value);
+            }
+          }};
+}
+
 // Of an enumeration; its words in the order of its values.
 template <class Word>
 Setting choice(const std::string& key, Word Settings::* member,
@@ -172,7 +187,7 @@ std::vector<Setting> make_table() {
             "Width of all collaborative tokens together."),
       whole_or_auto("collaborative_epochs", &S::collaborative_epochs, 1, kMany,
             "Epochs of the model of ID tokens alone that finds collaborative codes."),
-      real("text_events", &S::text_events, 0, 1e6,
+      real_or_auto("text_events", &S::text_events, 0, 1e6,
              "Events that weigh as much as the text in collaborative codes, at 12 events an item."),
       whole("id_dims", &S::id_dims, 1, kMany,
             "Width of the ID token, with tokens=unified."),
@@ -243,7 +258,7 @@ std::span<const Recipe> recipes() {
       {"default",
        "what we recommend, with collaborative tokens (docs/default-recipe.md)",
        {"codebook_size=128", "encoder_hidden=256", "collaborative_tokens=32", "id_dims=4",
-        "convolution=6", "text_events=5", "objective=softmax", "negatives=4096", "dropout=0.3",
+        "convolution=6", "text_events=auto", "objective=softmax", "negatives=4096", "dropout=0.3",
         "learning_rate=0.001", "schedule=linear", "epochs=auto", "collaborative_epochs=auto",
         "max_length=auto", "windows=all", "batch_users=0", "batch_positions=1536", "select=NDCG@10",
         "selection_protocol=full"}},

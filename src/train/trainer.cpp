@@ -252,8 +252,12 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 }
 
 // Those given, with what follows from the data.
-Settings opening_settings(const TrainOptions& options, const Dataset& data) {
+Settings opening_settings(const TrainOptions& options, const Ranks& ranks, const Dataset& data) {
   Settings settings = settings_by_data(options.settings, data);
+  if (settings.has_collaborative() && settings.text_events == kAutoReal) {
+    if (ranks.first()) settings.text_events = text_events_by_data(data, options.data_directory);
+    broadcast(ranks, std::span(&settings.text_events, 1));
+  }
   if (!options.from.empty()) shorten_for_warm_start(options.settings, settings);
   return settings;
 }
@@ -270,7 +274,8 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
     fail_usage("epochs do not go with a refit that is resumed: it trains as long as was chosen");
   }
   if (resumed && options.epochs) resumed->model.settings.epochs = *options.epochs;
-  const Settings settings = resumed ? resumed->model.settings : opening_settings(options, data);
+  const Settings settings =
+      resumed ? resumed->model.settings : opening_settings(options, ranks, data);
   std::string text_digest = fingerprint(text.view());
   if (settings.has_semantics()) {
     text = read_embeddings(options.data_directory, data.items.size(), held);

@@ -117,6 +117,7 @@ class Search {
   TuneOptions options_;
   Json asked_;
   Dataset data_;
+  std::optional<double> text_events_;  // what `auto` stands for
   std::vector<SearchedSetting> space_;
   std::vector<TuneTrial> trials_;
   std::vector<Changes> drawn_;  // of all trials so far
@@ -165,11 +166,15 @@ Search::Search(const TuneOptions& options) : options_(options) {
     fail("{}: this search was made on other data: give --data as it was", file.string());
   }
   asked_["fingerprint"] = digest;
+  if (options_.start.has_collaborative()) {
+    text_events_ = text_events_by_data(data_, options.data_directory);
+  }
 }
 
 Settings Search::settings_of(const Changes& changes) const {
   Settings settings = options_.start;
   apply_settings(settings, changes);
+  if (text_events_ && settings.text_events == kAutoReal) settings.text_events = *text_events_;
   return settings;
 }
 
