@@ -125,10 +125,12 @@ TEST_F(RanksTest, TrainBothStagesTogether) {
   TrainOptions run = options("two");
   run.settings.collaborative_tokens = 4;
   run.settings.collaborative_epochs = 2;
+  run.settings.text_events = kAutoReal;
   EXPECT_TRUE(train_by(2, run).finished);
   const Bundle bundle = read_bundle(run.bundle);
   EXPECT_EQ(bundle.catalogue.places, run.settings.codes());
   EXPECT_EQ(bundle.items.size(), 80U);
+  EXPECT_EQ(bundle.config.at("settings").at("text_events"), 5.0) << "the log cannot tell";
   EXPECT_TRUE(fs::exists(run.bundle / kCollaborativeStage / "training.jsonl"));
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/npy.h"
+#include "base/random.h"
 #include "data/embed.h"
 #include "data/simulate.h"
 #include "testing/errors.h"
@@ -231,6 +232,34 @@ TEST_F(Trainer, SaysWhatIdTokensAloneReachedBeforeUnifiedOnes) {
   EXPECT_EQ(result.ids_ahead, result.ids_alone.at(select) > result.best.at(select));
   both.resume = true;
   EXPECT_EQ(train(both).ids_alone.at(select), result.ids_alone.at(select));
+}
+
+TEST_F(Trainer, CodesLeaveTextsOutThatSayNothing) {
+  collaborative = true;
+  const auto trained = [&](const std::string& name) {
+    TrainOptions run = options(name);
+    run.settings.text_events = kAutoReal;
+    run.settings.epochs = 1;
+    train(run);
+    const auto settings = [&](const fs::path& bundle) {
+      return read_config(bundle).at("settings");
+    };
+    return std::pair(settings(run.bundle).at("text_events"),
+                     settings(run.bundle / kCollaborativeStage).at("id_start"));
+  };
+  const fs::path shop = directory.path() / "shop";
+  write_dataset(shop, simulate_shop({.users = 600, .items = 80, .seed = 3}));
+  embed_by_text(shop, {.dims = 16});
+  const auto told = trained("told");
+  EXPECT_GT(told.first, 0.0);
+  EXPECT_EQ(told.second, "text");
+  Matrix dealt = read_npy(shop / kEmbeddingsFile);
+  Random random(1, {});
+  for (float& x : dealt.span()) x = static_cast<float>(random.normal());
+  write_npy(shop / kEmbeddingsFile, dealt.view());
+  const auto untold = trained("untold");
+  EXPECT_EQ(untold.first, 0.0);
+  EXPECT_EQ(untold.second, "random");
 }
 
 TEST_F(Trainer, StopsEarlyAndKeepsTheBestEpoch) {
