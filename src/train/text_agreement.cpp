@@ -36,22 +36,16 @@ std::vector<Pair> neighbours(const Dataset& data) {
   return pairs;
 }
 
-// Embeddings of these items alone, [items, dims] in their order: tables may be larger than memory.
+// Embeddings of these items alone, [items, dims] in their order: the whole may be larger than
+// memory.
 Matrix embeddings_of(std::span<const std::int32_t> items, const Dataset& data,
                      const fs::path& directory) {
-  constexpr std::size_t kBlock = 4096;
   Matrix rows;
-  auto next = items.begin();
-  for (std::size_t first = 0; next != items.end(); first += kBlock) {
-    if (*next >= static_cast<std::int32_t>(first + kBlock)) continue;
-    const Matrix block =
-        read_embeddings(directory, data.items.size(), {.first = first, .count = kBlock});
-    if (rows.size() == 0) rows = Matrix(items.size(), block.cols());
-    for (; next != items.end() && *next < static_cast<std::int32_t>(first + kBlock); ++next) {
-      const auto row = static_cast<std::size_t>(*next) - first;
-      std::ranges::copy(block.view().row(row),
-                        rows[static_cast<std::size_t>(next - items.begin())]);
-    }
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const RowSelection one = {.first = static_cast<std::size_t>(items[i]), .count = 1};
+    const Matrix row = read_embeddings(directory, data.items.size(), one);
+    if (i == 0) rows = Matrix(items.size(), row.cols());
+    std::ranges::copy(row.span(), rows[i]);
   }
   return rows;
 }
