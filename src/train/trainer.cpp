@@ -254,8 +254,9 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 // Those given, with what follows from the data.
 Settings opening_settings(const TrainOptions& options, const Ranks& ranks, const Dataset& data) {
   Settings settings = settings_by_data(options.settings, data);
-  if (settings.has_collaborative() && settings.text_events == kAutoReal) {
-    if (ranks.first()) settings.text_events = text_events_by_data(data, options.data_directory);
+  if (settings.text_events == kAutoReal) {
+    const bool weighs_texts = settings.has_collaborative() && ranks.first();
+    settings.text_events = weighs_texts ? text_events_by_data(data, options.data_directory) : 0.0;
     broadcast(ranks, std::span(&settings.text_events, 1));
   }
   if (!options.from.empty()) shorten_for_warm_start(options.settings, settings);
