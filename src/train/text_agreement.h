@@ -1,4 +1,6 @@
 #pragma once
+#include <optional>
+
 #include "data/dataset.h"
 
 namespace tessera {
