@@ -46,27 +46,6 @@ void mix(std::span<float> factors, double taught, std::span<const float> predict
   for (float& factor : factors) factor *= scale;
 }
 
-// Rounds of k-means from the centres that are there; one that nothing is nearest to stays.
-void move_centres(ResidualQuantizer& quantizer, MatrixView<float> rows) {
-  Matrix& centres = quantizer.levels[0].codebook;
-  StepArena arena;
-  for (std::size_t round = 0; round < kMovingRounds; ++round) {
-    arena.reset();
-    const auto found = quantizer.forward(rows, arena);
-    Matrix sums(centres.rows(), centres.cols());
-    std::vector<float> counts(centres.rows());
-    for (std::size_t i = 0; i < rows.rows; ++i) {
-      const auto code = static_cast<std::size_t>(found.codes[i]);
-      counts[code] += 1.0F;
-      for (std::size_t d = 0; d < rows.cols; ++d) sums[code][d] += rows[i][d];
-    }
-    for (std::size_t c = 0; c < counts.size(); ++c) {
-      if (counts[c] == 0.0F) continue;
-      for (std::size_t d = 0; d < rows.cols; ++d) centres[c][d] = sums[c][d] / counts[c];
-    }
-  }
-}
-
 }  // namespace
 
 CollaborativeTokens::CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims,
@@ -115,9 +94,11 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
     if (earlier == nullptr) {
       quantizer.initialise(sample, once, random, arena, {}, kMeansRounds);
     } else {
+      ResidualQuantizer::Level& level = quantizer.levels[0];
       copy_rows(earlier->centres.view().row_block(p * codebook_size, codebook_size),
-                quantizer.levels[0].codebook);
-      move_centres(quantizer, sample);
+                level.codebook);
+      move_to_means(sample, once, Distance::euclidean, kMovingRounds, EmptyCentre::stays,
+                    {level.codebook, level.sums, level.counts.span()});
     }
     const MatrixView<float> all = arena.matrix(factors.rows(), width);
     copy_rows(factors.view().col_block(p * width, width), all);

@@ -1,10 +1,10 @@
 #include "train/text_agreement.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/random.h"
 #include "kernels/elementwise.h"
+#include "nn/kmeans.h"
 
 namespace tessera {
 namespace {
@@ -49,25 +49,22 @@ Matrix embeddings_of(std::span<const std::int32_t> items, const Dataset& data,
   return rows;
 }
 
-// Of length 1 about their mean; rows without a text stay out of the mean, and of length 0.
+// Of length 1 about their mean; rows without a text stay out of the mean, and zero.
 void centre(Matrix& rows) {
   std::vector<double> mean(rows.cols());
-  std::vector<char> has_text(rows.rows());
   double count = 0.0;
   for (std::size_t i = 0; i < rows.rows(); ++i) {
     const auto row = rows.view().row(i);
-    has_text[i] = std::ranges::any_of(row, [](float x) { return x != 0.0F; }) ? 1 : 0;
-    if (has_text[i] == 0) continue;
+    if (norm(row) == 0.0F) continue;
     for (std::size_t d = 0; d < row.size(); ++d) mean[d] += double{row[d]};
     ++count;
   }
   for (double& x : mean) x /= std::max(count, 1.0);
   for (std::size_t i = 0; i < rows.rows(); ++i) {
-    if (has_text[i] == 0) continue;
     const auto row = rows.view().row(i);
+    if (norm(row) == 0.0F) continue;
     for (std::size_t d = 0; d < row.size(); ++d) row[d] -= static_cast<float>(mean[d]);
-    const float length = std::sqrt(dot(row, row));
-    for (float& x : row) x = length > 0.0F ? x / length : 0.0F;
+    normalise(row);
   }
 }
 
