@@ -89,7 +89,8 @@ void write_grown_bundle(Bundle& bundle, const fs::path& from, const fs::path& to
   catalogue.codes = std::move(grown.codes);
   catalogue.rows.resize(options.items);
   make_directory(to);
-  write_safetensors(to / kWeightsFile, bundle_tensors(model, catalogue));
+  std::vector<Half> ids;
+  write_safetensors(to / kWeightsFile, bundle_tensors(model, catalogue, ids));
   std::vector<CatalogueItem> items;
   for (std::size_t i = 0; i < options.items; ++i) {
     items.push_back({fmt::format("g{}", i), fmt::format("grown item {}", i), ""});

@@ -15,7 +15,7 @@ def read_safetensors(path):
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         head, body = json.loads(file.read(size)), file.read()
-    kinds = {"F32": "<f4", "I32": "<i4"}
+    kinds = {"F32": "<f4", "F16": "<f2", "I32": "<i4"}
     return {
         name: np.frombuffer(body[slice(*of["data_offsets"])], kinds[of["dtype"]]).reshape(of["shape"])
         for name, of in head.items()
@@ -34,7 +34,7 @@ def item_vectors(tensors, settings):
         rows = own + size * np.arange(own.shape[1])
         parts.append(tensors["collaborative_tokens"][rows].reshape(len(own), -1))
     if "id_tokens" in tensors:
-        parts.append(tensors["id_tokens"])
+        parts.append(tensors["id_tokens"].astype(np.float32))
     return np.hstack(parts)
 
 

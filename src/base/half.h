@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 
 namespace tessera {
 
@@ -8,5 +9,12 @@ using Half = __fp16;  // g++ 12 does not know the other name there
 #else
 using Half = _Float16;
 #endif
+inline constexpr float kLargestHalf = 65504.0F;
+
+/// The nearest number of half precision; beyond its range, the last one.
+inline Half to_half(float x) {
+  return static_cast<Half>(std::clamp(x, -kLargestHalf, kLargestHalf));
+}
+inline float half_precision(float x) { return static_cast<float>(to_half(x)); }
 
 }  // namespace tessera

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/half.h"
+
 namespace tessera {
 
 CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t codebooks,
@@ -73,10 +75,11 @@ TokenAccount token_account(const Settings& settings, std::size_t items) {
   TokenAccount account;
   const std::size_t rows =
       settings.levels * settings.semantic_width() + settings.collaborative_width();
-  account.catalogue_parameters = items * settings.id_width() + settings.codebook_size * rows;
+  const std::size_t ids = items * settings.id_width(), shared = settings.codebook_size * rows;
+  account.catalogue_parameters = ids + shared;
   const std::size_t bits = static_cast<std::size_t>(std::bit_width(settings.codebook_size - 1));
   account.catalogue_bytes =
-      account.catalogue_parameters * sizeof(float) + (items * settings.codes() * bits + 7) / 8;
+      ids * sizeof(Half) + shared * sizeof(float) + (items * settings.codes() * bits + 7) / 8;
   account.reduction = 1.0 - static_cast<double>(account.catalogue_parameters) /
                                 static_cast<double>(items * kReferenceDims);
   return account;

@@ -12,7 +12,7 @@
 namespace tessera {
 namespace {
 
-constexpr const char* kFormat = "tessera index 3";
+constexpr const char* kFormat = "tessera index 4";
 constexpr const char* kBallAxes = "ball_axes";
 
 ScoreSpace space_of(const Recommender& model, const Catalogue& catalogue) {

@@ -26,12 +26,11 @@ inline double most_score(const QuickScores& quick, const TokenScores& scores, co
     sums[turn % 4] += place[code];
     place += shape.codebook_size;
   });
-  const std::span<const float> id = shape.id(row);
   double ids = quick.slack;
-  for (std::size_t d = 0; d < id.size(); ++d) {
-    const double term = scores.id[d] * double{id[d]};
+  shape.for_each_id(row, [&](std::size_t d, float number) {
+    const double term = scores.id[d] * double{number};
     ids += term + kDoubleSlack * std::abs(term);
-  }
+  });
   return double{(sums[0] + sums[1]) + (sums[2] + sums[3])} + ids;
 }
 

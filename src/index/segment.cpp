@@ -146,7 +146,7 @@ struct Segment::BlockHits {
   double base = 0.0;      // of its scores
   std::size_t count = 0;
   ScanHit hits[kScanBlock];
-  std::vector<std::uint8_t> room;  // for codes that are unpacked
+  RowRoom room;
 };
 
 void Segment::score_hits(const IndexQuery& query, const BranchScan& branch, BlockHits& block,
@@ -222,10 +222,9 @@ void Segment::search_branch(const IndexQuery& query, std::size_t branch, bool be
   for (BlockHits& hits : found) score_hits(query, shared, hits, wanted, best, statistics);
 }
 
-double Segment::exact_score(const IndexQuery& query, const std::uint8_t* row,
-                            std::vector<std::uint8_t>& room) const {
+double Segment::exact_score(const IndexQuery& query, const std::uint8_t* row, RowRoom& room) const {
   return row_.with_codes(row, room, [&](auto codes) {
-    return token_score(query.scores, row_.codebook_size, codes, row_.id(row));
+    return token_score(query.scores, row_.codebook_size, codes, row_.id(row, room));
   });
 }
 
@@ -265,7 +264,7 @@ void Segment::search_listed(const IndexQuery& query, const Admission& admission,
                             SearchStatistics& statistics) const {
   const std::span<const std::int32_t> place = place_of_item();
   std::array<const std::uint8_t*, kRowsAhead> rows{};
-  std::vector<std::uint8_t> room;
+  RowRoom room;
   std::size_t count = 0;
   const auto score = [&](const std::uint8_t* row) {
     const std::int32_t item = TokenRow::item(row);
@@ -314,10 +313,14 @@ std::map<std::string, Tensor> Segment::tensors() const {
   const auto tensor = [](const char* dtype, auto values) -> Tensor {
     return {dtype, {values.size()}, std::as_bytes(values)};
   };
-  return {{"rows", tensor("U8", arrays_.rows)},       {"fields", tensor("U8", arrays_.fields)},
-          {"blocks", tensor("F32", arrays_.blocks)},  {"branches", tensor("F32", arrays_.branches)},
-          {"steps", tensor("F32", arrays_.steps)},    {"shortest", tensor("F32", arrays_.shortest)},
-          {"largest", tensor("F32", arrays_.largest)}};
+  return {{"rows", tensor("U8", arrays_.rows)},
+          {"fields", tensor("U8", arrays_.fields)},
+          {"blocks", tensor("F32", arrays_.blocks)},
+          {"branches", tensor("F32", arrays_.branches)},
+          {"steps", tensor("F32", arrays_.steps)},
+          {"shortest", tensor("F32", arrays_.shortest)},
+          {"largest", tensor("F32", arrays_.largest)},
+          {kIdBytes, tensor("U64", std::span(&row_.id_bytes, 1))}};
 }
 
 std::size_t Segment::bytes() const {
@@ -329,12 +332,12 @@ std::size_t Segment::bytes() const {
 void Segment::for_each(const std::function<void(std::int32_t, std::span<const std::int32_t>,
                                                 std::span<const float>)>& visit) const {
   std::vector<std::int32_t> plain(row_.places);
-  std::vector<std::uint8_t> room;
+  RowRoom room;
   for (std::size_t place = 0; place < blocks_ * kScanBlock; ++place) {
     const std::uint8_t* row = this->row(place);
     if (TokenRow::item(row) == kNoItem) continue;
     row_.with_codes(row, room, [&](auto codes) { std::ranges::copy(codes, plain.begin()); });
-    visit(TokenRow::item(row), plain, row_.id(row));
+    visit(TokenRow::item(row), plain, row_.id(row, room));
   }
 }
 

@@ -144,8 +144,7 @@ class Segment {
   }
   void search_listed(const IndexQuery& query, const Admission& admission, TopK& best,
                      SearchStatistics& statistics) const;
-  double exact_score(const IndexQuery& query, const std::uint8_t* row,
-                     std::vector<std::uint8_t>& room) const;
+  double exact_score(const IndexQuery& query, const std::uint8_t* row, RowRoom& room) const;
   std::size_t node_rows() const { return Nodes::row_count(kBoxAxes, ball_axes_); }
   Nodes nodes(const float* first, std::size_t count) const {
     return {kBoxAxes, ball_axes_, {first, node_rows(), count}};
@@ -176,5 +175,7 @@ class Segment {
 
 /// The number of places behind the last item.
 inline constexpr std::int32_t kNoItem = -1;
+/// The tensor of a segment's file that says TokenRow::id_bytes.
+inline constexpr const char* kIdBytes = "id_bytes";
 
 }  // namespace tessera

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/parallel.h"
 #include "index/kd_order.h"
 #include "index/segment.h"
@@ -324,7 +325,8 @@ Segment::Segment(const ScoreSpace& space, std::span<const std::int32_t> items,
     : size_(items.size()),
       blocks_((items.size() + kScanBlock - 1) / kScanBlock),
       branches_((blocks_ + kBranchBlocks - 1) / kBranchBlocks),
-      row_{space.tables.places.size(), space.tables.codebook_size, space.tables.id_dims},
+      row_{space.tables.places.size(), space.tables.codebook_size, space.tables.id_dims,
+           TokenRow::bytes_for({ids.data, ids.size()})},
       ball_axes_(space.axes.ball_axes),
       shape_(space.axes.shape()) {
   check_codes(codes, row_.codebook_size);
@@ -362,9 +364,14 @@ void Segment::check_rows(const fs::path& path) {
 }
 
 Segment::Segment(const ScoreSpace& space, const std::shared_ptr<const SafeTensors>& file)
-    : row_{space.tables.places.size(), space.tables.codebook_size, space.tables.id_dims},
+    : row_{space.tables.places.size(), space.tables.codebook_size, space.tables.id_dims,
+           file->values<std::uint64_t>(kIdBytes, "U64", 1)[0]},
       ball_axes_(space.axes.ball_axes),
       shape_(space.axes.shape()) {
+  if (row_.id_bytes != sizeof(Half) && row_.id_bytes != sizeof(float)) {
+    fail("{}: an ID number of {} bytes; build the index again", file->path().string(),
+         row_.id_bytes);
+  }
   const std::size_t block_bytes = kScanBlock * row_.bytes();
   const std::size_t bytes = file->at("rows").count();
   if (bytes % block_bytes != 0) fail("{}: holds no whole blocks of items", file->path().string());

@@ -1,39 +1,61 @@
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <vector>
 
+#include "base/half.h"
+
 namespace tessera {
 
+/// What is unpacked of rows, kept between them.
+struct RowRoom {
+  std::vector<std::uint8_t> codes;
+  std::vector<float> id;
+};
+
 /// All that is exact of an item, in one row of bytes: reading it costs one wait for memory. Codes
-/// take as many bits as their codebook asks for: 7, 8 or 16.
+/// take as many bits as their codebook asks for: 7, 8 or 16; numbers of the ID vector 2 bytes where
+/// half precision holds all of them (`id_bytes`), 4 elsewhere.
 struct TokenRow {
   std::size_t places = 0, codebook_size = 0, id_dims = 0;
+  std::uint64_t id_bytes = sizeof(float);
 
   std::size_t code_bits() const { return codebook_size <= 128 ? 7 : codebook_size <= 256 ? 8 : 16; }
-  std::size_t bytes() const {
-    return (sizeof(std::int32_t) + id_dims * sizeof(float) + (places * code_bits() + 7) / 8 + 3) /
-           4 * 4;
-  }
+  std::size_t bytes() const { return (codes_begin() + (places * code_bits() + 7) / 8 + 3) / 4 * 4; }
   void write(std::uint8_t* row, std::int32_t item, std::span<const std::int32_t> codes,
              std::span<const float> id) const;
+  /// The least `id_bytes` that lose nothing of these numbers.
+  static std::uint64_t bytes_for(std::span<const float> ids);
   static std::int32_t item(const std::uint8_t* row) {
     return *reinterpret_cast<const std::int32_t*>(row);
   }
-  std::span<const float> id(const std::uint8_t* row) const {
-    return {reinterpret_cast<const float*>(row + sizeof(std::int32_t)), id_dims};
-  }
-  /// Calls visit(codes), a span of bytes or of 16-bit numbers; `room` is for codes that are
-  /// unpacked, and kept between calls.
+  /// Calls visit(d, number) for each number of the ID vector in order.
   template <class Visit>
-  auto with_codes(const std::uint8_t* row, std::vector<std::uint8_t>& room,
-                  const Visit& visit) const {
-    const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
+  void for_each_id(const std::uint8_t* row, const Visit& visit) const {
+    const std::uint8_t* id = row + sizeof(std::int32_t);
+    if (id_bytes == sizeof(float)) {
+      const auto* numbers = reinterpret_cast<const float*>(id);
+      for (std::size_t d = 0; d < id_dims; ++d) visit(d, numbers[d]);
+    } else {
+      const auto* halves = reinterpret_cast<const std::uint16_t*>(id);
+      for (std::size_t d = 0; d < id_dims; ++d) visit(d, widened(halves[d]));
+    }
+  }
+  std::span<const float> id(const std::uint8_t* row, RowRoom& room) const {
+    room.id.resize(id_dims);
+    for_each_id(row, [&](std::size_t d, float number) { room.id[d] = number; });
+    return room.id;
+  }
+  /// Calls visit(codes), a span of bytes or of 16-bit numbers.
+  template <class Visit>
+  auto with_codes(const std::uint8_t* row, RowRoom& room, const Visit& visit) const {
+    const std::uint8_t* codes = row + codes_begin();
     switch (code_bits()) {
       case 7:
-        return visit(unpacked(codes, room));
+        return visit(unpacked(codes, room.codes));
       case 8:
         return visit(std::span(codes, places));
       default:
@@ -46,7 +68,7 @@ struct TokenRow {
   /// up what codes stand for.
   template <class Visit>
   void for_each_code(const std::uint8_t* row, const Visit& visit) const {
-    const std::uint8_t* codes = row + sizeof(std::int32_t) + id_dims * sizeof(float);
+    const std::uint8_t* codes = row + codes_begin();
     const std::size_t whole = places / kPacked * kPacked;
     const std::size_t rest = places - whole;
     const auto in_turns = [&](std::size_t count, const auto& code) {
@@ -73,6 +95,15 @@ struct TokenRow {
 
  private:
   static constexpr std::size_t kPacked = 8;  // codes of 7 bits, in 7 bytes
+
+  std::size_t codes_begin() const { return sizeof(std::int32_t) + id_dims * id_bytes; }
+
+  // A finite half: its bits where a float's are, and the exponents' difference multiplied in. The
+  // compiler's own way is a call where the CPU need not have an instruction for it.
+  static float widened(std::uint16_t half) {
+    const float size = std::bit_cast<float>((half & 0x7FFFU) << 13U) * 0x1p112F;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(size) | (half & 0x8000U) << 16U);
+  }
 
   // Little-endian.
   static std::uint64_t seven_bytes(const std::uint8_t* from) {

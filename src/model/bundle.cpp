@@ -146,8 +146,16 @@ void read_model(const SafeTensors& file, Recommender& model, const RowSelection&
   }
 }
 
-std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue) {
+std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue,
+                                             std::vector<Half>& halves) {
   auto tensors = model_tensors(model);
+  if (model.settings.has_ids()) {
+    const std::span<const float> ids = model.item_encoder.ids.value.span();
+    halves.resize(ids.size());
+    std::ranges::transform(ids, halves.begin(), to_half);
+    Tensor& tensor = tensors.at(kIdTokens);
+    tensor = {"F16", tensor.shape, std::as_bytes(std::span(halves))};
+  }
   tensors.emplace(kCodes, Tensor{"I32",
                                  {catalogue.items(), catalogue.places},
                                  std::as_bytes(std::span(catalogue.codes))});

@@ -1,6 +1,7 @@
 #pragma once
 #include <nlohmann/json.hpp>
 
+#include "base/half.h"
 #include "base/safetensors.h"
 #include "data/dataset.h"
 #include "model/catalogue.h"
@@ -23,8 +24,10 @@ struct Bundle {
 
 /// A bundle is written in two steps: model.safetensors with these tensors (write_safetensors, or
 /// write_tensors of several ranks), then items.jsonl, whose codes are read from there, and
-/// config.json, to which `facts` are added: data fingerprint and directory, metrics at save.
-std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue);
+/// config.json, to which `facts` are added: data fingerprint and directory, metrics at save. ID
+/// tokens are in half precision: `halves` is where the tensors look into.
+std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue,
+                                             std::vector<Half>& halves);
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
@@ -58,7 +59,12 @@ Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> tex
       }
     }
   }
-  return catalogue_of_codes(model, std::move(codes));
+  Catalogue catalogue = catalogue_of_codes(model, std::move(codes));
+  for (std::size_t r = 0; r < catalogue.vectors.rows(); ++r) {
+    const std::span<float> id = catalogue.vectors.view().row(r).last(model.settings.id_width());
+    std::ranges::transform(id, id.begin(), half_precision);
+  }
+  return catalogue;
 }
 
 Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes) {

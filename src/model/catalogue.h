@@ -18,7 +18,8 @@ struct Catalogue {
   std::size_t items() const { return rows.size(); }
 };
 
-/// Codes of every item by its text embedding (the encoder, in blocks), and the item vectors.
+/// Codes of every item by its text embedding (the encoder, in blocks), and the item vectors, their
+/// ID tokens in half precision as a bundle keeps them.
 Catalogue encode_catalogue(const Recommender& model, MatrixView<const float> text);
 /// The item vectors of given codes [items, places].
 Catalogue catalogue_of_codes(const Recommender& model, std::vector<std::int32_t> codes);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/half.h"
 
 namespace tessera {
 namespace {
@@ -196,7 +197,6 @@ class Weights {
   bool contains(const std::string& name) const { return file_.contains(prefix_ + name); }
   Matrix matrix(const std::string& name, std::size_t rows, std::size_t cols) const {
     Matrix values = file_.matrix(prefix_ + name, rows, cols);
-    constexpr float kLargestHalf = 65504.0F;
     if (!std::ranges::all_of(values.span(), [](float x) { return std::abs(x) <= kLargestHalf; })) {
       fail("{}: tensor '{}' holds NaN or values beyond half precision; fetch the file again",
            file_.path().string(), prefix_ + name);

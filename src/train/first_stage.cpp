@@ -1,7 +1,6 @@
 #include "train/first_stage.h"
 
 #include "base/folders.h"
-#include "base/half.h"
 #include "data/trends.h"
 #include "ranks/placement.h"
 #include "train/warm_start.h"
@@ -103,19 +102,6 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
 void keep_first_stage(const fs::path& bundle) {
   const fs::path stage = bundle / kCollaborativeStage;
   for (const char* file : {kCheckpointFile, kAttributesFile, kTrendsFile}) fs::remove(stage / file);
-  const fs::path weights = stage / kWeightsFile;
-  if (!fs::exists(weights)) return;
-  const SafeTensors file(weights);
-  auto tensors = file.tensors();
-  Tensor& table = tensors.at(kIdTokens);
-  if (table.dtype != "F32") return;
-  std::vector<Half> halves;
-  halves.reserve(table.count());
-  for (const float value : file.values<float>(kIdTokens, "F32", table.count())) {
-    halves.push_back(static_cast<Half>(value));
-  }
-  table = {"F16", table.shape, std::as_bytes(std::span(halves))};
-  write_safetensors(weights, tensors);
 }
 
 void drop_first_stage(const fs::path& bundle) {

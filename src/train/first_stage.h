@@ -12,8 +12,8 @@ namespace tessera {
 TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
                                      const Dataset& data, const Matrix& text, TrainingState& state);
 
-/// Leaves of a bundle's first stage what a warm start goes on with: the model, its table in half
-/// precision, with its settings and its log. Nothing happens where that is done or there is none.
+/// Leaves of a bundle's first stage what a warm start goes on with: the model with its settings and
+/// its log. Nothing happens where that is done or there is none.
 void keep_first_stage(const fs::path& bundle);
 /// Leaves of it settings and log alone.
 void drop_first_stage(const fs::path& bundle);

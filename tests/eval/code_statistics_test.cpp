@@ -62,7 +62,7 @@ TEST(TokenAccount, GivesThePapersReductions) {
   EXPECT_NEAR(beauty.reduction, 0.8115, 5e-5);
   const Settings sports = settings_of("unified", 3, 128, 64, 8);
   EXPECT_NEAR(token_account(sports, 18'357).reduction, 0.8541, 5e-5);
-  EXPECT_EQ(beauty.catalogue_bytes, 4 * beauty.catalogue_parameters + 12'101U * 3);
+  EXPECT_EQ(beauty.catalogue_bytes, 12'101U * (2 * 8 + 3) + 4 * 3 * 256 * 64);
   EXPECT_LE(beauty.catalogue_parameters, 0.20 * 12'101 * 64);
   EXPECT_LE(beauty.catalogue_bytes, 0.25 * 12'101 * 256);
 }
@@ -70,7 +70,7 @@ TEST(TokenAccount, GivesThePapersReductions) {
 TEST(TokenAccount, OfIdTokensAloneIsTheReferenceTable) {
   const TokenAccount account = token_account(settings_of("id", 3, 256, 64, 8), 1'000);
   EXPECT_EQ(account.catalogue_parameters, 64'000U);
-  EXPECT_EQ(account.catalogue_bytes, 256'000U);
+  EXPECT_EQ(account.catalogue_bytes, 128'000U);
   EXPECT_EQ(account.reduction, 0.0);
 }
 
@@ -93,7 +93,8 @@ TEST(TokenAccount, CountsCollaborativeTokensWithTheOthers) {
   settings.collaborative_dims = 32;
   const TokenAccount account = token_account(settings, 1'000);
   EXPECT_EQ(account.catalogue_parameters, 1'000U * 8 + 3 * 128 * 64 + 128 * 32);
-  EXPECT_EQ(account.catalogue_bytes, 4 * account.catalogue_parameters + 1'000 * 19 * 7 / 8);
+  EXPECT_EQ(account.catalogue_bytes,
+            1'000 * (2 * 8) + 4 * (3 * 128 * 64 + 128 * 32) + 1'000 * 19 * 7 / 8);
 }
 
 TEST(TokensJson, HoldsWhatProgramsRead) {
@@ -101,7 +102,7 @@ TEST(TokensJson, HoldsWhatProgramsRead) {
   const nlohmann::json json =
       to_json(token_statistics(settings_of("unified", 2, 2, 4, 1), codes, 2));
   EXPECT_EQ(json.at("catalogue_parameters"), 2 + 2 * 2 * 4);
-  EXPECT_EQ(json.at("catalogue_bytes"), 4 * 18 + 1);
+  EXPECT_EQ(json.at("catalogue_bytes"), 2 * 2 + 4 * 16 + 1);
   EXPECT_DOUBLE_EQ(json.at("reduction"), 1.0 - 18.0 / 128.0);
   EXPECT_EQ(json.at("activation"), nlohmann::json({1.0, 0.5}));
   EXPECT_EQ(json.at("perplexity").size(), 2U);

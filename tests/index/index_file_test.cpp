@@ -159,7 +159,7 @@ TEST_P(IndexFile, ABoundThatIsNoNumberIsRefusedWhateverTheChecksum) {
 TEST_P(IndexFile, AnIndexOfAnEarlierVersionIsNotUsed) {
   write_index(directory.path(), model, catalogue);
   std::string content = read_file(file());
-  content[content.find("tessera index 3") + 14] = '1';
+  content[content.find("tessera index 4") + 14] = '1';
   write_file(file(), content);
   expect_same_lists(*build_index(model, catalogue),
                     *open_index(directory.path(), model, catalogue));

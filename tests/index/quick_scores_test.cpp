@@ -18,7 +18,7 @@ class QuickScore : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(QuickScore, IsNeverBelowTheExactOneAndHardlyAbove) {
   const Kind kind = GetParam();
-  const TokenRow layout{kind.places, kind.codebook_size, kind.id_dims};
+  const TokenRow layout{kind.places, kind.codebook_size, kind.id_dims, sizeof(float)};
   Random random(kind.places * 1000 + kind.codebook_size);
   TokenScores scores;
   scores.codes.resize(kind.places * kind.codebook_size);
@@ -58,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, QuickScore,
                                            Kind{13, 300, 64, 1.0, true}));
 
 TEST(QuickScore, OfIdsAloneBoundsNothing) {
-  const TokenRow layout{0, 0, 2};
+  const TokenRow layout{0, 0, 2, sizeof(float)};
   std::vector<std::uint8_t> row(layout.bytes());
   const float id[] = {1.0F, 2.0F};
   layout.write(row.data(), 0, {}, id);

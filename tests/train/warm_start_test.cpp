@@ -212,7 +212,7 @@ TEST_F(WarmStart, TheFirstStageGoesOnWithItsTable) {
     const auto i = static_cast<std::size_t>(other);
     predict_factors(map, text.view().row(i), predicted);
     for (std::size_t d = 0; d < predicted.size(); ++d) {
-      EXPECT_NEAR(table[i][d], predicted[d], 1e-4) << i;
+      EXPECT_NEAR(table[i][d], predicted[d], 1e-3) << i << ", in half precision";
     }
   }
 }
