@@ -89,8 +89,8 @@ void write_grown_bundle(Bundle& bundle, const fs::path& from, const fs::path& to
   catalogue.codes = std::move(grown.codes);
   catalogue.rows.resize(options.items);
   make_directory(to);
-  std::vector<Half> ids;
-  write_safetensors(to / kWeightsFile, bundle_tensors(model, catalogue, ids));
+  std::vector<std::vector<Half>> halves;
+  write_safetensors(to / kWeightsFile, bundle_tensors(model, catalogue, halves));
   std::vector<CatalogueItem> items;
   for (std::size_t i = 0; i < options.items; ++i) {
     items.push_back({fmt::format("g{}", i), fmt::format("grown item {}", i), ""});

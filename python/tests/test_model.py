@@ -317,7 +317,7 @@ def test_the_kinds_of_codes_stay_apart(default_model):
     with pytest.raises(tessera.UsageError, match="semantic, collaborative and id"):
         model.tokens(kind="all")
     ids = model.tokens(["S000012"], kind="id")
-    assert ids.dtype == np.float32 and np.array_equal(ids, model.vectors(["S000012"])[:, -4:])
+    assert ids.dtype == np.float32 and np.array_equal(ids, model.vectors(["S000012"])[:, -6:])
     assert [book.shape for book in model.codebooks] == [(16, 16)] * 3
     books = model.collaborative_codebooks
     assert [book.shape for book in books] == [(16, 2)] * 32 and not books[0].flags.writeable
@@ -326,11 +326,11 @@ def test_the_kinds_of_codes_stay_apart(default_model):
     np.testing.assert_allclose(vectors[:, :16], sums, rtol=1e-5, atol=1e-6)
     parts = [book[codes] for book, codes in zip(books, collaborative.T)]
     assert np.array_equal(vectors[:, 16:80], np.concatenate(parts, axis=1))
-    assert vectors.shape[1] == model.width == 84  # and four dims of ID token
+    assert vectors.shape[1] == model.width == 86  # and six dims of ID token
     statistics = model.statistics()
     assert len(statistics["activation"]) == 3
     assert len(statistics["collaborative"]["activation"]) == 32
-    assert statistics["id"]["dims"] == 4
+    assert statistics["id"]["dims"] == 6
     with pytest.raises(tessera.UsageError, match="vectors"):
         tessera.interchange.token_index(model, kind="id")
     assert len(tessera.interchange.token_index(model)["S000012"]) == 3

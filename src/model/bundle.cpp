@@ -14,6 +14,7 @@ constexpr int kFormatVersion = 1;
 constexpr const char* kCodes = "codes";
 constexpr const char* kCentres = "collaborative_centres";
 constexpr const char* kTextMap = "collaborative_text_map";
+constexpr const char* kTextCentres = "collaborative_text_centres";
 constexpr const char* kCollaborativeCodes = "collaborative_codes";
 
 // [items, count] of the selected rows, each below codebook_size.
@@ -34,6 +35,18 @@ std::vector<std::int32_t> read_codes(const SafeTensors& file, const char* name, 
     }
   }
   return codes;
+}
+
+// Of bundles of earlier versions a linear map.
+TextKernel read_text_kernel(const SafeTensors& file, std::size_t text_dims, std::size_t dims) {
+  TextKernel kernel;
+  std::size_t inputs = text_dims;
+  if (file.tensors().contains(kTextCentres)) {
+    kernel.centres = file.matrix(kTextCentres, 0, text_dims);
+    inputs = kernel.centres.rows();
+  }
+  kernel.weights = file.matrix(kTextMap, inputs + 1, dims);
+  return kernel;
 }
 
 std::string codebook_name(std::size_t level) { return fmt::format("codebook.{}", level); }
@@ -114,7 +127,10 @@ std::map<std::string, Tensor> model_tensors(Recommender& model) {
   if (model.settings.has_collaborative()) {
     const CollaborativeTokens& tokens = model.item_encoder.collaborative;
     tensors.emplace(kCentres, as_tensor(tokens.centres));
-    tensors.emplace(kTextMap, as_tensor(tokens.text_map));
+    tensors.emplace(kTextMap, as_tensor(tokens.by_text.weights));
+    if (tokens.by_text.centres.size() > 0) {
+      tensors.emplace(kTextCentres, as_tensor(tokens.by_text.centres));
+    }
     tensors.emplace(
         kCollaborativeCodes,
         Tensor{"I32", {model.items(), tokens.parts}, std::as_bytes(std::span(tokens.codes))});
@@ -140,22 +156,24 @@ void read_model(const SafeTensors& file, Recommender& model, const RowSelection&
   if (model.settings.has_collaborative()) {
     CollaborativeTokens& tokens = model.item_encoder.collaborative;
     tokens.centres = file.matrix(kCentres, tokens.centres.rows(), tokens.centres.cols());
-    tokens.text_map = file.matrix(kTextMap, tokens.text_map.rows(), tokens.text_map.cols());
+    tokens.by_text = read_text_kernel(file, model.item_encoder.text_dims(), tokens.dims());
     tokens.codes = read_codes(file, kCollaborativeCodes, model.items(), tokens.parts,
                               tokens.codebook_size, own);
   }
 }
 
 std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue,
-                                             std::vector<Half>& halves) {
+                                             std::vector<std::vector<Half>>& halves) {
   auto tensors = model_tensors(model);
-  if (model.settings.has_ids()) {
-    const std::span<const float> ids = model.item_encoder.ids.value.span();
-    halves.resize(ids.size());
-    std::ranges::transform(ids, halves.begin(), to_half);
-    Tensor& tensor = tensors.at(kIdTokens);
-    tensor = {"F16", tensor.shape, std::as_bytes(std::span(halves))};
-  }
+  const auto halve = [&](const char* name, std::span<const float> values) {
+    if (values.empty()) return;
+    std::vector<Half>& kept = halves.emplace_back(values.size());
+    std::ranges::transform(values, kept.begin(), to_half);
+    Tensor& tensor = tensors.at(name);
+    tensor = {"F16", tensor.shape, std::as_bytes(std::span(kept))};
+  };
+  halve(kIdTokens, model.item_encoder.ids.value.span());
+  halve(kTextCentres, model.item_encoder.collaborative.by_text.centres.span());
   tensors.emplace(kCodes, Tensor{"I32",
                                  {catalogue.items(), catalogue.places},
                                  std::as_bytes(std::span(catalogue.codes))});

@@ -24,10 +24,11 @@ struct Bundle {
 
 /// A bundle is written in two steps: model.safetensors with these tensors (write_safetensors, or
 /// write_tensors of several ranks), then items.jsonl, whose codes are read from there, and
-/// config.json, to which `facts` are added: data fingerprint and directory, metrics at save. ID
-/// tokens are in half precision: `halves` is where the tensors look into.
+/// config.json, to which `facts` are added: data fingerprint and directory, metrics at save. What
+/// is in half precision there (docs/bundle-format.md) lies in `halves`, which the tensors look
+/// into.
 std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue& catalogue,
-                                             std::vector<Half>& halves);
+                                             std::vector<std::vector<Half>>& halves);
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 

@@ -47,7 +47,7 @@ void carry_rows(const Matrix& from, std::span<const std::int32_t> earlier, bool 
 void carry_codes(const CollaborativeTokens& from, std::span<const std::int32_t> earlier,
                  MatrixView<const float> text, CollaborativeTokens& to) {
   copy_values(from.centres, to.centres);
-  copy_values(from.text_map, to.text_map);
+  to.by_text = {from.by_text.centres.clone(), from.by_text.weights.clone()};
   StepArena arena;
   for (std::size_t i = 0; i < earlier.size(); ++i) {
     std::int32_t* codes = to.codes.data() + i * to.parts;

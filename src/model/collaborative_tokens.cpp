@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/parallel.h"
-#include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "model/text_map.h"
 #include "nn/kmeans.h"
@@ -55,7 +54,7 @@ CollaborativeTokens::CollaborativeTokens(std::size_t part_count, std::size_t siz
       vectors("collaborative_tokens", part_count * size, dims / part_count),
       codes(items * part_count),
       centres(part_count * size, dims / part_count),
-      text_map(text_dims + 1, dims) {}
+      by_text{{}, Matrix(text_dims + 1, dims)} {}
 
 MatrixView<const float> CollaborativeTokens::part(std::size_t p) const {
   return vectors.value.view().row_block(p * codebook_size, codebook_size);
@@ -76,11 +75,11 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
   Random random(seed, {0xC1});
   random.shuffle(std::span(fitted));
   if (fitted.size() > kFittedItems) fitted.resize(kFittedItems);
-  text_map = fit_text_map(text, factors, fitted);
-  std::vector<float> predicted(dims());
+  Matrix predicted(events.size(), dims());
+  by_text = fit_text_kernel(text, factors, fitted, predicted);
   for (std::size_t i = 0; i < events.size(); ++i) {
-    predict_factors(text_map, text.row(i), predicted);
-    mix(factors.view().row(i), events[i] * mean_events, predicted, text_events * kUsualEvents);
+    mix(factors.view().row(i), events[i] * mean_events, predicted.view().row(i),
+        text_events * kUsualEvents);
   }
 
   const std::size_t width = vectors.value.cols();
@@ -113,9 +112,7 @@ void CollaborativeTokens::fit(const Dataset& data, Matrix factors, MatrixView<co
 void CollaborativeTokens::predict(MatrixView<const float> text, std::int32_t* item_codes,
                                   std::size_t code_stride, StepArena& arena) const {
   const MatrixView<float> factors = arena.matrix(text.rows, dims());
-  for (std::size_t i = 0; i < text.rows; ++i) std::copy_n(text_map[text.cols], dims(), factors[i]);
-  gemm(Transpose::no, Transpose::no, 1.0F, text, text_map.view().row_block(0, text.cols), 1.0F,
-       factors);
+  by_text.predict(text, factors, arena);
   const std::size_t width = vectors.value.cols();
   for (std::size_t p = 0; p < parts; ++p) {
     nearest_centres(factors.col_block(p * width, width),

@@ -1,6 +1,7 @@
 #pragma once
 #include "base/arena.h"
 #include "data/dataset.h"
+#include "model/text_kernel.h"
 #include "nn/parameter.h"
 
 namespace tessera {
@@ -10,21 +11,21 @@ namespace tessera {
 /// et al. 2011; of items as RecJPQ, Petrov and Macdonald 2024). Codes are found once, before
 /// training; the vectors behind them start at the centres and are learned on.
 ///
-/// Factors of an item mix what its n training events taught and what its text predicts by ridge
-/// regression. Their shares of the squared length are as n · m to `text_events` · 12, where m is
-/// the mean of n over the items: few events say little, and items of like text then share codes
-/// (shrinkage to a regression, Efron and Morris 1973), and an event says more the better known the
-/// items are that it joins. The mixture gets the length that the events taught, since what
-/// disagrees adds up to something short, and scores are inner products: items of few events would
-/// be outscored by all others. Factors of an item without events, as a new one, are predicted
-/// altogether, at the length of the others.
+/// Factors of an item mix what its n training events taught and what its text predicts by kernel
+/// ridge regression on the other items. Their shares of the squared length are as n · m to
+/// `text_events` · 12, where m is the mean of n over the items: few events say little, and items of
+/// like text then share codes (shrinkage to a regression, Efron and Morris 1973), and an event says
+/// more the better known the items are that it joins. The mixture gets the length that the events
+/// taught, since what disagrees adds up to something short, and scores are inner products: items of
+/// few events would be outscored by all others. Factors of an item without events, as a new one,
+/// are predicted altogether, at the length of the others.
 struct CollaborativeTokens {
   std::size_t parts = 0;            ///< tokens an item; 0: none
   std::size_t codebook_size = 0;    ///< of each part
   Parameter vectors;                ///< [parts · codebook size, dims / parts]
   std::vector<std::int32_t> codes;  ///< [items, parts], each within its part's codebook
   Matrix centres;                   ///< of factors, as `vectors`
-  Matrix text_map;  ///< [text dims + 1, dims]: text and a 1 → factors, as long as theirs
+  TextKernel by_text;               ///< factors by texts, as long as others'
 
   CollaborativeTokens() = default;
   CollaborativeTokens(std::size_t part_count, std::size_t size, std::size_t dims, std::size_t items,
@@ -34,7 +35,7 @@ struct CollaborativeTokens {
   /// The vectors of one part's codes, [codebook size, dims / parts].
   MatrixView<const float> part(std::size_t p) const;
 
-  /// Finds codes, centres and the map from text. `factors` [items, dims], as the training events
+  /// Finds codes, centres and what texts predict. `factors` [items, dims], as the training events
   /// taught them; `text` [items, text dims]. With `earlier`, tokens of a table that this one was
   /// trained on from, centres move from where they were, so that codes mean what they meant, and
   /// the vectors behind them are those that were learned.

@@ -257,7 +257,7 @@ std::span<const Recipe> recipes() {
       {"paper", "Lin et al. 2025, as published", {}},
       {"default",
        "what we recommend, with collaborative tokens (docs/default-recipe.md)",
-       {"codebook_size=128", "encoder_hidden=256", "collaborative_tokens=32", "id_dims=4",
+       {"codebook_size=128", "encoder_hidden=256", "collaborative_tokens=32", "id_dims=6",
         "convolution=6", "text_events=auto", "objective=softmax", "negatives=4096", "dropout=0.3",
         "learning_rate=0.001", "schedule=linear", "epochs=auto", "collaborative_epochs=auto",
         "max_length=auto", "windows=all", "batch_users=0", "batch_positions=1536", "select=NDCG@10",

@@ -28,10 +28,14 @@ void share_out(const Ranks& ranks, CollaborativeTokens whole, CollaborativeToken
                std::size_t items) {
   if (ranks.first()) {
     own.centres = std::move(whole.centres);
-    own.text_map = std::move(whole.text_map);
+    own.by_text = std::move(whole.by_text);
     own.vectors.value = std::move(whole.vectors.value);
   }
-  for (Matrix* matrix : {&own.centres, &own.text_map, &own.vectors.value}) {
+  for (Matrix* matrix :
+       {&own.centres, &own.by_text.centres, &own.by_text.weights, &own.vectors.value}) {
+    std::size_t shape[] = {matrix->rows(), matrix->cols()};
+    broadcast(ranks, std::span<std::size_t>(shape));
+    if (!ranks.first()) *matrix = Matrix(shape[0], shape[1]);
     broadcast(ranks, matrix->span());
   }
   StepArena arena;

@@ -51,7 +51,7 @@ Settings settings_by_data(Settings settings, const Dataset& data) {
 }
 
 double text_events_by_data(const Dataset& data, const fs::path& directory) {
-  constexpr double kEvents = 5.0;  // tuned where texts agree by .66 to .72
+  constexpr double kEvents = 10.0;  // tuned where texts agree by .66 to .72
   constexpr double kNothing = 0.51, kWell = 0.65;
   const double agreement = text_agreement(data, directory).value_or(kWell);
   const double share = std::clamp((agreement - kNothing) / (kWell - kNothing), 0.0, 1.0);

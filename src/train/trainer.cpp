@@ -146,8 +146,8 @@ void keep_trends(Run& run) {
 void keep_best(Run& run, const Catalogue& catalogue, const EpochReport& report) {
   const fs::path& bundle = run.options.bundle;
   Recommender& model = run.state.model;
-  std::vector<Half> ids;
-  write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue, ids),
+  std::vector<std::vector<Half>> halves;
+  write_tensors(run.ranks(), bundle / kWeightsFile, bundle_tensors(model, catalogue, halves),
                 run.data.items.size());
   if (run.state.best.users == 0) {
     keep_popularity(run);

@@ -16,14 +16,14 @@ class DefaultBundle : public Serve {
   }
 };
 
-TEST_F(DefaultBundle, AnItemHasThreeCodesAndAnIdTokenOfFourDims) {
+TEST_F(DefaultBundle, AnItemHasThreeCodesAndAnIdTokenOfSixDims) {
   const Json item = shown("--item S000012");
   EXPECT_EQ(item.at("codes").size(), 3U);
   EXPECT_EQ(item.at("collaborative_codes").size(), 32U);
-  EXPECT_EQ(item.at("id_token").size(), 4U);
+  EXPECT_EQ(item.at("id_token").size(), 6U);
   for (const Json& neighbour : item.at("neighbours")) EXPECT_EQ(neighbour.at("codes").size(), 3U);
   const std::string screen = output_of("tokens --item S000012 --model " + default_model());
-  EXPECT_NE(screen.find("ID token of 4 dims"), std::string::npos) << screen;
+  EXPECT_NE(screen.find("ID token of 6 dims"), std::string::npos) << screen;
   expect_readable(screen, 14);
   const std::string all = output_of("tokens --all --item S000012 --model " + default_model());
   std::string codes;
@@ -99,7 +99,7 @@ TEST_F(DefaultBundle, EachKindOfTokensIsAskedForByItself) {
     }
     EXPECT_FALSE(output_of("tokens --kind " + kind + " --model " + default_model()).empty());
   }
-  EXPECT_EQ(health.at("id").at("dims"), 4);
+  EXPECT_EQ(health.at("id").at("dims"), 6);
   expect_refusal(tessera(line + " --kind codes --out " + path("no.json")), 2, {"--kind"});
   expect_refusal(tessera(line + " --kind id --all --out " + path("no.json")), 2, {"--all"});
 }

@@ -150,19 +150,6 @@ TEST_F(LengthOfFactors, IsKeptHoweverMuchTheTextTurnsThem) {
   }
 }
 
-TEST_F(LengthOfFactors, OfNewItemsIsThatOfTheOthers) {
-  // Texts that say nothing of an item but its place: a regression would predict short factors.
-  Random random(5);
-  fill_normal(factors.span(), 1.0, random);
-  tokens.fit(data, factors.clone(), text, 5.0, 1);
-  double squares = 0.0;
-  for (std::size_t i = 0; i < 10; ++i) {
-    squares += std::pow(length(factors.view().row(i)), 2.0) / 10.0;
-  }
-  const double mean = (std::pow(length(decoded(10)), 2.0) + std::pow(length(decoded(11)), 2.0)) / 2;
-  EXPECT_NEAR(mean / squares, 1.0, 0.3);
-}
-
 TEST_F(TwoTastes, TheSameSeedFindsTheSameCodes) {
   CollaborativeTokens again(kParts, kCodes, kDims, kTasteItems, 3);
   again.fit(data, factors.clone(), text, 0.0, 1);

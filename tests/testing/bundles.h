@@ -8,8 +8,8 @@ inline void write_bundle(const fs::path& directory, Recommender& model, const Ca
                          const std::vector<CatalogueItem>& items,
                          const nlohmann::json& facts = nlohmann::json::object()) {
   make_directory(directory);
-  std::vector<Half> ids;
-  write_safetensors(directory / kWeightsFile, bundle_tensors(model, catalogue, ids));
+  std::vector<std::vector<Half>> halves;
+  write_safetensors(directory / kWeightsFile, bundle_tensors(model, catalogue, halves));
   describe_bundle(directory, model, items, facts);
 }
 

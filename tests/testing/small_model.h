@@ -42,7 +42,7 @@ inline Recommender small_model(const Settings& settings, std::size_t items, std:
     code = static_cast<std::int32_t>(random.below(settings.codebook_size));
   }
   fill_normal(collaborative.centres.span(), 0.5, random);
-  fill_normal(collaborative.text_map.span(), 0.5, random);
+  fill_normal(collaborative.by_text.weights.span(), 0.5, random);
   for (ResidualQuantizer::Level& level : model.item_encoder.quantizer.levels) {
     fill_normal(level.codebook.span(), 0.5, random);
     if (level.distance == Distance::euclidean) continue;

@@ -130,7 +130,7 @@ TEST_F(RanksTest, TrainBothStagesTogether) {
   const Bundle bundle = read_bundle(run.bundle);
   EXPECT_EQ(bundle.catalogue.places, run.settings.codes());
   EXPECT_EQ(bundle.items.size(), 80U);
-  EXPECT_EQ(bundle.config.at("settings").at("text_events"), 5.0) << "the log cannot tell";
+  EXPECT_EQ(bundle.config.at("settings").at("text_events"), 10.0) << "the log cannot tell";
   EXPECT_TRUE(fs::exists(run.bundle / kCollaborativeStage / "training.jsonl"));
 }
 

@@ -51,7 +51,7 @@ class TextAgreement : public ::testing::Test {
 TEST_F(TextAgreement, IsHighWhereTextsTellWhatIsChosenTogether) {
   write_texts(8.0F);
   EXPECT_GT(of(shop(500)), 0.85);
-  EXPECT_EQ(text_events(shop(500)), 5.0);
+  EXPECT_EQ(text_events(shop(500)), 10.0);
 }
 
 TEST_F(TextAgreement, IsAHalfWhereTheySayNothing) {
@@ -67,7 +67,7 @@ TEST_F(TextAgreement, WeighsTextsInBetweenByShare) {
   const double found = of(shop(3000)).value();
   ASSERT_GT(found, 0.53);
   ASSERT_LT(found, 0.63);
-  EXPECT_NEAR(text_events(shop(3000)), 5.0 * (found - 0.51) / 0.14, 0.051);
+  EXPECT_NEAR(text_events(shop(3000)), 10.0 * (found - 0.51) / 0.14, 0.051);
 }
 
 TEST_F(TextAgreement, ItemsWithoutATextAreNeitherNearNorFar) {
@@ -84,7 +84,7 @@ TEST_F(TextAgreement, ItemsWithoutATextAreNeitherNearNorFar) {
 TEST_F(TextAgreement, AShortLogCannotTell) {
   write_texts(0.0F);
   EXPECT_EQ(of(shop(100)), std::nullopt);
-  EXPECT_EQ(text_events(shop(100)), 5.0);
+  EXPECT_EQ(text_events(shop(100)), 10.0);
 }
 
 TEST_F(TextAgreement, NamesEmbeddingsThatAreMissing) {
