@@ -66,6 +66,9 @@ void say_epoch(const EpochReport& report) {
   }
   fmt::print("  {:.1f} + {:.1f} s{}\n", report.train_seconds, report.validation_seconds,
              report.best && report.validation.users > 0 ? "  best" : "");
+  if (report.first_stage && report.epoch == report.epochs) {
+    fmt::print("codes, from what events taught and what texts tell\n");  // seconds, or a minute
+  }
   std::fflush(stdout);
 }
 

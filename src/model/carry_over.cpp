@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernels/rows.h"
 #include "text/text_encoder_file.h"
 
 namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr std::size_t kBlock = 1024;  // new items, whose codes are predicted together
 
 constexpr const char* kParts[] = {"tokens",
                                   "distance",
@@ -48,15 +51,27 @@ void carry_codes(const CollaborativeTokens& from, std::span<const std::int32_t> 
                  MatrixView<const float> text, CollaborativeTokens& to) {
   copy_values(from.centres, to.centres);
   to.by_text = {from.by_text.centres.clone(), from.by_text.weights.clone()};
-  StepArena arena;
+  const std::size_t parts = to.parts;
+  std::vector<std::int32_t> fresh;
   for (std::size_t i = 0; i < earlier.size(); ++i) {
-    std::int32_t* codes = to.codes.data() + i * to.parts;
     if (earlier[i] < 0) {
-      arena.reset();
-      to.predict(text.row_block(i, 1), codes, to.parts, arena);
+      fresh.push_back(static_cast<std::int32_t>(i));
     } else {
-      std::copy_n(from.codes.data() + static_cast<std::size_t>(earlier[i]) * from.parts, from.parts,
-                  codes);
+      std::copy_n(from.codes.data() + static_cast<std::size_t>(earlier[i]) * parts, parts,
+                  to.codes.data() + i * parts);
+    }
+  }
+  StepArena arena;
+  for (std::size_t first = 0; first < fresh.size(); first += kBlock) {
+    arena.reset();
+    const auto block = std::span(fresh).subspan(first, std::min(kBlock, fresh.size() - first));
+    const MatrixView<float> texts = arena.matrix(block.size(), text.cols);
+    gather_rows(text, block, texts);
+    const auto codes = arena.take<std::int32_t>(block.size() * parts);
+    to.predict(texts, codes.data(), parts, arena);
+    for (std::size_t b = 0; b < block.size(); ++b) {
+      std::copy_n(codes.data() + b * parts, parts,
+                  to.codes.data() + static_cast<std::size_t>(block[b]) * parts);
     }
   }
 }

@@ -5,6 +5,7 @@
 
 #include "base/half.h"
 #include "base/parallel.h"
+#include "kernels/elementwise.h"
 #include "kernels/gemm.h"
 #include "kernels/rows.h"
 #include "linear/inverse_factor.h"
@@ -22,16 +23,14 @@ constexpr float kMostOwn = 0.999F;  // share of its own factors in a prediction
 // exp(−‖text i − centre j‖²), [texts, centres].
 void nearness(MatrixView<const float> text, MatrixView<const float> centres,
               MatrixView<float> out) {
-  std::vector<float> lengths(centres.rows);
-  for (std::size_t j = 0; j < centres.rows; ++j) {
-    lengths[j] = static_cast<float>(squared_length(centres.row(j)));
-  }
+  std::vector<float> lengths(centres.rows), own(text.rows);
+  row_dots(centres, centres, lengths);
+  row_dots(text, text, own);
   gemm(Transpose::no, Transpose::yes, 2.0F, text, centres, 0.0F, out);
   parallel_for(text.rows, 16, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const auto length = static_cast<float>(squared_length(text.row(i)));
       for (std::size_t j = 0; j < centres.rows; ++j) {
-        out[i][j] = std::exp(out[i][j] - length - lengths[j]);
+        out[i][j] = std::exp(out[i][j] - own[i] - lengths[j]);
       }
     }
   });

@@ -1,6 +1,7 @@
 #include "train/first_stage.h"
 
 #include "base/folders.h"
+#include "base/progress.h"
 #include "data/trends.h"
 #include "ranks/placement.h"
 #include "train/warm_start.h"
@@ -90,6 +91,7 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   const TrainResult result =
       taken ? take_first_stage(options, stage) : train_first_stage(options, ranks, state);
   if (!result.finished) return result;
+  const Stopwatch watch;
   CollaborativeTokens& own = state.model.item_encoder.collaborative;
   CollaborativeTokens whole;
   if (ranks.first()) {
@@ -99,7 +101,7 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   }
   share_out(ranks, std::move(whole), own, data.items.size());
   state.codes_found = true;
-  state.total_seconds = result.seconds;
+  state.total_seconds = result.seconds + watch.seconds();
   return result;
 }
 
