@@ -44,6 +44,9 @@ TextKernel read_text_kernel(const SafeTensors& file, std::size_t text_dims, std:
   if (file.tensors().contains(kTextCentres)) {
     kernel.centres = file.matrix(kTextCentres, 0, text_dims);
     inputs = kernel.centres.rows();
+    if (inputs == 0) {
+      fail("{}: '{}' has no rows: the bundle is damaged", file.path().string(), kTextCentres);
+    }
   }
   kernel.weights = file.matrix(kTextMap, inputs + 1, dims);
   return kernel;

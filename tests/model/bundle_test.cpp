@@ -108,6 +108,27 @@ TEST_F(BundleDirectory, EncodesNewTextAfterReading) {
   EXPECT_EQ(encode_catalogue(bundle.model, text).codes, encode_catalogue(model, text).codes);
 }
 
+TEST_F(BundleDirectory, KeepsTheTextsThatPredictCodes) {
+  TextKernel& kernel = model.item_encoder.collaborative.by_text;
+  kernel = {testing::random_matrix(6, kTextDims, 4), testing::random_matrix(7, 4, 5)};
+  for (float& x : kernel.centres.span()) x = half_precision(x);
+  ASSERT_EQ(model.item_encoder.collaborative.dims(), kernel.weights.cols());
+  testing::write_bundle(directory, model, catalogue, catalogue_items());
+  const Bundle bundle = read_bundle(directory);
+  const Matrix text = testing::random_matrix(20, kTextDims, 6);
+  StepArena arena;
+  EXPECT_EQ(encode_items(bundle.model, text, arena), encode_items(model, text, arena));
+}
+
+TEST_F(BundleDirectory, IsRefusedWithTextsThatPredictNothing) {
+  const std::vector<float> row(model.item_encoder.collaborative.dims(), 1.0F);
+  change_tensors([&](auto& tensors) {
+    tensors["collaborative_text_centres"] = {"F32", {0, kTextDims}, {}};
+    tensors["collaborative_text_map"] = {"F32", {1, row.size()}, std::as_bytes(std::span(row))};
+  });
+  expect_refused({weights.string(), "collaborative_text_centres"});
+}
+
 TEST_F(BundleDirectory, ListsTheCodesOfEachItem) {
   std::size_t lines = 0;
   for_each_line(read_file(items), [&](std::string_view line, std::size_t number) {
