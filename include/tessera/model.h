@@ -325,9 +325,9 @@ class Model {
   std::vector<std::optional<ItemTokens>> tokens_of(std::span<const std::string_view> texts) const;
   /// Adds the item or replaces it; it is recommendable when this returns, for as long as the model
   /// lives: the bundle on disk stays as it is. An item of the bundle keeps its learned ID token and
-  /// collaborative codes; a new one has the zero vector for an ID token, and the codes given, until
-  /// a model is trained with it. Returns the item as it was stored. Throws Error when there is no
-  /// room for more numbers.
+  /// collaborative codes; a new one has the bundle's ID token of new items, and the codes given,
+  /// until a model is trained with it. Returns the item as it was stored. Throws Error when there
+  /// is no room for more numbers.
   ///
   ///     model.put("9001", "Steel teapot, 1 l", model.tokens_of("Steel teapot, 1 l"));
   ItemCard put(const std::string& id, const std::string& title, const ItemTokens& tokens);

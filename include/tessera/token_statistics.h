@@ -16,9 +16,9 @@ struct CodeStatistics {
 
 /// ID tokens, one an item, which are vectors and no codes.
 struct IdStatistics {
-  std::size_t dims = 0;    ///< 0 for a model without
-  double zero_share = 0;   ///< items whose ID token is zero: no event of theirs was trained on
-  double mean_length = 0;  ///< of the others
+  std::size_t dims = 0;       ///< 0 for a model without
+  double untaught_share = 0;  ///< items with the ID token of new ones: nothing trained theirs
+  double mean_length = 0;     ///< of the others
 };
 
 /// What a catalogue costs: every learned float that is per item or sits in an item-token table, and

@@ -369,7 +369,7 @@ class Model:
             >>> len(model.statistics()["activation"])
             3
             >>> sorted(model.statistics()["id"])
-            ['dims', 'mean_length', 'zero_share']
+            ['dims', 'mean_length', 'untaught_share']
         """
         return json.loads(self._model.statistics())
 
@@ -541,9 +541,9 @@ class Model:
         """Puts items by their texts, without training: they are recommendable at once.
 
         As with `tessera serve`, a new item's semantic and collaborative tokens come from its text
-        and its ID token is zero; an item of the catalogue gets the semantic tokens of its new text
-        and keeps what it learned. All are put, or none. They live in this object: the bundle on
-        disk stays as it is.
+        and its ID token is what the bundle has for new ones; an item of the catalogue gets the
+        semantic tokens of its new text and keeps what it learned. All are put, or none. They live
+        in this object: the bundle on disk stays as it is.
 
         Args:
             ids: n item ids.

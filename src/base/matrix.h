@@ -115,4 +115,9 @@ class Matrix {
   std::size_t cols_ = 0;
 };
 
+/// Whether all numbers are 0: as the text of an item is that has none.
+inline bool is_zero(std::span<const float> numbers) {
+  return std::ranges::all_of(numbers, [](float x) { return x == 0.0F; });
+}
+
 }  // namespace tessera

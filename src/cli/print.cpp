@@ -50,9 +50,9 @@ void print_codes(const char* codebook, const CodeStatistics& statistics) {
 void print_ids(const IdStatistics& statistics) {
   if (statistics.dims == 0) return;
   fmt::print(
-      "  ID tokens of {} dims, mean length {:.3f}; {:.2f} % of items have none, as no event "
-      "of theirs was trained on\n",
-      statistics.dims, statistics.mean_length, 100 * statistics.zero_share);
+      "  ID tokens of {} dims, mean length {:.3f}; {:.2f} % of items have that of "
+      "new ones, as no event of theirs was trained on\n",
+      statistics.dims, statistics.mean_length, 100 * statistics.untaught_share);
 }
 
 void print_codes(const TokenStatistics& statistics, bool all) {

@@ -170,6 +170,7 @@ void train_command(const TrainArguments& arguments) {
          {"from", result.from},
          {"validation", to_json(result.best)},
          {"ids_alone", result.ids_alone.users > 0 ? to_json(result.ids_alone) : nlohmann::json()},
+         {"new_id_share", result.new_id_share},
          {"users_without_negatives", result.users_without_negatives},
          {"seconds", result.seconds}});
   }
@@ -178,6 +179,10 @@ void train_command(const TrainArguments& arguments) {
                result.users_without_negatives);
   }
   if (!result.from.is_null()) print_from(result.from);
+  if (result.new_id_share > 0) {
+    fmt::print("new items get {:.2f} of the ID token that rarely met ones have in the mean\n",
+               result.new_id_share);
+  }
   if (result.refit) return print_refit(arguments, result);
   if (result.best.users == 0) {
     fmt::print(

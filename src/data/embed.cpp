@@ -18,7 +18,7 @@ constexpr std::size_t kTextsAtOnce = 16384;
 std::size_t zero_rows(MatrixView<const float> rows) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < rows.rows; ++i) {
-    count += std::ranges::all_of(rows.row(i), [](float x) { return x == 0.0F; });
+    count += is_zero(rows.row(i));
   }
   return count;
 }

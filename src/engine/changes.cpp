@@ -14,10 +14,6 @@ constexpr std::size_t kMaxPutNumbers = 1'000'000;
 /// Texts that are encoded together: enough for matrix products, and little memory.
 constexpr std::size_t kTextsAtOnce = 512;
 
-bool is_zero(std::span<const float> embedding) {
-  return std::ranges::all_of(embedding, [](float x) { return x == 0.0F; });
-}
-
 }  // namespace
 
 bool Model::reads_text() const {
@@ -92,12 +88,12 @@ std::vector<std::int32_t> Model::State::codes_to_put(const ItemTokens& tokens,
 }
 
 std::vector<float> Model::State::id_token(std::optional<std::int32_t> number) const {
-  const std::size_t dims = settings().id_width();
-  if (dims == 0 || !number || static_cast<std::size_t>(*number) >= bundle.catalogue.items()) {
-    return std::vector<float>(dims);
+  const UnifiedItemEncoder& tokens = bundle.model.item_encoder;
+  if (!settings().has_ids() || !number ||
+      static_cast<std::size_t>(*number) >= bundle.catalogue.items()) {
+    return tokens.new_id;
   }
-  const auto learned =
-      bundle.model.item_encoder.ids.value.view().row(static_cast<std::size_t>(*number));
+  const auto learned = tokens.ids.value.view().row(static_cast<std::size_t>(*number));
   return {learned.begin(), learned.end()};
 }
 

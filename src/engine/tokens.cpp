@@ -145,7 +145,7 @@ TokenStatistics Model::statistics() const {
     }
   }
   TokenStatistics statistics = token_statistics(state.settings(), codes, count);
-  statistics.id = id_statistics(id_tokens(items()), id_dims());
+  statistics.id = id_statistics(id_tokens(items()), state.bundle.model.item_encoder.new_id);
   return statistics;
 }
 

@@ -53,20 +53,23 @@ CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t 
   return result;
 }
 
-IdStatistics id_statistics(std::span<const float> tokens, std::size_t dims) {
+IdStatistics id_statistics(std::span<const float> tokens, std::span<const float> untaught) {
+  const std::size_t dims = untaught.size();
   IdStatistics result{.dims = dims};
   if (dims == 0 || tokens.empty()) return result;
-  std::size_t zeros = 0;
+  std::size_t taught = 0;
   double lengths = 0.0;
   const std::size_t items = tokens.size() / dims;
   for (std::size_t i = 0; i < items; ++i) {
+    const std::span<const float> token = tokens.subspan(i * dims, dims);
+    if (std::ranges::equal(token, untaught)) continue;
     double square = 0.0;
-    for (const float value : tokens.subspan(i * dims, dims)) square += double{value} * value;
-    zeros += square == 0.0 ? 1 : 0;
+    for (const float value : token) square += double{value} * value;
     lengths += std::sqrt(square);
+    ++taught;
   }
-  result.zero_share = static_cast<double>(zeros) / static_cast<double>(items);
-  if (zeros < items) result.mean_length = lengths / static_cast<double>(items - zeros);
+  result.untaught_share = static_cast<double>(items - taught) / static_cast<double>(items);
+  if (taught > 0) result.mean_length = lengths / static_cast<double>(taught);
   return result;
 }
 
@@ -114,7 +117,7 @@ nlohmann::json to_json(const CodeStatistics& statistics) {
 
 nlohmann::json to_json(const IdStatistics& statistics) {
   return {{"dims", statistics.dims},
-          {"zero_share", statistics.zero_share},
+          {"untaught_share", statistics.untaught_share},
           {"mean_length", statistics.mean_length}};
 }
 

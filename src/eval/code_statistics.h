@@ -12,8 +12,8 @@ namespace tessera {
 CodeStatistics code_statistics(std::span<const std::int32_t> codes, std::size_t codebooks,
                                std::size_t codebook_size);
 
-/// Of ID tokens [items, dims], row by row.
-IdStatistics id_statistics(std::span<const float> tokens, std::size_t dims);
+/// Of ID tokens [items, dims], row by row, where items that nothing trained have `untaught` [dims].
+IdStatistics id_statistics(std::span<const float> tokens, std::span<const float> untaught);
 
 TokenAccount token_account(const Settings& settings, std::size_t items);
 

@@ -302,7 +302,7 @@ TokenStatistics tokens_of(const Bundle& bundle) {
     const std::span<const float> id = vector.last(settings.id_width());
     ids.insert(ids.end(), id.begin(), id.end());
   }
-  statistics.id = id_statistics(ids, settings.id_width());
+  statistics.id = id_statistics(ids, bundle.model.item_encoder.new_id);
   return statistics;
 }
 

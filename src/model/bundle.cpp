@@ -12,6 +12,7 @@ using Json = nlohmann::json;
 constexpr int kFormatVersion = 1;
 
 constexpr const char* kCodes = "codes";
+constexpr const char* kNewId = "new_id_token";
 constexpr const char* kCentres = "collaborative_centres";
 constexpr const char* kTextMap = "collaborative_text_map";
 constexpr const char* kTextCentres = "collaborative_text_centres";
@@ -175,7 +176,10 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
     Tensor& tensor = tensors.at(name);
     tensor = {"F16", tensor.shape, std::as_bytes(std::span(kept))};
   };
+  const std::vector<float>& new_id = model.item_encoder.new_id;
+  if (!is_zero(new_id)) tensors.emplace(kNewId, as_tensor({new_id.data(), 1, new_id.size()}));
   halve(kIdTokens, model.item_encoder.ids.value.span());
+  if (tensors.contains(kNewId)) halve(kNewId, new_id);
   halve(kTextCentres, model.item_encoder.collaborative.by_text.centres.span());
   tensors.emplace(kCodes, Tensor{"I32",
                                  {catalogue.items(), catalogue.places},
@@ -207,6 +211,10 @@ void describe_bundle(const fs::path& directory, const Recommender& model,
   config["settings"] = to_json(model.settings);
   config["items"] = items.size();
   config["text_dims"] = model.item_encoder.text_dims();
+  write_config(directory, config);
+}
+
+void write_config(const fs::path& directory, const Json& config) {
   write_file(directory / "config.json", dump_json(config, 2) + "\n");
 }
 
@@ -269,6 +277,10 @@ Bundle read_bundle(const fs::path& directory) {
   bundle.model = Recommender(settings, items, text_dims);
   for (Parameter* parameter : bundle.model.parameters()) parameter->keep_value_alone();
   read_model(tensors, bundle.model);
+  if (settings.has_ids() && tensors.contains(kNewId)) {
+    const Matrix new_id = tensors.matrix(kNewId, 1, settings.id_width());
+    std::ranges::copy(new_id.span(), bundle.model.item_encoder.new_id.begin());
+  }
   std::vector<std::int32_t> codes;
   if (settings.has_semantics()) {
     codes = read_codes(tensors, kCodes, items, settings.codes(), settings.codebook_size);

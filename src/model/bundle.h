@@ -32,6 +32,8 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 
+void write_config(const fs::path& directory, const nlohmann::json& config);
+
 /// The config.json of a bundle, whose settings are settings of ours. Throws Error where there is
 /// none, it is damaged, or from a newer format version.
 nlohmann::json read_config(const fs::path& directory);

@@ -34,15 +34,16 @@ void copy_values(const Matrix& from, Matrix& to) {
   std::ranges::copy(from.span(), to.span().begin());
 }
 
-// A table has a row an item: those of known items are theirs, of others as a live item's.
-void carry_rows(const Matrix& from, std::span<const std::int32_t> earlier, bool zero_new,
-                Matrix& to) {
+// A table has a row an item: those of known items are theirs, of others as a live item's, `live`,
+// or if that is empty as they are.
+void carry_rows(const Matrix& from, std::span<const std::int32_t> earlier,
+                std::span<const float> live, Matrix& to) {
   for (std::size_t i = 0; i < earlier.size(); ++i) {
     const std::span<float> row = to.view().row(i);
     if (earlier[i] >= 0) {
       std::ranges::copy(from.view().row(static_cast<std::size_t>(earlier[i])), row.begin());
-    } else if (zero_new) {
-      std::ranges::fill(row, 0.0F);
+    } else {
+      std::ranges::copy(live, row.begin());
     }
   }
 }
@@ -127,9 +128,11 @@ void carry_over(const Bundle& from, const MatchedItems& matched, MatrixView<cons
   }
   const ParameterList to = model.parameters();
   const ParameterList known = const_cast<Recommender&>(from.model).parameters();  // NOLINT: read
+  const bool live_items = model.settings.has_semantics();
   for (std::size_t p = 0; p < to.size(); ++p) {
     if (to[p]->is_table()) {
-      carry_rows(known[p]->value, matched.earlier, model.settings.has_semantics(), to[p]->value);
+      carry_rows(known[p]->value, matched.earlier,
+                 live_items ? std::span(earlier.new_id) : std::span<const float>(), to[p]->value);
     } else {
       copy_values(known[p]->value, to[p]->value);
     }

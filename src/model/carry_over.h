@@ -22,9 +22,9 @@ void check_same_encoder(const fs::path& data_directory, const fs::path& bundle);
 
 /// Gives `model`, made and initialised with the catalogue of newer data, what an earlier one has
 /// learned: all that items share, and what each item that is matched has of its own. A new item
-/// starts as a live one does, with a zero ID token and the codes that its text embedding foretells
-/// (`text` [items held, text dims]); without semantic tokens it stays as it was initialised. Both
-/// must be of the same parts. Throws Error if the embeddings have another width.
+/// starts as a live one does, with the ID token of new items and the codes that its text embedding
+/// foretells (`text` [items held, text dims]); without semantic tokens it stays as it was
+/// initialised. Both must be of the same parts. Throws Error if the embeddings have another width.
 void carry_over(const Bundle& from, const MatchedItems& matched, MatrixView<const float> text,
                 Recommender& model);
 

@@ -41,7 +41,10 @@ UnifiedItemEncoder::UnifiedItemEncoder(const Settings& model_settings, std::size
     collaborative = CollaborativeTokens(settings.collaborative_tokens, settings.codebook_size,
                                         settings.collaborative_dims, items, text_dims);
   }
-  if (settings.has_ids()) ids = Parameter::table(kIdTokens, items, settings.id_width());
+  if (settings.has_ids()) {
+    ids = Parameter::table(kIdTokens, items, settings.id_width());
+    new_id.resize(settings.id_width());
+  }
 }
 
 void UnifiedItemEncoder::initialise(Random& random, std::size_t items, const RowSelection& held) {

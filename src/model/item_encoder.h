@@ -38,6 +38,9 @@ struct UnifiedItemEncoder {
   ResidualQuantizer quantizer;
   CollaborativeTokens collaborative;
   Parameter ids;  ///< [items, ID dims]
+  /// [ID dims] The ID token of items that training did not see: withheld ones, and those put into a
+  /// running service. Zero until a training has ended, and where new items have none.
+  std::vector<float> new_id;
 
   struct Cache {
     StepItems step;

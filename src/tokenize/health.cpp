@@ -64,7 +64,7 @@ std::vector<std::uint64_t> digests_of(const VectorSource& vectors) {
     parallel_for(block.rows, 64, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = begin; i < end; ++i) {
         const std::span<const float> row = block.row(i);
-        if (std::ranges::all_of(row, [](float x) { return x == 0.0F; })) continue;
+        if (is_zero(row)) continue;
         const std::string_view bytes(reinterpret_cast<const char*>(row.data()), row.size_bytes());
         digests[first + i] = std::max<std::uint64_t>(std::hash<std::string_view>()(bytes), 1);
       }

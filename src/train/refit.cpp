@@ -6,6 +6,7 @@
 #include "base/folders.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
+#include "train/new_items.h"
 
 namespace tessera {
 namespace {
@@ -33,6 +34,7 @@ Json choice_of(const Json& config, const fs::path& directory) {
                  {"select", settings.select},
                  {"validation", nullptr}};
   if (config.contains("validation")) choice["validation"] = config.at("validation");
+  if (config.contains(kNewIdShare)) choice[kNewIdShare] = config.at(kNewIdShare);
   if (config.contains("data")) choice["fingerprint"] = config.at("data").value("fingerprint", "");
   return choice;
 }

@@ -34,7 +34,7 @@ struct TrainingState {
 };
 
 /// A model at its start: initialised by settings.seed, no step taken. The ID tokens of withheld
-/// items are zero, as those of live items, and stay so: no gradient reaches them. Collaborative
+/// items are zero and stay so, since no gradient reaches them: see train/new_items.h. Collaborative
 /// codes are still to be found. Of the tables the state holds the rows `held`.
 TrainingState initial_state(const Settings& settings, const Dataset& data, std::size_t text_dims,
                             const RowSelection& held = {});

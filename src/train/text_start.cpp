@@ -14,10 +14,6 @@ namespace {
 constexpr double kLength = 0.4;                 // beside rows that begin at 0.02 a dim
 constexpr std::size_t kMeasuredItems = 65'536;  // of a rank, that axes are found from
 
-bool is_zero(std::span<const float> row) {
-  return std::ranges::all_of(row, [](float x) { return x == 0.0F; });
-}
-
 // Mean and principal axes of the texts of all ranks.
 struct TextAxes {
   std::vector<float> mean;

@@ -17,6 +17,7 @@
 #include "tessera/fallback.h"
 #include "text/text_encoder_file.h"
 #include "train/first_stage.h"
+#include "train/new_items.h"
 #include "train/refit.h"
 #include "train/settings_by_data.h"
 #include "train/stepper.h"
@@ -398,7 +399,11 @@ TrainResult train(const TrainOptions& options) {
   Run run{options, part.data, text,    negatives,
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
-  if (result.finished && ranks.first()) keep_first_stage(options.bundle);
+  if (result.finished && ranks.first()) {
+    place_new_items(options, state, result);
+    keep_first_stage(options.bundle);
+  }
+  broadcast(ranks, std::span(&result.best, 1));
   result.users_without_negatives = skipped;
   compare_with_ids(run, result);
   result.from = state.from;

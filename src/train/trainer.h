@@ -75,8 +75,10 @@ struct TrainResult {
   /// Of the ID tokens alone that collaborative codes came from; no users where there were none.
   Metrics ids_alone;
   bool ids_ahead = false;  ///< … and whether they are better by settings.select
-  nlohmann::json from;     ///< of a warm start, as config.json has it; null: from nothing
-  bool refit = false;      ///< trained on every event; the above are of what chose its epochs
+  /// How much of an ID token new items have (train/new_items.h); 0: none.
+  double new_id_share = 0;
+  nlohmann::json from;  ///< of a warm start, as config.json has it; null: from nothing
+  bool refit = false;   ///< trained on every event; the above are of what chose its epochs
   double seconds = 0;
   /// Users who trained nothing, since their histories hold every item (users_without_negatives).
   std::size_t users_without_negatives = 0;

@@ -14,10 +14,12 @@ struct NumberedPlace {
   TargetPlace place;
 };
 
-// Of the users here: as evaluation ranks them where every item is at hand.
-std::vector<TargetPlace> rank_users(const Recommender& model, const Catalogue& own,
-                                    const Dataset& data, const Negatives& negatives,
-                                    const Ranks& ranks) {
+}  // namespace
+
+// As evaluation ranks them where every item is at hand.
+std::vector<TargetPlace> validation_places(const Recommender& model, const Catalogue& own,
+                                           const Dataset& data, const Negatives& negatives,
+                                           const Ranks& ranks) {
   if (own.items() < data.items.size()) return rank_by_blocks(model, own, data, negatives, ranks);
   const Scorer scorer = model_scorer(model, own, data);
   return model.settings.selection_protocol == Protocol::sampled
@@ -25,11 +27,10 @@ std::vector<TargetPlace> rank_users(const Recommender& model, const Catalogue& o
              : rank_full(data, Split::validation, scorer);
 }
 
-}  // namespace
-
 Metrics validate(const Recommender& model, const Catalogue& own, const Dataset& data,
                  const Negatives& negatives, const TrainingShare& share) {
-  const std::vector<TargetPlace> ranked = rank_users(model, own, data, negatives, share.ranks);
+  const std::vector<TargetPlace> ranked =
+      validation_places(model, own, data, negatives, share.ranks);
   const std::vector<std::int32_t> users = evaluated_users(data, Split::validation);
   std::vector<NumberedPlace> here;
   for (std::size_t i = 0; i < ranked.size(); ++i) {

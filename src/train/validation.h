@@ -15,6 +15,11 @@ namespace tessera {
 Metrics validate(const Recommender& model, const Catalogue& own, const Dataset& data,
                  const Negatives& negatives, const TrainingShare& share = {});
 
+/// The places of their targets, of the users of `data` in the order of evaluated_users.
+std::vector<TargetPlace> validation_places(const Recommender& model, const Catalogue& own,
+                                           const Dataset& data, const Negatives& negatives,
+                                           const Ranks& ranks = {});
+
 /// Negatives for validation: those of `file`, or drawn by the settings' seed if it is empty; none
 /// under the full protocol. Errors as read_negatives.
 Negatives validation_negatives(const Settings& settings, const Dataset& data, const fs::path& file);

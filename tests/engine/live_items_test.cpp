@@ -18,7 +18,7 @@ TEST_P(LiveItems, AreRecommendedAtOnceByTheirText) {
   EXPECT_EQ(model->size(), 17U);
   EXPECT_EQ(model->live_items(), 1U);
   EXPECT_EQ(model->catalogue_items(), 16U);
-  // The same text gives the same codes; the ID token is zero.
+  // The same text gives the same codes; the ID token of new items is zero here.
   const auto cards = model->cards(Numbers{0, 16});
   EXPECT_EQ(cards[0].tokens.semantic, cards[1].tokens.semantic);
   EXPECT_TRUE(cards[1].live && !cards[0].live);
@@ -162,6 +162,22 @@ TEST_P(LiveItems, OfTheCatalogueKeepTheirLearnedIdToken) {
   put("1", "steel teapot");
   const Explanation restored = model->explain(Numbers{5, 2}, 0);
   EXPECT_NEAR(restored.score, before.score, 1e-5);
+}
+
+TEST_P(LiveItems, HaveTheIdTokenThatTheBundleSays) {
+  std::vector<float>& id = bundle.model.item_encoder.new_id;
+  for (std::size_t d = 0; d < id.size(); ++d) id[d] = 0.5F - static_cast<float>(d);
+  testing::write_bundle(path, bundle.model, bundle.catalogue, bundle.items);
+  model = std::make_unique<Model>(path);
+  put("new", "steel teapot");
+  EXPECT_EQ(model->id_tokens(Numbers{16}), id);
+  const Explanation why = model->explain(Numbers{5, 2}, 16);
+  EXPECT_EQ(why.id_token != 0.0F, !id.empty());
+  const auto all = best({5, 2}, 100);
+  const auto found = std::ranges::find(all, 16, &ScoredItem::item);
+  ASSERT_NE(found, all.end());
+  EXPECT_NEAR(found->score, why.score, 1e-5);
+  EXPECT_EQ(model->statistics().id.untaught_share, id.empty() ? 0.0 : 1.0 / 17);
 }
 
 TEST_P(LiveItems, NeedATextTheModelKnows) {

@@ -112,13 +112,16 @@ TEST(TokensJson, HoldsWhatProgramsRead) {
 
 TEST(IdStatistics, CountsTheItemsThatNothingTrained) {
   const float tokens[] = {3, 4, 0, 0, 0, 1};
-  const IdStatistics statistics = id_statistics(tokens, 2);
+  const float none[] = {0, 0};
+  const IdStatistics statistics = id_statistics(tokens, none);
   EXPECT_EQ(statistics.dims, 2U);
-  EXPECT_NEAR(statistics.zero_share, 1.0 / 3, 1e-12);
+  EXPECT_NEAR(statistics.untaught_share, 1.0 / 3, 1e-12);
   EXPECT_NEAR(statistics.mean_length, 3.0, 1e-12);
-  EXPECT_EQ(id_statistics({}, 0).dims, 0U);
-  const float untrained[] = {0, 0};
-  EXPECT_EQ(id_statistics(untrained, 2).mean_length, 0.0);
+  const float of_new_items[] = {0, 1};
+  EXPECT_NEAR(id_statistics(tokens, of_new_items).untaught_share, 1.0 / 3, 1e-12);
+  EXPECT_NEAR(id_statistics(tokens, of_new_items).mean_length, 2.5, 1e-12);
+  EXPECT_EQ(id_statistics({}, {}).dims, 0U);
+  EXPECT_EQ(id_statistics(none, none).mean_length, 0.0);
 }
 
 TEST(TokenStatistics, KeepTheKindsOfCodesApart) {
