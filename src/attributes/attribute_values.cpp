@@ -34,7 +34,7 @@ std::optional<bool> truth(std::string_view text) {
   return std::nullopt;
 }
 
-[[noreturn]] void refuse(const Attribute& attribute, std::string_view value) {
+[[noreturn]] void refuse_value(const Attribute& attribute, std::string_view value) {
   fail_usage("attribute '{}' is of type {}: it cannot hold '{}'", attribute.name,
              name_of(attribute.type), value);
 }
@@ -90,8 +90,8 @@ AttributeValue typed(const Attribute& attribute, AttributeValue value) {
   if (auto* labels = std::get_if<Labels>(&value)) {
     const bool one = labels->size() == 1;
     if (attribute.type == AttributeType::time && one) return seconds_of(attribute, labels->front());
-    if (attribute.type != AttributeType::labels) refuse(attribute, json_of(value));
-    if (!std::ranges::all_of(*labels, is_utf8)) refuse(attribute, "text that is not UTF-8");
+    if (attribute.type != AttributeType::labels) refuse_value(attribute, json_of(value));
+    if (!std::ranges::all_of(*labels, is_utf8)) refuse_value(attribute, "text that is not UTF-8");
     in_order(*labels);
     if (labels->empty()) return {};
     return value;
@@ -99,9 +99,9 @@ AttributeValue typed(const Attribute& attribute, AttributeValue value) {
   const bool number = std::holds_alternative<double>(value);
   const bool numeric =
       attribute.type == AttributeType::number || attribute.type == AttributeType::time;
-  if (number && !std::isfinite(std::get<double>(value))) refuse(attribute, "NaN or Inf");
+  if (number && !std::isfinite(std::get<double>(value))) refuse_value(attribute, "NaN or Inf");
   if (number ? numeric : attribute.type == AttributeType::boolean) return value;
-  refuse(attribute, json_of(value));
+  refuse_value(attribute, json_of(value));
 }
 
 AttributeValue value_of_text(const Attribute& attribute, std::string_view text, bool list) {
@@ -109,12 +109,12 @@ AttributeValue value_of_text(const Attribute& attribute, std::string_view text, 
   if (text.empty()) return {};
   if (attribute.type == AttributeType::number) {
     const auto number = parse_number<double>(text.starts_with('+') ? text.substr(1) : text);
-    if (!number || !std::isfinite(*number)) refuse(attribute, text);
+    if (!number || !std::isfinite(*number)) refuse_value(attribute, text);
     return *number;
   }
   if (attribute.type == AttributeType::boolean) {
     const auto value = truth(text);
-    if (!value) refuse(attribute, text);
+    if (!value) refuse_value(attribute, text);
     return *value;
   }
   if (attribute.type == AttributeType::time) return seconds_of(attribute, text);

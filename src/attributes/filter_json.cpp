@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "attributes/attribute_values.h"
+#include "attributes/item_filter.h"
 #include "base/error.h"
 #include "tessera/filter.h"
 
@@ -10,7 +11,6 @@ namespace {
 
 using Json = nlohmann::json;
 using Condition = Filter::Condition;
-constexpr int kMaxDepth = 32;
 
 Filter::Literal literal(const Json& json, const std::string& where) {
   if (json.is_boolean()) return json.get<bool>();
@@ -70,7 +70,8 @@ Filter condition_from(const Json& json, const std::string& where) {
 
 Filter filter_from(const Json& json, const std::string& where, int depth) {
   if (!json.is_object()) fail_usage("filter: {} must be an object", where);
-  if (depth > kMaxDepth) fail_usage("filter: it nests deeper than {} levels", kMaxDepth);
+  if (depth > kMaxFilterDepth)
+    fail_usage("filter: it nests deeper than {} levels", kMaxFilterDepth);
   if (json.contains("key")) return condition_from(json, where);
   Filter filter;
   for (const auto& [name, list] : json.items()) {

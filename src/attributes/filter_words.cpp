@@ -5,6 +5,7 @@
 //   one       := "not" one | "(" either ")" | condition
 //   condition := NAME [ ("=" | "!=" | "<" | "<=" | ">" | ">=") VALUE | ["not"] "in" "(" VALUE { ","
 //   VALUE } ")" | "exists" ]
+#include "attributes/item_filter.h"
 #include "base/error.h"
 #include "base/numbers.h"
 #include "tessera/filter.h"
@@ -13,7 +14,6 @@ namespace tessera {
 namespace {
 
 using Condition = Filter::Condition;
-constexpr int kMaxDepth = 32;
 
 struct Word {
   enum class Kind { end, name, text, sign } kind = Kind::end;
@@ -88,7 +88,7 @@ class Parser {
   bool take_sign(std::string_view text) { return take(Word::Kind::sign, text); }
 
   Filter either(int depth) {
-    if (depth > kMaxDepth) refuse("less: it nests too deeply");
+    if (depth > kMaxFilterDepth) refuse("less: it nests too deeply");
     Filter first = both(depth);
     if (!word_.is(Word::Kind::name, "or")) return first;
     Filter group;
@@ -113,7 +113,7 @@ class Parser {
   }
 
   Filter one(int depth) {
-    if (depth > kMaxDepth) refuse("less: it nests too deeply");
+    if (depth > kMaxFilterDepth) refuse("less: it nests too deeply");
     if (take_name("not")) return negated(one(depth + 1));
     if (take_sign("(")) {
       Filter inner = either(depth + 1);

@@ -14,6 +14,9 @@ namespace tessera {
 /// An attribute of this name that is a time says when an item ends: from then on no list holds it.
 inline constexpr std::string_view kExpires = "expires";
 
+/// How deep a filter may nest, however it is written.
+inline constexpr int kMaxFilterDepth = 32;
+
 /// The attributes of items that change while filters are asked. A condition's answer is kept as a
 /// bitmap, and each change of an item changes its bit in those about that attribute: a filter that
 /// is asked again costs the joining of bitmaps alone. Every function may be called from several

@@ -72,7 +72,7 @@ void compare_tokens(const std::filesystem::path& earlier, const std::filesystem:
                words_of(std::span(item.after).first(levels)), printable(item.title, 50));
   }
   if (!found.added.empty()) fmt::print("New:\n");
-  for (const NewItem& item : first(found.added)) {
+  for (const AddedItem& item : first(found.added)) {
     fmt::print("  {}  {}  shared with {} items  {}\n", item.id,
                words_of(std::span(item.codes).first(levels)), item.shared,
                printable(item.title, 50));

@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kTitle = 70;
 
-std::string joined(const Json& codes) {
+std::string codes_line(const Json& codes) {
   std::string text;
   for (const Json& code : codes) text += (text.empty() ? "" : "-") + code.dump();
   return text;
@@ -23,9 +23,9 @@ std::string joined(const Json& codes) {
 
 void print_item(const Json& item, bool collaborative) {
   fmt::print("  {:12} {:14} {}\n", printable(item.at("id").get<std::string>(), 12),
-             joined(item.at("codes")), printable(item.at("title").get<std::string>(), kTitle));
+             codes_line(item.at("codes")), printable(item.at("title").get<std::string>(), kTitle));
   if (collaborative && item.contains("collaborative_codes")) {
-    fmt::print("  {:12} {}\n", "", joined(item.at("collaborative_codes")));
+    fmt::print("  {:12} {}\n", "", codes_line(item.at("collaborative_codes")));
   }
 }
 
@@ -53,7 +53,7 @@ void print_kind_screen(const Json& tokens) {
     for (const Json& value : tokens.at("tokens")) fmt::print(" {:.4f}", value.get<float>());
     fmt::print("\n");
   } else {
-    fmt::print("{}\n", joined(tokens.at("tokens")));
+    fmt::print("{}\n", codes_line(tokens.at("tokens")));
   }
 }
 

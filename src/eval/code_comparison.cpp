@@ -255,7 +255,7 @@ Json to_json(const CodeComparison& comparison, std::size_t most) {
                              {"before", item.before},
                              {"after", item.after}});
   }
-  for (const NewItem& item : first(comparison.added)) {
+  for (const AddedItem& item : first(comparison.added)) {
     json["new"].push_back({{"id", item.id},
                            {"title", item.title},
                            {"codes", item.codes},

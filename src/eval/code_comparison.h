@@ -21,7 +21,7 @@ struct MovedItem {
   double distance = 0.0;
 };
 
-struct NewItem {
+struct AddedItem {
   std::string id, title;
   std::vector<std::int32_t> codes;
   std::size_t shared = 0;  ///< items of both that have all of its semantic codes
@@ -35,7 +35,7 @@ struct CodeComparison {
   std::size_t kept_all = 0;       ///< items whose codes all stayed, after the best matching
   std::size_t kept_semantic = 0;  ///< … whose semantic codes did
   std::vector<MovedItem> moved;   ///< furthest first
-  std::vector<NewItem> added;     ///< of the later model alone, by its numbers
+  std::vector<AddedItem> added;   ///< of the later model alone, by its numbers
   std::vector<std::string> gone;  ///< ids of the earlier model alone
 };
 

@@ -11,18 +11,11 @@
 
 #include "base/error.h"
 #include "base/npy.h"
+#include "base/numbers.h"
 #include "formats/records.h"
 
 namespace tessera {
 namespace {
-
-// The whole number that an id is, if it is one.
-std::optional<std::int64_t> whole_of(std::string_view id) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), value);
-  const bool whole = error == std::errc() && end == id.data() + id.size() && !id.empty();
-  return whole ? std::optional(value) : std::nullopt;
-}
 
 /// Takes rows of users and items by their ids.
 class Collector {
@@ -49,7 +42,7 @@ class Collector {
   void add(std::size_t user, std::string_view id, std::optional<float> score) {
     ++result_.entries;
     const auto found = items_.find(id);
-    if (const auto whole = whole_of(id)) {
+    if (const auto whole = parse_number<std::int64_t>(id)) {
       result_.known_above += items_.contains(std::to_string(*whole + 1)) ? 1 : 0;
       result_.known_below += items_.contains(std::to_string(*whole - 1)) ? 1 : 0;
     }

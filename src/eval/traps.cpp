@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/numbers.h"
 
 namespace tessera {
 namespace {
@@ -23,13 +23,6 @@ std::string share_of(std::size_t part, std::size_t whole) {
   return fmt::format(
       "{:.1f} %",
       whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
-}
-
-std::optional<std::int64_t> whole_of(std::string_view id) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), value);
-  const bool whole = error == std::errc() && end == id.data() + id.size() && !id.empty();
-  return whole ? std::optional(value) : std::nullopt;
 }
 
 // The items below and above the target, and some further off, which are hit as often as chance has
@@ -83,7 +76,7 @@ class Counter {
       counts_.tied_lists +=
           scores.size() > 1 && std::ranges::adjacent_find(scores) != scores.end() ? 1 : 0;
     }
-    const auto whole = whole_of(data_.items[static_cast<std::size_t>(target)].id);
+    const auto whole = parse_number<std::int64_t>(data_.items[static_cast<std::size_t>(target)].id);
     for (std::size_t i = 0; i < kSteps.size(); ++i) {
       counts_.by_number[i] += items.contains(target + kSteps[i]) ? 1 : 0;
       if (!whole) continue;
@@ -279,7 +272,7 @@ std::vector<Trap> traps_in(const Dataset& data, Split split, Repeats repeats,
   }
   std::vector<std::int64_t> ids;
   for (const CatalogueItem& item : data.items) {
-    const auto whole = whole_of(item.id);
+    const auto whole = parse_number<std::int64_t>(item.id);
     if (!whole) return traps;
     ids.push_back(*whole);
   }

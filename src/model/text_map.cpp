@@ -11,7 +11,7 @@ namespace tessera {
 namespace {
 
 using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-constexpr float kRidge = 1.0F;  // beside texts of unit length
+constexpr float kMapRidge = 1.0F;  // beside texts of unit length
 
 Eigen::Map<Rows> as_eigen(Matrix& matrix) {
   return {matrix.span().data(), static_cast<Eigen::Index>(matrix.rows()),
@@ -31,7 +31,7 @@ Matrix regress(MatrixView<const float> text, MatrixView<const float> factors,
   gemm(Transpose::yes, Transpose::no, 1.0F, x, y, 0.0F, map);
   all_reduce(ranks, gram.span());
   all_reduce(ranks, map.span());
-  for (std::size_t i = 0; i < inputs; ++i) gram[i][i] += kRidge;
+  for (std::size_t i = 0; i < inputs; ++i) gram[i][i] += kMapRidge;
   as_eigen(map) = as_eigen(gram).ldlt().solve(as_eigen(map)).eval();
   return map;
 }

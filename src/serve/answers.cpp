@@ -4,12 +4,13 @@
 
 namespace tessera {
 
-Response reply(const Json& json, int status) {
-  return {.status = status, .body = json.dump(-1, ' ', false, Json::error_handler_t::replace)};
+Response reply(const AnswerJson& json, int status) {
+  return {.status = status,
+          .body = json.dump(-1, ' ', false, AnswerJson::error_handler_t::replace)};
 }
 
-Json card_json(const ItemCard& card, bool whole) {
-  Json json = {{"id", card.id}, {"title", card.title}, {"codes", card.tokens.semantic}};
+AnswerJson card_json(const ItemCard& card, bool whole) {
+  AnswerJson json = {{"id", card.id}, {"title", card.title}, {"codes", card.tokens.semantic}};
   if (whole && !card.tokens.collaborative.empty()) {
     json["collaborative_codes"] = card.tokens.collaborative;
   }
@@ -17,8 +18,8 @@ Json card_json(const ItemCard& card, bool whole) {
   return json;
 }
 
-Json attributes_json(const AttributeValues& values) {
-  Json json = Json::object();
+AnswerJson attributes_json(const AttributeValues& values) {
+  AnswerJson json = AnswerJson::object();
   for (const auto& [name, value] : values) {
     std::visit(
         [&, &key = name](const auto& held) {

@@ -5,13 +5,13 @@
 namespace tessera {
 
 /// `json` as a response.
-Response reply(const Json& json, int status = 200);
+Response reply(const AnswerJson& json, int status = 200);
 
 /// {"id", "title", "codes", "live"}, the codes semantic ones; `whole`: with "collaborative_codes"
 /// where the model has them.
-Json card_json(const ItemCard& card, bool whole = false);
+AnswerJson card_json(const ItemCard& card, bool whole = false);
 /// {"price": 4.5, "category": ["tea"], "brand": null}.
-Json attributes_json(const AttributeValues& values);
+AnswerJson attributes_json(const AttributeValues& values);
 /// The filter that a request gives, in words or as JSON; throws Refusal 400 that says what is wrong
 /// with it.
 std::optional<Filter> filter_of(const Model& model, const std::optional<std::string>& text);

@@ -32,9 +32,9 @@ void check_chunk(std::uint64_t, beast::string_view extension, error_code& wrong)
 
 /// An error's answer as what it was made of.
 Refusal refusal_of(const Response& response) {
-  const Json json = Json::parse(response.body, nullptr, false);
-  const Json none = Json::object();
-  const Json& error = json.is_object() && json.contains("error") ? json.at("error") : none;
+  const AnswerJson json = AnswerJson::parse(response.body, nullptr, false);
+  const AnswerJson none = AnswerJson::object();
+  const AnswerJson& error = json.is_object() && json.contains("error") ? json.at("error") : none;
   return {response.status, error.value("code", "internal"), error.value("message", "it failed")};
 }
 

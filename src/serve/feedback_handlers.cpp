@@ -15,19 +15,20 @@ std::int64_t milliseconds_now() {
 }
 
 /// A share of something, with its interval; null of nothing.
-Json share_json(const char* what, std::uint64_t part, std::uint64_t of) {
+AnswerJson share_json(const char* what, std::uint64_t part, std::uint64_t of) {
   const ShareInterval interval = wilson_interval(part, of);
-  return {{"rate", of == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(of))},
+  return {{"rate", of == 0 ? AnswerJson()
+                           : AnswerJson(static_cast<double>(part) / static_cast<double>(of))},
           {"interval", {interval.low, interval.high}},
           {what, part}};
 }
 
-Json variant_json(const Service& service, const Feedback& feedback, std::size_t variant) {
+AnswerJson variant_json(const Service& service, const Feedback& feedback, std::size_t variant) {
   const Variants& variants = service.variants();
   const ServedModel::InUse in_use = variants.in_use(variant);
   const Feedback::Counts counts = feedback.counts(variant);
   const auto share = [](std::uint64_t part, std::uint64_t of) {
-    return of == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(of));
+    return of == 0 ? AnswerJson() : AnswerJson(static_cast<double>(part) / static_cast<double>(of));
   };
   return {
       {"name", variants.name(variant)},
@@ -104,7 +105,7 @@ Task<Response> note_impression(Call& call) {
 }
 
 Response list_variants(Call& call) {
-  Json variants = Json::array();
+  AnswerJson variants = AnswerJson::array();
   for (std::size_t i = 0; i < call.service.variants().size(); ++i) {
     variants.push_back(variant_json(call.service, call.service.feedback(), i));
   }

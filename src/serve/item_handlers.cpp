@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t kNearestCodes = 10;
 constexpr std::size_t kMaxWords = 32;  // each costs a walk through the words that begin so
 
-Json cards_json(const Call& call, std::span<const std::int32_t> numbers) {
-  Json items = Json::array();
+AnswerJson cards_json(const Call& call, std::span<const std::int32_t> numbers) {
+  AnswerJson items = AnswerJson::array();
   for (const ItemCard& card : call.model->cards(numbers)) items.push_back(card_json(card));
   return items;
 }
@@ -24,8 +24,8 @@ Token token_of_path(const Call& call) {
 }
 
 /// An item with its tokens and, where the model has any, its attributes.
-Json described(const Model& model, const ItemCard& card) {
-  Json json = card_json(card, true);
+AnswerJson described(const Model& model, const ItemCard& card) {
+  AnswerJson json = card_json(card, true);
   const auto number = model.number(card.id);
   if (number && !model.attributes().empty()) {
     json["attributes"] = attributes_json(model.attributes_of(*number));
@@ -36,7 +36,7 @@ Json described(const Model& model, const ItemCard& card) {
 /// One kind of an item's tokens; throws Refusal 400.
 Response item_tokens(const Model& model, std::int32_t item, const std::string& kind) {
   ItemCard card = model.card(item);
-  Json json = {{"id", card.id}, {"title", card.title}, {"live", card.live}, {"kind", kind}};
+  AnswerJson json = {{"id", card.id}, {"title", card.title}, {"live", card.live}, {"kind", kind}};
   or_refuse(400, "invalid_request", [&] {
     switch (token_kind(kind)) {
       case TokenKind::semantic:
@@ -68,7 +68,7 @@ Response find_items(Call& call) {
 Response get_item(Call& call) {
   const std::int32_t item = item_of_path(call);
   if (const auto kind = call.given("kind")) return item_tokens(*call.model, item, *kind);
-  Json json = described(*call.model, call.model->card(item));
+  AnswerJson json = described(*call.model, call.model->card(item));
   json["place"] = call.model->point(item).place;
   return reply(json);
 }
@@ -112,7 +112,7 @@ Response get_token(Call& call) {
   std::vector<std::int32_t> items = model.items_with(token);
   const std::size_t count = items.size();
   items.resize(std::min(count, limit));
-  Json nearest = Json::array();
+  AnswerJson nearest = AnswerJson::array();
   for (const Neighbour& other : model.nearest_codes(token, kNearestCodes)) {
     nearest.push_back({{"code", other.number}, {"cosine", other.cosine}});
   }
@@ -129,14 +129,14 @@ Response get_map(Call& call) {
   // Evenly thinned by number, which is random.
   const std::size_t step = (points.size() + limit - 1) / std::max<std::size_t>(limit, 1);
   std::vector<std::int32_t> numbers;
-  Json x = Json::array(), y = Json::array(), codes = Json::array();
+  AnswerJson x = AnswerJson::array(), y = AnswerJson::array(), codes = AnswerJson::array();
   for (std::size_t i = 0; i < points.size(); i += std::max<std::size_t>(step, 1)) {
     numbers.push_back(points[i].item);
     x.push_back(points[i].place[0]);
     y.push_back(points[i].place[1]);
     codes.push_back(points[i].code);
   }
-  Json ids = Json::array();
+  AnswerJson ids = AnswerJson::array();
   for (ItemCard& card : call.model->cards(numbers)) ids.push_back(std::move(card.id));
   return reply({{"ids", std::move(ids)},
                 {"x", std::move(x)},

@@ -5,12 +5,12 @@
 namespace tessera {
 namespace {
 
-Json error_json(const Refusal& refusal) {
+AnswerJson error_json(const Refusal& refusal) {
   return {{"code", refusal.code}, {"message", refusal.what()}};
 }
 
-std::string line_of(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string line_of(const AnswerJson& json) {
+  return json.dump(-1, ' ', false, AnswerJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -21,10 +21,10 @@ void note_failure(LineReport& report, std::size_t line, const Refusal& refusal) 
 }
 
 Response lines_response(const LineReport& report, int status, const Refusal* stopped) {
-  Json last = {{"lines", report.lines},
-               {"done", report.done},
-               {"repeated", report.repeated},
-               {"failed", report.failed}};
+  AnswerJson last = {{"lines", report.lines},
+                     {"done", report.done},
+                     {"repeated", report.repeated},
+                     {"failed", report.failed}};
   if (stopped != nullptr) {
     last["line"] = report.line;
     last["error"] = error_json(*stopped);

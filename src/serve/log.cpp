@@ -187,8 +187,8 @@ void Log::write_line(std::string_view line) const {
 
 void Log::event(std::string_view name, std::string_view message) const {
   if (discards()) return;
-  const Json line = {{"time", utc_now()}, {"event", name}, {"message", printable(message)}};
-  write_line(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+  const AnswerJson line = {{"time", utc_now()}, {"event", name}, {"message", printable(message)}};
+  write_line(line.dump(-1, ' ', false, AnswerJson::error_handler_t::replace));
 }
 
 void Log::flush() const {

@@ -67,8 +67,8 @@ constexpr const char* kSchemas = R"({
     "code": {"type": "string"}, "message": {"type": "string"}}}}}
 })";
 
-Json schema_of(const Field& field) {
-  Json schema;
+AnswerJson schema_of(const Field& field) {
+  AnswerJson schema;
   switch (field.kind) {
     case Kind::flag:
       schema = {{"type", "boolean"}, {"default", field.standard != 0}};
@@ -112,7 +112,7 @@ Json schema_of(const Field& field) {
                   {{"type", "string"}, {"maxLength", field.most}}}}};
       break;
     case Kind::words: {
-      const Json word = {{"type", "string"}, {"enum", field.words}};
+      const AnswerJson word = {{"type", "string"}, {"enum", field.words}};
       schema = {{"oneOf",
                  {word, {{"type", "array"}, {"items", word}, {"maxItems", field.words.size()}}}}};
       break;
@@ -126,22 +126,24 @@ Json schema_of(const Field& field) {
 }
 
 /// A schema that null fits as well: it stands for what is left out.
-Json nullable(Json schema) {
-  Json& kind = schema.contains("oneOf") ? schema["oneOf"].back() : schema;
+AnswerJson nullable(AnswerJson schema) {
+  AnswerJson& kind = schema.contains("oneOf") ? schema["oneOf"].back() : schema;
   kind["nullable"] = true;
   if (kind.contains("enum")) kind["enum"].push_back(nullptr);
   return schema;
 }
 
-Json body_schema(const Route& route) {
-  Json properties = Json::object(), required = Json::array(), choices = Json::array();
+AnswerJson body_schema(const Route& route) {
+  AnswerJson properties = AnswerJson::object(), required = AnswerJson::array(),
+             choices = AnswerJson::array();
   for (const Field& field : route.body) {
     properties[std::string(field.name)] =
         field.required ? schema_of(field) : nullable(schema_of(field));
     if (field.required) required.push_back(field.name);
     if (field.choice) choices.push_back({{"required", {field.name}}});
   }
-  Json schema = {{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
+  AnswerJson schema = {
+      {"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
   if (!required.empty()) schema["required"] = required;
   if (!choices.empty()) schema["oneOf"] = choices;
   return schema;
@@ -153,8 +155,8 @@ std::string_view example_of_segment(std::string_view part) {
   return part == "{code}" || part == "{level}" ? "1" : "17";
 }
 
-Json parameters_of(const Route& route) {
-  Json parameters = Json::array();
+AnswerJson parameters_of(const Route& route) {
+  AnswerJson parameters = AnswerJson::array();
   for (const std::string_view part : parts_of_path(route.path)) {
     if (!names_a_segment(part)) continue;
     parameters.push_back({{"name", part.substr(1, part.size() - 2)},
@@ -166,11 +168,12 @@ Json parameters_of(const Route& route) {
   for (const Field& field : route.query) {
     // An address has room for a filter as a text alone.
     const bool text = field.kind == Field::Kind::filter;
-    parameters.push_back({{"name", field.name},
-                          {"in", "query"},
-                          {"required", field.required},
-                          {"schema", text ? Json{{"type", "string"}, {"maxLength", field.most}}
-                                          : schema_of(field)}});
+    parameters.push_back(
+        {{"name", field.name},
+         {"in", "query"},
+         {"required", field.required},
+         {"schema",
+          text ? AnswerJson{{"type", "string"}, {"maxLength", field.most}} : schema_of(field)}});
   }
   return parameters;
 }
@@ -188,23 +191,23 @@ std::string needs_of(const Route& route) {
   return sentences;
 }
 
-Json operation_of(const Route& route, bool with_tokens) {
-  Json operation = {{"summary", route.summary}};
-  const Json parameters = parameters_of(route);
+AnswerJson operation_of(const Route& route, bool with_tokens) {
+  AnswerJson operation = {{"summary", route.summary}};
+  const AnswerJson parameters = parameters_of(route);
   if (!parameters.empty()) operation["parameters"] = parameters;
-  const auto json_content = [](Json schema) {
-    return Json{{"application/json", {{"schema", std::move(schema)}}}};
+  const auto json_content = [](AnswerJson schema) {
+    return AnswerJson{{"application/json", {{"schema", std::move(schema)}}}};
   };
   if (!route.body.empty()) {
-    Json content = json_content(body_schema(route));
-    content["application/json"]["example"] = Json::parse(example_of(route));
+    AnswerJson content = json_content(body_schema(route));
+    content["application/json"]["example"] = AnswerJson::parse(example_of(route));
     if (route.lines) content = {{"application/x-ndjson", content["application/json"]}};
     // No lines at all are a body as well.
     operation["requestBody"] = {{"required", !route.lines}, {"content", std::move(content)}};
   }
-  Json answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
+  AnswerJson answer = {{"description", route.method == "DELETE" ? "Done" : "The answer"}};
   if (!route.reply.empty()) {
-    Json content = json_content(Json::parse(route.reply));
+    AnswerJson content = json_content(AnswerJson::parse(route.reply));
     if (route.lines) content = {{"application/x-ndjson", content["application/json"]}};
     answer["content"] = std::move(content);
   }
@@ -217,7 +220,7 @@ Json operation_of(const Route& route, bool with_tokens) {
        {{"description", "Refused"},
         {"content", json_content({{"$ref", "#/components/schemas/Error"}})}}}};
   if (with_tokens) {
-    if (route.access != Access::open) operation["security"] = {{{"bearer", Json::array()}}};
+    if (route.access != Access::open) operation["security"] = {{{"bearer", AnswerJson::array()}}};
     operation["description"] = needs_of(route);
   }
   return operation;
@@ -225,15 +228,15 @@ Json operation_of(const Route& route, bool with_tokens) {
 
 }  // namespace
 
-Json openapi(bool with_tokens) {
-  Json paths = Json::object();
+AnswerJson openapi(bool with_tokens) {
+  AnswerJson paths = AnswerJson::object();
   for (const Route& route : routes()) {
     std::string method(route.method);
     std::ranges::transform(method, method.begin(),
                            [](char c) { return static_cast<char>(c | 0x20); });
     paths[std::string(route.path)][method] = operation_of(route, with_tokens);
   }
-  Json components = {{"schemas", Json::parse(kSchemas)}};
+  AnswerJson components = {{"schemas", AnswerJson::parse(kSchemas)}};
   if (with_tokens) {
     components["securitySchemes"] = {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}}};
   }

@@ -13,7 +13,7 @@
 namespace tessera {
 namespace {
 
-constexpr timeval kPatience{.tv_sec = 3, .tv_usec = 0};
+constexpr timeval kProbePatience{.tv_sec = 3, .tv_usec = 0};
 constexpr std::size_t kEnough = 4096;  // bytes of an answer
 
 using Bio = std::unique_ptr<BIO, decltype([](BIO* bio) { BIO_free_all(bio); })>;
@@ -33,7 +33,7 @@ Bio connect(const ServerOptions& options, const std::string& at, const Context& 
   Bio bio(BIO_new_connect(at.c_str()));
   if (BIO_do_connect(bio.get()) <= 0) fail("{}: nobody listens", at);
   const auto socket = static_cast<int>(BIO_get_fd(bio.get(), nullptr));
-  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &kProbePatience, sizeof kProbePatience);
   if (options.certificate.empty()) return bio;
   Bio tls(BIO_new_ssl(context.get(), 1));
   BIO_push(tls.get(), bio.release());

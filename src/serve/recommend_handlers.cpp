@@ -11,15 +11,15 @@ namespace {
 /// A list of items, with their titles and codes, with attributes and with what they were chosen
 /// for, as asked.
 template <class Scored>
-Json list_json(const Call& call, const std::vector<Scored>& best, std::int32_t Scored::* item,
-               bool titles, std::span<const std::string> fields, const char* score_name,
-               auto Scored::* score) {
+AnswerJson list_json(const Call& call, const std::vector<Scored>& best, std::int32_t Scored::* item,
+                     bool titles, std::span<const std::string> fields, const char* score_name,
+                     auto Scored::* score) {
   std::vector<std::int32_t> numbers;
   for (const Scored& scored : best) numbers.push_back(scored.*item);
   const std::vector<ItemCard> cards = call.model->cards(numbers);
-  Json items = Json::array();
+  AnswerJson items = AnswerJson::array();
   for (std::size_t i = 0; i < best.size(); ++i) {
-    Json json = {{"id", cards[i].id}};
+    AnswerJson json = {{"id", cards[i].id}};
     if (titles) json["title"] = cards[i].title;
     if (score_name != nullptr) json[score_name] = best[i].*score;
     if (titles) json["codes"] = cards[i].tokens.semantic;
@@ -84,9 +84,9 @@ std::vector<std::string> fields_of(const Call& call, const Body& body) {
 }
 
 /// What each token of a kind adds to a score; `place` is what its codebooks are called, from 1.
-Json parts_json(const char* place, const std::vector<std::int32_t>& codes,
-                const std::vector<float>& parts) {
-  Json json = Json::array();
+AnswerJson parts_json(const char* place, const std::vector<std::int32_t>& codes,
+                      const std::vector<float>& parts) {
+  AnswerJson json = AnswerJson::array();
   for (std::size_t i = 0; i < parts.size(); ++i) {
     json.push_back({{place, i + 1}, {"code", codes[i]}, {"contribution", parts[i]}});
   }
@@ -170,16 +170,16 @@ Fallback fallback_of(const Body& body) {
   return or_refuse(400, "invalid_request", [&] { return fallback_from_words(*words); });
 }
 
-Json fall_back(const Call& call, const Body& body, const Fallback& fallback, const Wishes& wishes,
-               std::span<const std::string> fields) {
+AnswerJson fall_back(const Call& call, const Body& body, const Fallback& fallback,
+                     const Wishes& wishes, std::span<const std::string> fields) {
   const std::vector<std::int32_t> trending = known_of(call, call.service.trends().top());
   auto list = call.model->fall_back(fallback, wishes.options, trending);
   wishes.cut(list);
   note_list(call, list.empty() ? "none" : name_of(list.front().from), list, &SourcedItem::item);
   std::vector<ScoredItem> items;
   for (const SourcedItem& found : list) items.push_back({found.item, 0.0F});
-  Json json = list_json(call, items, &ScoredItem::item, body.flag("titles"), fields, nullptr,
-                        &ScoredItem::score);
+  AnswerJson json = list_json(call, items, &ScoredItem::item, body.flag("titles"), fields, nullptr,
+                              &ScoredItem::score);
   for (std::size_t i = 0; i < list.size(); ++i) json[i]["from"] = name_of(list[i].from);
   const Source first = list.empty() ? fallback.order.back() : list.front().from;
   return {{"from", name_of(first)}, {"items", std::move(json)}};
@@ -187,12 +187,12 @@ Json fall_back(const Call& call, const Body& body, const Fallback& fallback, con
 
 /// Adds the vectors of the items to the answer, and the user's state.
 void add_vectors(const Call& call, std::span<const float> state,
-                 std::span<const std::int32_t> items, Json& answer) {
+                 std::span<const std::int32_t> items, AnswerJson& answer) {
   const std::size_t width = call.model->width();
   answer["state"] = state;
   const std::vector<float> rows = call.model->vectors(items);
   std::size_t next = 0;
-  for (Json& item : answer["items"]) {
+  for (AnswerJson& item : answer["items"]) {
     if (item.contains("score") && item["score"].is_null()) continue;  // unknown to the model
     item["vector"] = std::span(rows).subspan(next++ * width, width);
   }
@@ -217,8 +217,8 @@ Task<Response> recommend(Call& call) {
   auto list = call.model->recommend(history, wishes.options);
   wishes.cut(list);
   note_list(call, wishes.from(history), list, &ScoredItem::item);
-  Json answer = {{"items", list_json(call, list, &ScoredItem::item, body.flag("titles"), fields,
-                                     score, &ScoredItem::score)}};
+  AnswerJson answer = {{"items", list_json(call, list, &ScoredItem::item, body.flag("titles"),
+                                           fields, score, &ScoredItem::score)}};
   if (wishes.blends(history)) answer["from"] = wishes.from(history);
   if (body.flag("vectors")) {
     std::vector<std::int32_t> items;
@@ -237,11 +237,11 @@ Task<Response> score_items(Call& call) {
   const std::vector<std::int32_t> known = known_of(call, ids);
   const std::vector<float> scores = call.model->score(history, known);
   const auto numbers = call.model->numbers(ids);
-  Json answer = {{"items", Json::array()}};
+  AnswerJson answer = {{"items", AnswerJson::array()}};
   std::size_t next = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     answer["items"].push_back(
-        {{"id", ids[i]}, {"score", numbers[i] ? Json(scores[next++]) : Json()}});
+        {{"id", ids[i]}, {"score", numbers[i] ? AnswerJson(scores[next++]) : AnswerJson()}});
   }
   if (body.flag("vectors")) {
     const History histories[] = {history};
@@ -281,7 +281,8 @@ Task<std::vector<OneOfMany>> read_many(Call& call, const Body& body) {
 }
 
 /// The lists of those whom the call's variant answers, each to its place in `answers`.
-void list_many(const Call& call, const Body& body, std::span<const OneOfMany> many, Json& answers) {
+void list_many(const Call& call, const Body& body, std::span<const OneOfMany> many,
+               AnswerJson& answers) {
   const Fallback fallback = fallback_of(body);
   const Wishes wishes(call, body);
   const auto fields = fields_of(call, body);
@@ -298,10 +299,10 @@ void list_many(const Call& call, const Body& body, std::span<const OneOfMany> ma
   }
   for (const ReadHistory& one : read) histories.emplace_back(one.items);
   const auto lists = call.model->recommend_many(histories, wishes.options);
-  std::optional<Json> otherwise;  // the same for all without a history
+  std::optional<AnswerJson> otherwise;  // the same for all without a history
   for (std::size_t i = 0; i < own.size(); ++i) {
     const OneOfMany& asked = many[own[i]];
-    Json one = Json::object();
+    AnswerJson one = AnswerJson::object();
     const bool unknown_item = !asked.ids.empty() && asked.user.empty() && !read[i].why.empty() &&
                               !body.flag("skip_unknown");
     if (!read[i].items.empty()) {
@@ -312,7 +313,7 @@ void list_many(const Call& call, const Body& body, std::span<const OneOfMany> ma
       if (wishes.blends(history)) one["from"] = wishes.from(history);
     } else if (fallback.order.empty() || unknown_item) {
       one = {
-          {"items", Json::array()},
+          {"items", AnswerJson::array()},
           {"error",
            {{"code", unknown_item ? "unknown_item" : "empty_history"}, {"message", read[i].why}}}};
     } else {
@@ -331,8 +332,8 @@ Task<Response> recommend_many(Call& call) {
   const Body body = call.body();
   Task<std::vector<OneOfMany>> reading = read_many(call, body);
   const std::vector<OneOfMany> many = co_await std::move(reading);
-  Json answers = Json::array();
-  answers.get_ref<Json::array_t&>().resize(many.size());
+  AnswerJson answers = AnswerJson::array();
+  answers.get_ref<AnswerJson::array_t&>().resize(many.size());
   call.measured = !body.text("variant");
   if (many.empty())
     list_many(call, body, many, answers);  // what is wrong with it is told all the same
@@ -387,9 +388,11 @@ Response similar_to(Call& call) {
 
 namespace {
 
-Json effects_json(const RuleEffects& effects) {
-  const auto place = [](const std::optional<std::size_t>& at) { return at ? Json(*at) : Json(); };
-  Json parts = Json::array();
+AnswerJson effects_json(const RuleEffects& effects) {
+  const auto place = [](const std::optional<std::size_t>& at) {
+    return at ? AnswerJson(*at) : AnswerJson();
+  };
+  AnswerJson parts = AnswerJson::array();
   for (const auto& part : effects.parts)
     parts.push_back({{"rule", part.rule}, {"adds", part.adds}});
   return {{"score", effects.value},        {"parts", parts},
@@ -411,7 +414,7 @@ Task<Response> explain(Call& call) {
   const auto rules = rules_of(call, body);
   const Explanation why = call.model->explain(history, *item);
   const ItemCard card = call.model->card(*item);
-  Json json = {{"item", card_json(card, true)}, {"score", why.score}};
+  AnswerJson json = {{"item", card_json(card, true)}, {"score", why.score}};
   json["tokens"] = parts_json("level", card.tokens.semantic, why.semantic);
   if (!why.collaborative.empty()) {
     const double sum = std::accumulate(why.collaborative.begin(), why.collaborative.end(), 0.0);
@@ -426,7 +429,7 @@ Task<Response> explain(Call& call) {
                                       .rules = &*rules};
     json["rules"] = effects_json(call.model->explain_rules(history, *item, options));
   }
-  json["history"] = Json::array();
+  json["history"] = AnswerJson::array();
   const auto read = History(history).last(why.history.size());
   const std::vector<ItemCard> events = call.model->cards(read);
   for (std::size_t i = 0; i < events.size(); ++i) {

@@ -71,6 +71,6 @@ std::vector<std::string_view> parts_of_path(std::string_view path);
 inline bool names_a_segment(std::string_view part) { return part.starts_with('{'); }
 
 /// The OpenAPI 3 description of the routes; `with_tokens`: of a service that asks for them.
-Json openapi(bool with_tokens);
+AnswerJson openapi(bool with_tokens);
 
 }  // namespace tessera

@@ -33,9 +33,9 @@ Task<Response> readiness(Call& call) {
     status = "store_unavailable";
   }
   const bool ready = std::string_view(status) == "ready";
-  Json json = {{"status", status},
-               {"generation", service.generation()},
-               {"reloading", phase == Phase::reloading}};
+  AnswerJson json = {{"status", status},
+                     {"generation", service.generation()},
+                     {"reloading", phase == Phase::reloading}};
   const std::string error = service.load_error();
   if (!error.empty()) json["reload_error"] = error;
   co_return reply(json, ready ? 200 : 503);
@@ -51,7 +51,7 @@ Response describe_api(Call& call) { return reply(openapi(call.service.asks_for_t
 namespace {
 
 /// Shares are null while there is nothing to tell them from.
-Json share(std::uint64_t part, std::uint64_t of) {
+AnswerJson share(std::uint64_t part, std::uint64_t of) {
   if (of == 0) return nullptr;
   return static_cast<double>(part) / static_cast<double>(of);
 }
@@ -61,7 +61,7 @@ Json share(std::uint64_t part, std::uint64_t of) {
 Response describe_model(Call& call) {
   const Model& model = *call.model;
   const ServiceMetrics::Freshness fresh = call.service.metrics().freshness();
-  Json attributes = Json::object(), variants = Json::array();
+  AnswerJson attributes = AnswerJson::object(), variants = AnswerJson::array();
   for (const Attribute& attribute : model.attributes()) {
     attributes[attribute.name] = name_of(attribute.type);
   }
@@ -88,7 +88,7 @@ Response describe_model(Call& call) {
                   {"live_items", model.live_items()},
                   {"watched_events", fresh.watched_events},
                   {"HR@10", share(fresh.hits, fresh.watched_events)}}},
-                {"settings", Json::parse(model.config()).at("settings")}});
+                {"settings", AnswerJson::parse(model.config()).at("settings")}});
 }
 
 Response reload_model(Call& call) {

@@ -46,9 +46,9 @@ Task<Response> append_events(Call& call) {
   const bool asks = !batch.follows_from.request.empty();
   Task<Appended> appending = append(call, std::move(batch));
   const Appended appended = co_await std::move(appending);
-  Json json = {{"appended", appended.count}, {"repeated", appended.repeated}};
+  AnswerJson json = {{"appended", appended.count}, {"repeated", appended.repeated}};
   if (!appended.unknown.empty()) json["unknown"] = appended.unknown;
-  if (asks) json["variant"] = appended.variant ? Json(*appended.variant) : Json();
+  if (asks) json["variant"] = appended.variant ? AnswerJson(*appended.variant) : AnswerJson();
   co_return reply(json);
 }
 
@@ -73,7 +73,7 @@ Response list_events(Call& call) {
                                     return count < limit;
                                   });
   });
-  Json json = {{"cursor", rest}, {"next_since", next}};
+  AnswerJson json = {{"cursor", rest}, {"next_since", next}};
   if (rest.empty()) json["cursor"] = nullptr;
   std::string body = json.dump();
   body.pop_back();
@@ -99,7 +99,7 @@ Task<Response> similar_users(Call& call) {
                                     return compared < most;
                                   });
   });
-  Json users = Json::array();
+  AnswerJson users = AnswerJson::array();
   for (const AlikeUsers::User& one : alike.best()) {
     users.push_back({{"user", one.user}, {"cosine", one.cosine}});
   }

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 1;
+constexpr int kTokenizationVersion = 1;
 constexpr const char* kFacts = "tokens.json";
 constexpr const char* kItems = "items.jsonl";
 constexpr const char* kCodes = "codes.npy";
@@ -130,7 +130,7 @@ void write_tokenization(const fs::path& folder, const Tokenization& tokens, cons
   write_file(folder / kItems, items_as_lines(tokens));
   write_file(folder / kHealth, dump_json(health, 2) + "\n");
   write_file(folder / kPage, health_page(health, folder.filename().string()));
-  write_file(folder / kFacts, dump_json({{"format_version", kFormatVersion},
+  write_file(folder / kFacts, dump_json({{"format_version", kTokenizationVersion},
                                          {"quantizer", tokens.tokenizer->word()},
                                          {"unique", tokens.rule()},
                                          {"sizes", tokens.sizes()},
@@ -146,7 +146,7 @@ Tokenization read_tokenization(const fs::path& folder) {
   Tokenization tokens;
   try {
     const Json facts = read_json(folder / kFacts);
-    if (facts.at("format_version").get<int>() > kFormatVersion) {
+    if (facts.at("format_version").get<int>() > kTokenizationVersion) {
       fail("{}: was written by a newer version of tessera", folder.string());
     }
     const auto word = facts.at("unique").get<std::string>();

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 1;
+constexpr int kTokenizerVersion = 1;
 constexpr const char* kMetadata = "tokenizer";
 constexpr std::size_t kCodeRows = 8192;  // vectors in code space at a time
 
@@ -257,8 +257,12 @@ Matrix SemanticTokenizer::decode(const IntMatrix& codes, std::optional<std::size
 }
 
 void SemanticTokenizer::save(const fs::path& file) const {
-  Json facts = {{"format_version", kFormatVersion}, {"quantizer", word()}, {"dims", dims_},
-                {"code_dims", codes_.dims()},       {"beam", beam_},       {"scale", scale_},
+  Json facts = {{"format_version", kTokenizerVersion},
+                {"quantizer", word()},
+                {"dims", dims_},
+                {"code_dims", codes_.dims()},
+                {"beam", beam_},
+                {"scale", scale_},
                 {"levels", Json::array()}};
   std::map<std::string, Tensor> tensors;
   for (std::size_t l = 0; l < levels(); ++l) {
@@ -287,7 +291,7 @@ SemanticTokenizer SemanticTokenizer::load(const fs::path& file) {
   const Json facts = parse_json(found->second, file.string());
   SemanticTokenizer result;
   try {
-    if (facts.at("format_version").get<int>() > kFormatVersion) {
+    if (facts.at("format_version").get<int>() > kTokenizerVersion) {
       fail("{}: was written by a newer version of tessera", file.string());
     }
     const auto word = facts.at("quantizer").get<std::string>();

@@ -249,7 +249,7 @@ TEST(FilterWords, SayWhereTheyBreakOff) {
   refused("brand = \"x", {"a closing \""});
   refused("price < 5 brand = 'x'", {"at 'brand'", "'and', 'or' or the end"});
   refused("", {"an attribute's name"});
-  refused((std::string(100, '(') + "a" + std::string(100, ')')).c_str(), {"nests too deeply"});
+  refused(std::string(100, '(').append("a").append(100, ')').c_str(), {"nests too deeply"});
   std::string nots;
   for (int i = 0; i < 10000; ++i) nots += "not ";
   refused((nots + "a").c_str(), {"nests too deeply"});

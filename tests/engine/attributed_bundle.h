@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+
 #include "attributes/attribute_table.h"
 #include "base/npy.h"
 #include "base/random.h"
@@ -7,6 +9,12 @@
 namespace tessera::testing {
 
 inline constexpr std::size_t kAttributedItems = 500;
+
+/// Since 1970, as the attribute `expires` counts.
+inline double seconds_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
 
 /// Writes a bundle of items of which item i costs i % 100 and came i days after 1970, is in stock
 /// where i is odd, of the brand i % 7, was met 500 - i times in training, and is rare where i % 250

@@ -17,11 +17,6 @@ namespace {
 
 using Numbers = std::vector<std::int32_t>;
 
-double seconds_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration<double>(now).count();
-}
-
 /// What the test knows of an item, beside the model.
 struct Known {
   std::optional<double> price;
@@ -235,7 +230,8 @@ class BruteForce : public ::testing::TestWithParam<const char*> {
         break;
       case 3:
         one.ended = !one.ended;
-        model->set_attributes(item, {{"expires", seconds_now() + (one.ended ? -1.0 : 3600.0)}});
+        model->set_attributes(item,
+                              {{"expires", testing::seconds_now() + (one.ended ? -1.0 : 3600.0)}});
         break;
       default:
         if (one.erased) model->restore(id);

@@ -12,12 +12,6 @@
 namespace tessera {
 namespace {
 
-using std::chrono::duration;
-
-double seconds_now() {
-  return duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// Of the items 0, 10, 20 … the end has come, of 1, 11, 21 … it comes in an hour.
 class Expires : public ::testing::TestWithParam<const char*> {
  protected:
@@ -26,8 +20,8 @@ class Expires : public ::testing::TestWithParam<const char*> {
     AttributeTable table({{"price", AttributeType::number}, {"expires", AttributeType::time}});
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(testing::kAttributedItems); ++i) {
       table.set(0, i, static_cast<double>(i % 100));
-      if (i % 10 == 0) table.set(1, i, std::floor(seconds_now()) - i);
-      if (i % 10 == 1) table.set(1, i, std::floor(seconds_now()) + 3600);
+      if (i % 10 == 0) table.set(1, i, std::floor(testing::seconds_now()) - i);
+      if (i % 10 == 1) table.set(1, i, std::floor(testing::seconds_now()) + 3600);
     }
     table.write(path() / kAttributesFile, testing::kAttributedItems);
     model.emplace(path());
@@ -85,22 +79,23 @@ TEST_P(Expires, FollowsLiveChangesAndTime) {
   const auto end = [&](std::int32_t item, AttributeValue time) {
     model->set_attributes(item, {{"expires", std::move(time)}});
   };
-  end(5, seconds_now() - 1);
+  end(5, testing::seconds_now() - 1);
   EXPECT_FALSE(listed().contains(5));
-  end(5, seconds_now() + 1000);
+  end(5, testing::seconds_now() + 1000);
   EXPECT_TRUE(listed().contains(5)) << "it goes on";
-  end(5, seconds_now() - 1);
+  end(5, testing::seconds_now() - 1);
   end(5, {});
   EXPECT_TRUE(listed().contains(5)) << "it has no end any more";
-  end(10, seconds_now() + 1000);
+  end(10, testing::seconds_now() + 1000);
   EXPECT_TRUE(listed().contains(10));
-  for (int i = 0; i < 5000; ++i) end(6, seconds_now() + 1000 + i);  // a heap that must not grow
+  for (int i = 0; i < 5000; ++i)
+    end(6, testing::seconds_now() + 1000 + i);  // a heap that must not grow
   EXPECT_TRUE(listed().contains(6));
-  const double soon = seconds_now() + 0.2;
+  const double soon = testing::seconds_now() + 0.2;
   end(7, soon);
   end(8, soon + 3600);
-  EXPECT_TRUE(listed().contains(7) || seconds_now() > soon);
-  while (seconds_now() <= soon) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_TRUE(listed().contains(7) || testing::seconds_now() > soon);
+  while (testing::seconds_now() <= soon) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_FALSE(listed().contains(7));
   EXPECT_TRUE(listed().contains(8));
 }

@@ -12,9 +12,9 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kItems = 60, kCodes = 6;
+constexpr std::size_t kCodedItems = 60, kCodes = 6;
 
-Settings small_settings() {
+Settings coded_settings() {
   Settings settings;
   for (const char* one :
        {"levels=2", "codebook_size=6", "semantic_dims=4", "collaborative_tokens=2",
@@ -28,16 +28,16 @@ Settings small_settings() {
 /// A bundle of items i0, i1, … with random codes.
 Bundle random_bundle() {
   Bundle bundle;
-  bundle.model = Recommender(small_settings(), kItems, 3);
+  bundle.model = Recommender(coded_settings(), kCodedItems, 3);
   bundle.model.initialise();
   Random random(7, {1});
   for (auto& level : bundle.model.item_encoder.quantizer.levels) {
     fill_normal(level.codebook.span(), 1.0, random);
   }
-  std::vector<std::int32_t> codes(kItems * 4);
+  std::vector<std::int32_t> codes(kCodedItems * 4);
   for (std::int32_t& code : codes) code = static_cast<std::int32_t>(random.below(kCodes));
   bundle.catalogue = catalogue_of_codes(bundle.model, codes);
-  for (std::size_t i = 0; i < kItems; ++i) {
+  for (std::size_t i = 0; i < kCodedItems; ++i) {
     bundle.items.push_back({"i" + std::to_string(i), "title", ""});
   }
   return bundle;
@@ -68,11 +68,11 @@ TEST(CodeComparison, FindsTheBestAssignment) {
 TEST(CodeComparison, AModelIsItself) {
   const Bundle bundle = random_bundle();
   const CodeComparison same = compare_codes(bundle, bundle);
-  EXPECT_EQ(same.common, kItems);
-  EXPECT_EQ(same.kept_all, kItems);
+  EXPECT_EQ(same.common, kCodedItems);
+  EXPECT_EQ(same.kept_all, kCodedItems);
   EXPECT_TRUE(same.moved.empty() && same.added.empty() && same.gone.empty());
   for (const LevelChange& level : same.levels) {
-    EXPECT_EQ(level.kept_as_named, kItems);
+    EXPECT_EQ(level.kept_as_named, kCodedItems);
     EXPECT_EQ(level.renamed, 0U);
   }
 }
@@ -81,9 +81,9 @@ TEST(CodeComparison, AModelIsItself) {
 TEST(CodeComparison, NamesAreMatchedBeforeItemsAreCounted) {
   const Bundle earlier = random_bundle();
   Bundle later = random_bundle();
-  std::vector<std::int32_t> codes(kItems * 4);
-  for (std::size_t i = 0; i < kItems; ++i) {
-    const std::size_t from = kItems - 1 - i;  // their order is turned round
+  std::vector<std::int32_t> codes(kCodedItems * 4);
+  for (std::size_t i = 0; i < kCodedItems; ++i) {
+    const std::size_t from = kCodedItems - 1 - i;  // their order is turned round
     later.items[i] = earlier.items[from];
     for (std::size_t l = 0; l < 4; ++l) {
       const auto shift = static_cast<std::int32_t>(l + 1);
@@ -94,11 +94,11 @@ TEST(CodeComparison, NamesAreMatchedBeforeItemsAreCounted) {
   later.items[20] = {"new", "fresh", ""};
   later.catalogue = catalogue_of_codes(later.model, codes);
   const CodeComparison found = compare_codes(earlier, later);
-  EXPECT_EQ(found.common, kItems - 1);
-  EXPECT_EQ(found.kept_all, kItems - 2);
-  EXPECT_EQ(found.kept_semantic, kItems - 2);
+  EXPECT_EQ(found.common, kCodedItems - 1);
+  EXPECT_EQ(found.kept_all, kCodedItems - 2);
+  EXPECT_EQ(found.kept_semantic, kCodedItems - 2);
   for (std::size_t l = 0; l < 4; ++l) {
-    EXPECT_EQ(found.levels[l].kept, kItems - 1 - (l == 1 ? 1 : 0));
+    EXPECT_EQ(found.levels[l].kept, kCodedItems - 1 - (l == 1 ? 1 : 0));
     EXPECT_EQ(found.levels[l].renamed, kCodes);
   }
   ASSERT_EQ(found.moved.size(), 1U);
@@ -107,7 +107,7 @@ TEST(CodeComparison, NamesAreMatchedBeforeItemsAreCounted) {
   EXPECT_GT(found.moved[0].distance, 0.0);
   ASSERT_EQ(found.added.size(), 1U);
   EXPECT_EQ(found.added[0].id, "new");
-  EXPECT_EQ(found.gone, std::vector<std::string>{earlier.items[kItems - 1 - 20].id});
+  EXPECT_EQ(found.gone, std::vector<std::string>{earlier.items[kCodedItems - 1 - 20].id});
 }
 
 TEST(CodeComparison, WhatDoesNotCompareIsRefused) {

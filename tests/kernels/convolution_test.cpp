@@ -14,8 +14,8 @@ using testing::expect_elements;
 using testing::random_matrix;
 
 // Sequences of 1, 7, 0 and 17 positions.
-const std::vector<std::int32_t> kOffsets = {0, 1, 8, 8, 25};
-constexpr std::size_t kPositions = 25;
+const std::vector<std::int32_t> kRaggedOffsets = {0, 1, 8, 8, 25};
+constexpr std::size_t kRaggedPositions = 25;
 
 double plain(const Matrix& x, const Matrix& taps, std::size_t first, std::size_t i, std::size_t c) {
   double sum = 0.0;
@@ -30,20 +30,20 @@ std::size_t first_of(std::size_t position) { return position < 1 ? 0 : position 
 TEST(CausalConvolution, IsThePlainSumWithinEachSequence) {
   for (const std::size_t width : {1, 3, 16, 33}) {
     for (const std::size_t count : {1, 2, 6, 30}) {
-      const Matrix x = random_matrix(kPositions, width, 1);
+      const Matrix x = random_matrix(kRaggedPositions, width, 1);
       const Matrix taps = random_matrix(count, width, 2);
-      const Matrix before = random_matrix(kPositions, width, 3);
+      const Matrix before = random_matrix(kRaggedPositions, width, 3);
       Matrix y = before.clone();
-      add_causal_convolution(kOffsets, x, taps, y);
+      add_causal_convolution(kRaggedOffsets, x, taps, y);
       expect_elements(y, 1e-5, [&](std::size_t i, std::size_t c) {
         return before[i][c] + plain(x, taps, first_of(i), i, c);
       });
       Matrix last = random_matrix(4, width, 4);
       const Matrix kept = last.clone();
-      add_last_convolution(kOffsets, x, taps, last);
+      add_last_convolution(kRaggedOffsets, x, taps, last);
       expect_elements(last, 1e-5, [&](std::size_t s, std::size_t c) {
-        if (kOffsets[s] == kOffsets[s + 1]) return double{kept[s][c]};
-        const auto end = static_cast<std::size_t>(kOffsets[s + 1]);
+        if (kRaggedOffsets[s] == kRaggedOffsets[s + 1]) return double{kept[s][c]};
+        const auto end = static_cast<std::size_t>(kRaggedOffsets[s + 1]);
         return kept[s][c] + plain(x, taps, first_of(end - 1), end - 1, c);
       });
     }
@@ -52,13 +52,13 @@ TEST(CausalConvolution, IsThePlainSumWithinEachSequence) {
 
 TEST(CausalConvolution, GradientMatchesFiniteDifferences) {
   for (const std::size_t width : {1, 5, 33}) {
-    Matrix x = random_matrix(kPositions, width, 1), taps = random_matrix(6, width, 2);
-    const Matrix dy = random_matrix(kPositions, width, 3);
-    Matrix dx(kPositions, width), dtaps = random_matrix(6, width, 5);
-    causal_convolution_backward(kOffsets, x, taps, dy, dx, dtaps);
+    Matrix x = random_matrix(kRaggedPositions, width, 1), taps = random_matrix(6, width, 2);
+    const Matrix dy = random_matrix(kRaggedPositions, width, 3);
+    Matrix dx(kRaggedPositions, width), dtaps = random_matrix(6, width, 5);
+    causal_convolution_backward(kRaggedOffsets, x, taps, dy, dx, dtaps);
     const auto loss = [&] {
-      Matrix y(kPositions, width);
-      add_causal_convolution(kOffsets, x, taps, y);
+      Matrix y(kRaggedPositions, width);
+      add_causal_convolution(kRaggedOffsets, x, taps, y);
       return testing::weighted_sum(dy, y);
     };
     testing::expect_gradient(x, dx, loss, 2e-3, 0.01F);
@@ -67,12 +67,13 @@ TEST(CausalConvolution, GradientMatchesFiniteDifferences) {
 }
 
 TEST(CausalConvolution, TheSameBitsByOneThreadAndTwo) {
-  const Matrix x = random_matrix(kPositions, 40, 1), taps = random_matrix(6, 40, 2);
-  const Matrix dy = random_matrix(kPositions, 40, 3);
+  const Matrix x = random_matrix(kRaggedPositions, 40, 1), taps = random_matrix(6, 40, 2);
+  const Matrix dy = random_matrix(kRaggedPositions, 40, 3);
   const auto [one, two] = testing::with_one_and_two_threads([&] {
-    Matrix all(kPositions + 6, 40);
-    causal_convolution_backward(kOffsets, x, taps, dy, all.view().row_block(0, kPositions),
-                                all.view().row_block(kPositions, 6));
+    Matrix all(kRaggedPositions + 6, 40);
+    causal_convolution_backward(kRaggedOffsets, x, taps, dy,
+                                all.view().row_block(0, kRaggedPositions),
+                                all.view().row_block(kRaggedPositions, 6));
     return all;
   });
   EXPECT_TRUE(testing::same_bits(one.span(), two.span()));

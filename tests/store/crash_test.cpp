@@ -20,7 +20,7 @@
 namespace tessera::testing {
 namespace {
 
-using Events = std::vector<std::string>;
+using Ids = std::vector<std::string>;
 
 constexpr int kWriters = 4, kRounds = 20;
 constexpr std::size_t kUsersOfAThread = 5;
@@ -36,7 +36,7 @@ StoreOptions options_of(const std::string& policy) {
 std::string user_of(std::size_t thread, std::size_t n) {
   return fmt::format("user {} {}", thread, n % kUsersOfAThread);
 }
-Events events_of(std::size_t n) { return {fmt::format("{} a", n), fmt::format("{} b", n)}; }
+Ids events_of(std::size_t n) { return {fmt::format("{} a", n), fmt::format("{} b", n)}; }
 
 /// Writes batches from those that `starts` names, one for each thread, until killed.
 void write_until_killed(const std::string& directory, const std::string& policy,
@@ -113,18 +113,18 @@ TEST_P(CrashTest, NothingAcknowledgedIsLostAndNothingDoubled) {
     slowest = std::max(slowest, opened.count());
     for (std::size_t thread = 0; thread < kWriters; ++thread) {
       // At most the batch after the acknowledged ones was on its way.
-      std::array<Events, kUsersOfAThread> expected;
+      std::array<Ids, kUsersOfAThread> expected;
       for (std::size_t n = 0; n <= acknowledged[thread]; ++n) {
-        Events& history = expected[n % kUsersOfAThread];
-        const Events events = events_of(n);
+        Ids& history = expected[n % kUsersOfAThread];
+        const Ids events = events_of(n);
         if (n == acknowledged[thread]) {
-          const auto stored = store->history(user_of(thread, n)).value_or(Events{});
+          const auto stored = store->history(user_of(thread, n)).value_or(Ids{});
           if (stored == history) break;
         }
         history.insert(history.end(), events.begin(), events.end());
       }
       for (std::size_t user = 0; user < kUsersOfAThread; ++user) {
-        ASSERT_EQ(store->history(user_of(thread, user)).value_or(Events{}), expected[user])
+        ASSERT_EQ(store->history(user_of(thread, user)).value_or(Ids{}), expected[user])
             << "round " << round << ", thread " << thread << ", user " << user;
       }
     }

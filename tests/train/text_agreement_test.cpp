@@ -12,7 +12,7 @@
 namespace tessera {
 namespace {
 
-constexpr std::size_t kItems = 60, kKinds = 6, kDims = 8;
+constexpr std::size_t kReadItems = 60, kKinds = 6, kDims = 8;
 
 std::size_t kind_of(std::size_t item) { return item % kKinds; }
 
@@ -22,11 +22,11 @@ Dataset shop(std::size_t users) {
   std::vector<std::vector<std::int32_t>> histories(users);
   for (std::size_t u = 0; u < users; ++u) {
     for (std::size_t e = 0; e < 8; ++e) {
-      const std::size_t item = random.below(kItems / kKinds) * kKinds + kind_of(u);
+      const std::size_t item = random.below(kReadItems / kKinds) * kKinds + kind_of(u);
       histories[u].push_back(static_cast<std::int32_t>(item));
     }
   }
-  return testing::dataset_of(histories, kItems);
+  return testing::dataset_of(histories, kReadItems);
 }
 
 class TextAgreement : public ::testing::Test {
@@ -34,8 +34,8 @@ class TextAgreement : public ::testing::Test {
   // Texts that say an item's kind with this weight beside chance.
   void write_texts(float weight) {
     Random random(2, {});
-    Matrix texts(kItems, kDims);
-    for (std::size_t i = 0; i < kItems; ++i) {
+    Matrix texts(kReadItems, kDims);
+    for (std::size_t i = 0; i < kReadItems; ++i) {
       for (float& x : texts.view().row(i)) x = 3.0F + static_cast<float>(random.normal());
       texts[i][kind_of(i)] += weight;
     }
@@ -57,7 +57,7 @@ TEST_F(TextAgreement, IsHighWhereTextsTellWhatIsChosenTogether) {
 TEST_F(TextAgreement, IsAHalfWhereTheySayNothing) {
   write_texts(0.0F);
   EXPECT_NEAR(of(shop(3000)).value(), 0.5, 0.06);  // of sixty items a few are alike by chance
-  write(Matrix(kItems, kDims));
+  write(Matrix(kReadItems, kDims));
   EXPECT_EQ(of(shop(500)), 0.5);
   EXPECT_EQ(text_events(shop(500)), 0.0);
 }
@@ -74,7 +74,7 @@ TEST_F(TextAgreement, ItemsWithoutATextAreNeitherNearNorFar) {
   write_texts(8.0F);
   const double all = of(shop(1000)).value();
   Matrix texts = read_npy(directory_.path() / kEmbeddingsFile);
-  for (std::size_t i = 0; i < kItems / 2; ++i) std::ranges::fill(texts.view().row(i), 0.0F);
+  for (std::size_t i = 0; i < kReadItems / 2; ++i) std::ranges::fill(texts.view().row(i), 0.0F);
   write(texts);
   const double half = of(shop(1000)).value();
   EXPECT_GT(half, 0.55);
