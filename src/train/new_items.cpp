@@ -101,22 +101,30 @@ void choose_share(Bundle& bundle, const Bundle& ids_alone, const Validation& val
   bundle.config["validation"] = to_json(result.best);
 }
 
+// The dataset as the run began with it, of the users of all ranks.
+Dataset whole_dataset(const TrainOptions& options, const TrainingState& state) {
+  Dataset data = read_dataset(options.data_directory);
+  if (!state.chosen.is_null()) hold_nothing_out(data);
+  if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
+  return data;
+}
+
 }  // namespace
 
-void place_new_items(const TrainOptions& options, const TrainingState& state, TrainResult& result) {
+void place_new_items(const TrainOptions& options, const TrainingState& state, const Dataset& here,
+                     TrainResult& result) {
   const Settings& settings = state.model.settings;
   if (!settings.has_collaborative() || !settings.has_ids()) return;
   const bool refit = !state.chosen.is_null();
   if (refit) result.new_id_share = state.chosen.value(kNewIdShare, 0.0);
-  if (refit && result.new_id_share == 0.0) return;
-  Dataset data = read_dataset(options.data_directory);
   const fs::path first_stage = options.bundle / kCollaborativeStage;
-  const bool withheld = std::ranges::any_of(data.items, &CatalogueItem::withheld) &&
+  const bool withheld = std::ranges::any_of(here.items, &CatalogueItem::withheld) &&
                         fs::exists(first_stage / kWeightsFile);
-  if (!refit && !withheld) return;
-  if (refit) hold_nothing_out(data);
-  if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
+  if (refit ? result.new_id_share == 0.0 : !withheld) return;
 
+  const bool alone = options.ranks.size == 1;
+  const Dataset read = alone ? Dataset() : whole_dataset(options, state);
+  const Dataset& data = alone ? here : read;
   Bundle bundle = read_bundle(options.bundle);
   const Popularity popularity = training_popularity(data);
   const std::vector<double> rare = rare_token(bundle.model, popularity);

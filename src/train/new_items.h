@@ -19,8 +19,9 @@ inline constexpr const char* kNewIdShare = "new_id_share";
 /// are found as well as by the ID tokens alone of the bundle's first stage, within chance (95 %,
 /// paired by user). It is 0 where no item is withheld, since validation then cannot say; a refit
 /// takes that of what chose its epochs. The result says which, and what the model then reaches on
-/// validation. Nothing happens to a model without a first stage or without ID tokens. Errors as
-/// read_bundle.
-void place_new_items(const TrainOptions& options, const TrainingState& state, TrainResult& result);
+/// validation. Nothing happens to a model without a first stage or without ID tokens. `here` is the
+/// dataset as the run has it, of the users of this rank, which is the first. Errors as read_bundle.
+void place_new_items(const TrainOptions& options, const TrainingState& state, const Dataset& here,
+                     TrainResult& result);
 
 }  // namespace tessera

@@ -16,8 +16,8 @@ std::vector<UserTargets> targets_of_users(const Dataset& data);
 Settings settings_by_data(Settings settings, const Dataset& data);
 
 /// What `auto` stands for in text_events, by how well texts tell what is chosen together
-/// (text_agreement): 5 from 0.65 on, less in proportion below, and 0, which leaves texts out of
-/// collaborative codes and of their table's beginning, up to 0.51; 5 where the log is too short to
+/// (text_agreement): 10 from 0.65 on, less in proportion below, and 0, which leaves texts out of
+/// collaborative codes and of their table's beginning, up to 0.51; 10 where the log is too short to
 /// tell. Errors as read_embeddings.
 double text_events_by_data(const Dataset& data, const fs::path& directory);
 

@@ -400,7 +400,7 @@ TrainResult train(const TrainOptions& options) {
           state,   share,     traffic, Stepper(state, part.data, text, share)};
   TrainResult result = run_epochs(run);
   if (result.finished && ranks.first()) {
-    place_new_items(options, state, result);
+    place_new_items(options, state, part.data, result);
     keep_first_stage(options.bundle);
   }
   broadcast(ranks, std::span(&result.best, 1));

@@ -10,6 +10,7 @@
 #include "data/simulate.h"
 #include "eval/model_scorer.h"
 #include "testing/temp_directory.h"
+#include "testing/thread_ranks.h"
 
 namespace tessera {
 namespace {
@@ -156,6 +157,19 @@ TEST_F(NewItems, OfARefitStandBackAsTheChoiceSays) {
   EXPECT_GT(share, 0.0);
   EXPECT_EQ(read_config(run.bundle / kSelection).at(kNewIdShare), share);
   EXPECT_EQ(read_config(run.bundle).at(kNewIdShare), share);
+  expect_token(run.bundle);
+}
+
+TEST_F(NewItems, OfSeveralRanksAreThoseOfOneProcess) {
+  const TrainOptions run = options("model", 12, 2);
+  TrainResult results[2];
+  testing::run_as_ranks(2, [&](const Ranks& ranks) {
+    TrainOptions own = run;
+    own.ranks = ranks;
+    results[ranks.rank] = train(own);
+  });
+  EXPECT_EQ(results[0].new_id_share, train(options("alone", 12, 2)).new_id_share);
+  EXPECT_EQ(results[0].best.at("MRR"), results[1].best.at("MRR"));
   expect_token(run.bundle);
 }
 
