@@ -5,7 +5,7 @@
 namespace tessera {
 
 /// What new items may have of the mean ID token of rarely met ones.
-inline constexpr double kNewIdShares[] = {0.0, 0.25, 0.5, 0.75, 1.0};
+inline constexpr double kNewIdShares[] = {0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0};
 /// What that is called in config.json.
 inline constexpr const char* kNewIdShare = "new_id_share";
 
