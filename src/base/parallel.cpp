@@ -25,6 +25,7 @@ void set_threads(int threads) {
   if (threads <= 0) threads = cpus;
   omp_set_num_threads(threads);
   if (threads != cpus || cpus < 2) return;
+  const HeldSignals held;
 #pragma omp parallel num_threads(threads)
   {
     int skip = omp_get_thread_num();

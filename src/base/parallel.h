@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/held_signals.h"
+
 namespace tessera {
 
 /// Threads that parallel loops and GEMM use.
@@ -27,6 +29,7 @@ void parallel_for(std::size_t n, std::size_t grain, const Body& body) {
     if (n > 0) body(std::size_t{0}, n);
     return;
   }
+  const HeldSignals held;
 #pragma omp parallel for num_threads(static_cast<int>(parts)) schedule(static, 1)
   for (std::size_t part = 0; part < parts; ++part) body(n * part / parts, n * (part + 1) / parts);
 }

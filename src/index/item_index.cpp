@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/held_signals.h"
 #include "base/parallel.h"
 
 namespace tessera {
@@ -146,6 +147,7 @@ std::vector<std::vector<ScoredItem>> ItemIndex::search_batch(
     if (!allowed.contains(items)) allowed.emplace(items, Allowed(*version, items));
   }
   std::exception_ptr error;
+  const HeldSignals held;
 #pragma omp parallel for schedule(dynamic, 4)
   for (std::size_t i = 0; i < states.rows; ++i) {
     try {

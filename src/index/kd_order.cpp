@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/held_signals.h"
+
 namespace tessera {
 namespace {
 
@@ -24,6 +26,7 @@ class Tree {
   }
 
   std::vector<std::uint32_t> order() {
+    const HeldSignals held;
 #pragma omp parallel
 #pragma omp single
     split(0, order_.size());

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/error.h"
+#include "base/held_signals.h"
 #include "base/parallel.h"
 
 namespace tessera {
@@ -28,6 +29,7 @@ void gemm(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<
   }
   const auto multiply = [&](MatrixView<const float> part_a, MatrixView<float> part_c) {
     const auto dim = [](std::size_t n) { return static_cast<dnnl_dim_t>(n); };
+    const HeldSignals held;
     return dnnl_sgemm(transpose_a == Transpose::no ? 'N' : 'T',
                       transpose_b == Transpose::no ? 'N' : 'T', dim(part_c.rows), dim(cols),
                       dim(inner), alpha, part_a.data, dim(part_a.stride), b.data, dim(b.stride),

@@ -5,6 +5,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/error.h"
+#include "base/held_signals.h"
 #include "base/parallel.h"
 #include "kernels/elementwise.h"
 
@@ -84,6 +85,7 @@ void multiply_by_onednn(Transpose transpose_a, Transpose transpose_b, MatrixView
       const MatrixView<const float> bias(epilogue.bias.data(), 1, cols);
       arguments.emplace(DNNL_ARG_BIAS, memory_of(bias_desc, bias));
     }
+    const HeldSignals held;
     dnnl::stream stream(cpu());
     matmul.execute(stream, arguments);
     stream.wait();

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/held_signals.h"
 #include "base/parallel.h"
 #include "serve/certificate.h"
 #include "serve/connections.h"
@@ -253,6 +254,7 @@ bool Server::run(bool on_signals) {
     asio::co_spawn(loop->context, state.accept(*loop), asio::detached);
     asio::co_spawn(loop->context, State::expire(*loop), asio::detached);
     serving.emplace_back([&context = loop->context] {
+      const HeldSignals held;  // for good: a product then asks nobody
       work_alone();
       context.run();
     });

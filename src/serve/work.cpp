@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/held_signals.h"
 #include "base/parallel.h"
 
 namespace tessera {
@@ -92,6 +93,7 @@ std::function<void()> WorkPool::next() {
 }
 
 void WorkPool::run() {
+  const HeldSignals held;  // for good: a product then asks nobody
   work_alone();
   if (yields_) leave_processors_to_others();
   std::unique_lock lock(mutex_);

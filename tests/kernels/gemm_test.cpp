@@ -2,6 +2,10 @@
 #include "kernels/gemm.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/time.h>
+
+#include <csignal>
 
 #include "base/error.h"
 #include "testing/errors.h"
@@ -104,6 +108,50 @@ TEST(Gemm, ShapesThatDoNotFitAreRefusedAndNamed) {
   testing::expect_error(
       [&] { gemm(Transpose::no, Transpose::yes, 1.0F, Matrix(7, 3), Matrix(16, 3), 0.0F, c); },
       {"gemm", "7×17"});
+}
+
+// The stack of the thread that runs the test; handlers that ran on it, and elsewhere.
+const char* stack_begin = nullptr;
+const char* stack_end = nullptr;
+volatile std::sig_atomic_t handled = 0, elsewhere = 0;
+
+void look_where_i_am(int /*signal*/) {
+  char here = 0;
+  const char* at = &here;
+  if (at >= stack_begin && at < stack_end) {
+    handled = handled + 1;
+  } else {
+    elsewhere = elsewhere + 1;
+  }
+}
+
+// Kernels of oneDNN move the stack pointer: a handler that ran meanwhile would write over the heap.
+TEST(Gemm, NoSignalIsHandledWithinAProduct) {
+  pthread_attr_t attributes;
+  void* begin = nullptr;
+  std::size_t size = 0;
+  ASSERT_EQ(pthread_getattr_np(pthread_self(), &attributes), 0);
+  ASSERT_EQ(pthread_attr_getstack(&attributes, &begin, &size), 0);
+  pthread_attr_destroy(&attributes);
+  stack_begin = static_cast<const char*>(begin);
+  stack_end = stack_begin + size;
+  struct sigaction action{}, before{};
+  action.sa_handler = look_where_i_am;
+  action.sa_flags = SA_RESTART;
+  ASSERT_EQ(sigaction(SIGALRM, &action, &before), 0);
+  const itimerval every{{0, 200}, {0, 200}}, never{};
+  ASSERT_EQ(setitimer(ITIMER_REAL, &every, nullptr), 0);
+  // Products of few rows, which oneDNN divides, and of many, which we do.
+  const Matrix a = random_matrix(16, 1024, 1), b = random_matrix(1024, 64, 2);
+  const Matrix tall = random_matrix(1000, 128, 3), wide = random_matrix(128, 64, 4);
+  Matrix c(16, 64), d(1000, 64);
+  while (handled + elsewhere < 100) {
+    gemm(Transpose::no, Transpose::no, 1.0F, a, b, 0.0F, c);
+    gemm(Transpose::no, Transpose::no, 1.0F, tall, wide, 0.0F, d);
+  }
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
+  EXPECT_EQ(elsewhere, 0);
 }
 
 // c = a · b, so da = dc · bᵀ and db = aᵀ · dc: the two calls that every backward pass is made of.
