@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kLength = 0.4;                 // beside rows that begin at 0.02 a dim
 constexpr std::size_t kMeasuredItems = 65'536;  // of a rank, that axes are found from
+constexpr std::size_t kBlock = 16'384;
 
 // Mean and principal axes of the texts of all ranks.
 struct TextAxes {
@@ -20,10 +21,8 @@ struct TextAxes {
   Matrix axes;  // [text dims, dims], each divided by the root of its deviation
 };
 
-TextAxes find_axes(MatrixView<const float> text, std::size_t dims, const Ranks& ranks) {
-  const std::size_t n = text.cols;
-  // Numbers of items say nothing: the first ones are as good a sample as any.
-  const MatrixView<const float> sample = text.row_block(0, std::min(text.rows, kMeasuredItems));
+TextAxes find_axes(MatrixView<const float> sample, std::size_t dims, const Ranks& ranks) {
+  const std::size_t n = sample.cols;
   Matrix products(n, n);
   gemm(Transpose::yes, Transpose::no, 1.0F, sample, sample, 0.0F, products);
   std::vector<double> sums(n * n + n + 1);  // products, then rows, then their number
@@ -55,24 +54,29 @@ TextAxes find_axes(MatrixView<const float> text, std::size_t dims, const Ranks& 
 
 }  // namespace
 
-void start_at_text(Matrix& ids, MatrixView<const float> text, const Ranks& ranks) {
-  const TextAxes found = find_axes(text, ids.cols(), ranks);
+void start_at_text(Matrix& ids, const ReadTexts& texts, const Ranks& ranks) {
+  // Numbers of items say nothing: the first ones are as good a sample as any.
+  const TextAxes found =
+      find_axes(texts(0, std::min(ids.rows(), kMeasuredItems)), ids.cols(), ranks);
   Matrix mean(1, ids.cols());
   gemm(Transpose::no, Transpose::no, 1.0F, {found.mean.data(), 1, found.mean.size()}, found.axes,
        0.0F, mean);
-  Matrix steps(ids.rows(), ids.cols());
-  gemm(Transpose::no, Transpose::no, 1.0F, text, found.axes, 0.0F, steps);
-  for (std::size_t i = 0; i < ids.rows(); ++i) {
-    const std::span<float> id = ids.view().row(i), step = steps.view().row(i);
-    if (is_zero(id) || is_zero(text.row(i))) continue;
-    double squares = 0.0;
-    for (std::size_t d = 0; d < step.size(); ++d) {
-      step[d] -= mean[0][d];
-      squares += double{step[d]} * step[d];
+  for (std::size_t first = 0; first < ids.rows(); first += kBlock) {
+    const Matrix text = texts(first, std::min(kBlock, ids.rows() - first));
+    Matrix steps(text.rows(), ids.cols());
+    gemm(Transpose::no, Transpose::no, 1.0F, text, found.axes, 0.0F, steps);
+    for (std::size_t i = 0; i < text.rows(); ++i) {
+      const std::span<float> id = ids.view().row(first + i), step = steps.view().row(i);
+      if (is_zero(id) || is_zero(text.view().row(i))) continue;
+      double squares = 0.0;
+      for (std::size_t d = 0; d < step.size(); ++d) {
+        step[d] -= mean[0][d];
+        squares += double{step[d]} * step[d];
+      }
+      if (squares == 0.0) continue;  // all texts are alike
+      const auto scale = static_cast<float>(kLength / std::sqrt(squares));
+      for (std::size_t d = 0; d < step.size(); ++d) id[d] += scale * step[d];
     }
-    if (squares == 0.0) continue;  // all texts are alike
-    const auto scale = static_cast<float>(kLength / std::sqrt(squares));
-    for (std::size_t d = 0; d < step.size(); ++d) id[d] += scale * step[d];
   }
 }
 

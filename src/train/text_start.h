@@ -1,19 +1,24 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 
 #include "base/matrix.h"
 #include "ranks/ranks.h"
 
 namespace tessera {
 
+/// Reads the text embeddings of so many items here, from the first on: [count, text dims]. All of
+/// them may be more than memory has room for.
+using ReadTexts = std::function<Matrix(std::size_t first, std::size_t count)>;
+
 /// Moves ID tokens [items here, dims] from where they began towards what the texts of their items
-/// say, text [items here, text dims]: by a step of one length along the item's coordinates on the
+/// say: by a step of one length along the item's coordinates on the
 /// leading principal axes of all texts, as many as an ID token has dims. Axes weigh by the root of
 /// their deviation (half whitened), since the first ones would outvote all others. An item that
 /// few events teach then stays near items of like text (Harte et al. 2023, who start a sequence
 /// model's items at embeddings of their texts). Rows of zeros, tokens of withheld items, and items
 /// without text stay as they are.
-void start_at_text(Matrix& ids, MatrixView<const float> text, const Ranks& ranks);
+void start_at_text(Matrix& ids, const ReadTexts& texts, const Ranks& ranks);
 
 /// Puts the ID tokens [items here, dims] of the rows `places` where the texts of their items say
 /// that they would have been learned: by the map from text to the tokens of the rows `taught`

@@ -26,6 +26,17 @@ Matrix random_matrix(std::size_t rows, std::size_t cols, double deviation, std::
   return matrix;
 }
 
+void start_at_text(Matrix& ids, const Matrix& text, const Ranks& ranks) {
+  const auto read = [&](std::size_t first, std::size_t count) {
+    Matrix rows(count, text.cols());
+    for (std::size_t i = 0; i < count; ++i) {
+      std::ranges::copy(text.view().row(first + i), rows[i]);
+    }
+    return rows;
+  };
+  tessera::start_at_text(ids, read, ranks);
+}
+
 // Three kinds of texts, a little apart from each other within.
 Matrix texts_of_three_kinds() {
   Matrix text = random_matrix(kRows, kTextWidth, 0.02, 5);
@@ -82,6 +93,23 @@ TEST(TextStart, TextsOfFewerDimsThanTokensMoveWhatTheyCan) {
     EXPECT_NE(ids[i][0], before[i][0]);
     EXPECT_EQ(ids[i][2], before[i][2]);
     EXPECT_EQ(ids[i][3], before[i][3]);
+  }
+}
+
+// More items than are read at a time.
+TEST(TextStart, ItemsOfOneTextStayOneWhereverTheyStand) {
+  constexpr std::size_t kHalf = 20'000;
+  Matrix ids = random_matrix(2 * kHalf, kIdWidth, 0.02, 1);
+  Matrix text = random_matrix(2 * kHalf, kTextWidth, 1.0, 2);
+  for (std::size_t i = 0; i < kHalf; ++i) {
+    std::ranges::copy(ids.view().row(i), ids[kHalf + i]);
+    std::ranges::copy(text.view().row(i), text[kHalf + i]);
+  }
+  const Matrix before = ids.clone();
+  start_at_text(ids, text, {});
+  for (std::size_t i = 0; i < kHalf; ++i) {
+    ASSERT_NEAR(distance(ids.view().row(i), before.view().row(i)), 0.4, 1e-5) << i;
+    ASSERT_LT(distance(ids.view().row(i), ids.view().row(kHalf + i)), 1e-5) << i;
   }
 }
 
