@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "base/held_signals.h"
 #include "base/parallel.h"
 #include "kernels/elementwise.h"
 #include "kernels/gemm.h"
@@ -151,6 +152,7 @@ void user_states(const Recommender& model, const CopyVectors& copy_vectors,
   StepArena arena;
   std::vector<std::int32_t> offsets;
   for (std::size_t first = 0; first < histories.size(); first += kHistoryBlock) {
+    const HeldSignals held;  // once for all products of a block
     arena.reset();
     const auto block = histories.subspan(first, std::min(kHistoryBlock, histories.size() - first));
     offsets.assign(1, 0);

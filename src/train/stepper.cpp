@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "base/held_signals.h"
 #include "train/warm_start.h"
 
 namespace tessera {
@@ -124,6 +125,7 @@ TrainingBatch Stepper::build(std::span<const Window> windows) {
 }
 
 void Stepper::step(std::span<const Window> windows) {
+  const HeldSignals held;  // once for all products of a step
   arena_.reset();
   arena_.stages.enter(Stage::batch);
   Recommender& model = state_.model;
