@@ -70,8 +70,9 @@ Filter condition_from(const Json& json, const std::string& where) {
 
 Filter filter_from(const Json& json, const std::string& where, int depth) {
   if (!json.is_object()) fail_usage("filter: {} must be an object", where);
-  if (depth > kMaxFilterDepth)
+  if (depth > kMaxFilterDepth) {
     fail_usage("filter: it nests deeper than {} levels", kMaxFilterDepth);
+  }
   if (json.contains("key")) return condition_from(json, where);
   Filter filter;
   for (const auto& [name, list] : json.items()) {

@@ -1,5 +1,6 @@
 #include "model/bundle.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -176,10 +177,12 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
     Tensor& tensor = tensors.at(name);
     tensor = {"F16", tensor.shape, std::as_bytes(std::span(kept))};
   };
-  const std::vector<float>& new_id = model.item_encoder.new_id;
-  if (!is_zero(new_id)) tensors.emplace(kNewId, as_tensor({new_id.data(), 1, new_id.size()}));
   halve(kIdTokens, model.item_encoder.ids.value.span());
-  if (tensors.contains(kNewId)) halve(kNewId, new_id);
+  const std::vector<float>& new_id = model.item_encoder.new_id;
+  if (!is_zero(new_id)) {
+    tensors.emplace(kNewId, as_tensor({new_id.data(), 1, new_id.size()}));
+    halve(kNewId, new_id);
+  }
   halve(kTextCentres, model.item_encoder.collaborative.by_text.centres.span());
   tensors.emplace(kCodes, Tensor{"I32",
                                  {catalogue.items(), catalogue.places},
@@ -279,6 +282,9 @@ Bundle read_bundle(const fs::path& directory) {
   read_model(tensors, bundle.model);
   if (settings.has_ids() && tensors.contains(kNewId)) {
     const Matrix new_id = tensors.matrix(kNewId, 1, settings.id_width());
+    if (!std::ranges::all_of(new_id.span(), [](float x) { return std::isfinite(x); })) {
+      fail("{}: '{}' is not finite: the bundle is damaged", tensors.path().string(), kNewId);
+    }
     std::ranges::copy(new_id.span(), bundle.model.item_encoder.new_id.begin());
   }
   std::vector<std::int32_t> codes;

@@ -32,6 +32,8 @@ std::map<std::string, Tensor> bundle_tensors(Recommender& model, const Catalogue
 void describe_bundle(const fs::path& directory, const Recommender& model,
                      const std::vector<CatalogueItem>& items, const nlohmann::json& facts);
 
+/// Writes config.json as it is given, as the last step of a change to a bundle. Throws Error if it
+/// cannot be written.
 void write_config(const fs::path& directory, const nlohmann::json& config);
 
 /// The config.json of a bundle, whose settings are settings of ours. Throws Error where there is

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "testing/bundles.h"
 #include "testing/errors.h"
@@ -127,6 +128,19 @@ TEST_F(BundleDirectory, IsRefusedWithTextsThatPredictNothing) {
     tensors["collaborative_text_map"] = {"F32", {1, row.size()}, std::as_bytes(std::span(row))};
   });
   expect_refused({weights.string(), "collaborative_text_centres"});
+}
+
+TEST_F(BundleDirectory, IsRefusedWhereTheIdTokenOfNewItemsIsNoToken) {
+  std::vector<float> token(model.settings.id_width() + 1, 0.5F);
+  const auto refused = [&](std::size_t dims) {
+    change_tensors([&](auto& tensors) {
+      tensors["new_id_token"] = {"F32", {1, dims}, std::as_bytes(std::span(token).first(dims))};
+    });
+    expect_refused({weights.string(), "new_id_token"});
+  };
+  refused(token.size());
+  token[0] = std::numeric_limits<float>::quiet_NaN();
+  refused(token.size() - 1);
 }
 
 TEST_F(BundleDirectory, ListsTheCodesOfEachItem) {
