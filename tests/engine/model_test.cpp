@@ -47,7 +47,8 @@ TEST_P(Served, RecommendsForManyWhatTheCatalogueScores) {
       ASSERT_EQ(lists[i].size(), expected.size());
       for (std::size_t j = 0; j < lists[i].size(); ++j) {
         EXPECT_EQ(lists[i][j].item, expected[j].item);
-        EXPECT_EQ(lists[i][j].score, expected[j].score);
+        // Without AVX-512 a row of a product rounds by how many stand beside it.
+        EXPECT_NEAR(lists[i][j].score, expected[j].score, 1e-5);
       }
     }
   }
