@@ -15,7 +15,7 @@ from .charts import Mark, Series, Spot
 from .data import StudyData
 from .forecast import most_epochs
 from .grids import Comparison, Point
-from .results import METRICS, Study, report
+from .results import METRICS, Study, most_levels, report
 from .runner import Status, write_json
 
 # Figures that small multiples show.
@@ -94,7 +94,7 @@ def metric_columns(protocol: str) -> list[Column]:
 
 
 def code_columns(study: Study) -> list[Column]:
-    levels = study.grid.variants[0].settings["levels"]
+    levels = most_levels(study.grid.variants[0].settings)
     columns = [Column(f"activation {l}", f"level {l} active", "share") for l in range(1, levels + 1)]
     return columns + [
         Column("unique_share", "own tuple", "share"),

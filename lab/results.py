@@ -113,11 +113,16 @@ def figure(result: dict, name: str) -> float | None:
     return result["test"][first].get(second)
 
 
+def most_levels(settings: dict) -> int:
+    """Levels of semantic tokens; where the catalogue decides, as many as it may."""
+    return 3 if settings["levels"] == "auto" else settings["levels"]
+
+
 def figure_names(settings: dict) -> list[str]:
     """Every figure that a model with these settings may have."""
     names = [f"{protocol} {metric}" for protocol in ("sampled", "full") for metric in METRICS]
     names += ["unique_share", "distinct_share", "catalogue_parameters"]
-    levels = settings["levels"] + settings["collaborative_tokens"]
+    levels = most_levels(settings) + settings["collaborative_tokens"]
     for level in range(1, levels + 1):
         names += [f"activation {level}", f"perplexity {level}"]
     return names

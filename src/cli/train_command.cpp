@@ -41,6 +41,10 @@ void say_start(const StartReport& report) {
     fmt::print(", {} before them for codes, in which a text weighs as much as {:.3g} events",
                s.collaborative_epochs, s.text_events);
   }
+  if (s.has_semantics()) {
+    fmt::print("; an item has {} codes", s.codes());
+    if (s.has_ids()) fmt::print(" and an ID token of {}", s.id_dims);
+  }
   fmt::print("\n");
   const auto& [targets, learned] = report.events;
   if (learned < targets) {

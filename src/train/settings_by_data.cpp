@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "eval/code_statistics.h"
 #include "train/text_agreement.h"
 
 namespace tessera {
@@ -24,6 +25,24 @@ std::size_t epochs_for(std::size_t targets, double epochs) {
   return static_cast<std::size_t>(std::max(1.0, std::round(epochs / std::sqrt(beyond))));
 }
 
+// What items of large catalogues are made of, and what is given up first where there are fewer to
+// share it.
+struct TokenSizes {
+  std::size_t levels, id_dims;
+};
+constexpr TokenSizes kTokenSizes[] = {{3, 6}, {2, 6}, {1, 6}, {1, 4}};
+constexpr double kCatalogueShare = 0.15;  // of the parameters of a plain table
+
+void size_tokens(Settings& settings, std::size_t items) {
+  const bool any_levels = settings.levels == 0, any_dims = settings.id_dims == 0;
+  if (!any_levels && !any_dims) return;
+  for (const auto& [levels, id_dims] : kTokenSizes) {
+    if (any_levels) settings.levels = levels;
+    if (any_dims) settings.id_dims = id_dims;
+    if (1.0 - token_account(settings, items).reduction <= kCatalogueShare) return;
+  }
+}
+
 }  // namespace
 
 std::vector<UserTargets> targets_of_users(const Dataset& data) {
@@ -37,6 +56,7 @@ std::vector<UserTargets> targets_of_users(const Dataset& data) {
 }
 
 Settings settings_by_data(Settings settings, const Dataset& data) {
+  size_tokens(settings, data.items.size());
   const std::vector<UserTargets> users = targets_of_users(data);
   if (settings.max_length == 0) settings.max_length = usual_length(users);
   const std::size_t targets = learned_targets(users, settings);

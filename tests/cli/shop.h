@@ -112,9 +112,10 @@ inline const Shop& shop() {
 }
 
 /// The default recipe on the same shop, as small: 3 semantic codes an item and 32 collaborative
-/// ones.
+/// ones, as large catalogues have them.
 inline const std::string kTinyDefault =
-    kTinySettings + "--set encoder_hidden=32 --set collaborative_epochs=1 --set negatives=64 ";
+    kTinySettings + "--set encoder_hidden=32 --set collaborative_epochs=1 --set negatives=64 " +
+    "--set levels=3 --set id_dims=6 ";
 
 inline const std::string& default_model() {
   static const TempDirectory directory;

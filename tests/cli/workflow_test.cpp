@@ -126,7 +126,10 @@ TEST_F(Workflow, TrainingPrintsALineAnEpochOrOneObject) {
   const std::string line = "train --data " + shop().data + " --out " + path("model") + kTiny;
   const std::vector<std::string> lines = lines_of(output_of(line));
   ASSERT_EQ(lines.size(), 5U);
-  EXPECT_EQ(lines[0], "histories count by their last 8 events; 2 epochs");
+  EXPECT_EQ(
+      lines[0],
+      "histories count by their last 8 events; 2 epochs; an item has 3 codes and an ID token of "
+      "8");
   EXPECT_TRUE(lines[1].starts_with("note: ")) << lines[1];  // of events that are never learned from
   EXPECT_TRUE(lines[2].starts_with("epoch   1")) << lines[2];
   EXPECT_TRUE(lines[4].starts_with(path("model") + ": best epoch")) << lines[4];

@@ -35,6 +35,8 @@ class NewItems : public ::testing::Test {
     options.data_directory = directory.path() / "shop";
     options.bundle = directory.path() / bundle;
     options.settings = recipe("default");
+    options.settings.levels = 3;
+    options.settings.id_dims = 6;
     options.settings.codebook_size = 8;
     options.settings.collaborative_tokens = 4;
     options.settings.collaborative_dims = 8;

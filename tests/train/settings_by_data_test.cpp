@@ -46,6 +46,42 @@ TEST(SettingsByData, FourTimesTheTargetsHalveTheEpochs) {
   EXPECT_EQ(settings_by_data(ids, data).epochs, 15U);
 }
 
+// Learned numbers of a catalogue by the recipe, whose codebooks have 128 rows: ID tokens, levels of
+// 64 dims, and collaborative parts of 64 together.
+std::size_t catalogue_numbers(std::size_t items, const Settings& settings) {
+  return items * settings.id_dims + 128 * (settings.levels * 64 + 64);
+}
+
+TEST(SettingsByData, SmallCataloguesHaveFewerLevelsAndThenNarrowerIdTokens) {
+  const auto of_items = [](std::size_t items) {
+    return of_default(testing::dataset_of({{0, 1, 2, 1}}, items));
+  };
+  struct Row {
+    std::size_t items, levels, id_dims;
+  };
+  for (const auto& [items, levels, id_dims] :
+       {Row{20'000, 3, 6}, Row{9'104, 3, 6}, Row{9'102, 2, 6}, Row{6'828, 2, 6}, Row{6'826, 1, 6},
+        Row{4'552, 1, 6}, Row{4'550, 1, 4}, Row{3'416, 1, 4}, Row{3, 1, 4}}) {
+    const Settings settings = of_items(items);
+    EXPECT_EQ(settings.levels, levels) << items;
+    EXPECT_EQ(settings.id_dims, id_dims) << items;
+    if (items < 3'000) continue;  // there codebooks weigh more, whatever their number
+    EXPECT_LE(catalogue_numbers(items, settings) * 100, items * 64 * 15);
+  }
+}
+
+TEST(SettingsByData, ASizeThatIsGivenLeavesTheOtherToTheCatalogue) {
+  const Dataset data = testing::dataset_of({{0, 1, 2, 1}}, 5'000);
+  Settings settings = recipe(kDefaultRecipe);
+  settings.levels = 2;
+  EXPECT_EQ(settings_by_data(settings, data).levels, 2U);
+  EXPECT_EQ(settings_by_data(settings, data).id_dims, 4U);
+  settings = recipe(kDefaultRecipe);
+  settings.id_dims = 16;
+  EXPECT_EQ(settings_by_data(settings, data).levels, 1U);
+  EXPECT_EQ(settings_by_data(settings, data).id_dims, 16U);
+}
+
 TEST(SettingsByData, WhatIsGivenStays) {
   std::vector<std::vector<std::int32_t>> histories;
   add_users(histories, 3, 500);
