@@ -56,10 +56,18 @@ void say_start(const StartReport& report) {
 }
 
 void say_ids_ahead(const TrainResult& result) {
+  const std::string reached = metrics_line(result.ids_alone, Shown::interval, ", ");
+  if (result.ids_kept) {
+    return fmt::print(
+        "note: ID tokens alone are the model now: they reached {} on validation, more than codes "
+        "beside them by more than chance. They keep a vector of every item and know no new ones; "
+        "--set tokens=unified keeps codes all the same\n",
+        reached);
+  }
   fmt::print(
-      "note: ID tokens alone reached {} on validation; where no new items are to be recommended "
-      "and vectors of all items may be kept, --set tokens=id serves better\n",
-      metrics_line(result.ids_alone, Shown::interval, ", "));
+      "note: ID tokens alone reached {} on validation; tokens=auto keeps them where that is better "
+      "by more than chance\n",
+      reached);
 }
 
 void say_epoch(const EpochReport& report) {
@@ -174,6 +182,7 @@ void train_command(const TrainArguments& arguments) {
          {"from", result.from},
          {"validation", to_json(result.best)},
          {"ids_alone", result.ids_alone.users > 0 ? to_json(result.ids_alone) : nlohmann::json()},
+         {"ids_kept", result.ids_kept},
          {"new_id_share", result.new_id_share},
          {"users_without_negatives", result.users_without_negatives},
          {"seconds", result.seconds}});
@@ -196,8 +205,8 @@ void train_command(const TrainArguments& arguments) {
     return;
   }
   fmt::print("{}: best epoch {} of {}, validation {}; trained in {}\n", arguments.out,
-             result.best_epoch, result.epochs, metrics_line(result.best, Shown::interval, ", "),
-             format_duration(result.seconds));
+             result.best_epoch, result.ids_kept ? result.best_epoch : result.epochs,
+             metrics_line(result.best, Shown::interval, ", "), format_duration(result.seconds));
   if (result.ids_ahead) say_ids_ahead(result);
 }
 

@@ -11,7 +11,7 @@
 namespace tessera {
 
 // Words of settings: settings_table.cpp lists them in this order, with what they mean.
-enum class Tokens : std::uint8_t { id, semantic, unified };
+enum class Tokens : std::uint8_t { id, semantic, unified, automatic };
 enum class IdStart : std::uint8_t { random, text };
 enum class LevelDistances : std::uint8_t { cosine, euclidean, unified };
 enum class Objective : std::uint8_t { binary, softmax };
@@ -70,15 +70,18 @@ struct Settings {
   Protocol selection_protocol = Protocol::sampled;
   std::uint64_t seed = 1;
 
+  /// Of `automatic` the answers are those of unified tokens, which training begins with.
   bool has_ids() const { return tokens != Tokens::semantic; }
   /// Whether training begins with a table of ID tokens that texts have moved.
   bool starts_at_text() const { return tokens == Tokens::id && id_start == IdStart::text; }
   bool has_semantics() const { return tokens != Tokens::id; }
   std::size_t id_width() const {
-    return tokens == Tokens::id ? id_only_dims : tokens == Tokens::unified ? id_dims : 0;
+    return tokens == Tokens::id ? id_only_dims : tokens == Tokens::semantic ? 0 : id_dims;
   }
   std::size_t semantic_width() const { return has_semantics() ? semantic_dims : 0; }
-  bool has_collaborative() const { return tokens == Tokens::unified && collaborative_tokens > 0; }
+  bool has_collaborative() const {
+    return has_ids() && has_semantics() && collaborative_tokens > 0;
+  }
   std::size_t collaborative_width() const { return has_collaborative() ? collaborative_dims : 0; }
   /// An item vector is [semantic ‖ collaborative ‖ ID]; this is where its ID token begins.
   std::size_t shared_width() const { return semantic_width() + collaborative_width(); }

@@ -257,6 +257,8 @@ TrainOptions training_of(const Refresh& work) {
   if (options.from.empty()) {
     options.settings = recipe(work.settings.recipe);
     apply_settings(options.settings, work.settings.set);
+    // A service takes items between trainings, which ID tokens alone could not.
+    if (options.settings.tokens == Tokens::automatic) options.settings.tokens = Tokens::unified;
   } else {
     options.settings = warm_settings(options.from);
   }

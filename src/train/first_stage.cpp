@@ -46,14 +46,11 @@ void share_out(const Ranks& ranks, CollaborativeTokens whole, CollaborativeToken
   own.codes.assign(codes.begin(), codes.end());
 }
 
-// The model that there is already: what stays of a first stage is copied.
+// The model that there is already.
 TrainResult take_first_stage(const TrainOptions& options, const fs::path& stage) {
   if (options.ranks.first()) {
     make_directory(stage);
-    for (const char* file :
-         {"training.jsonl", "items.jsonl", kPopularityFile, kWeightsFile, "config.json"}) {
-      write_file(stage / file, read_file(options.codes_from / file));
-    }
+    copy_first_stage(options.codes_from, stage);
   }
   TrainResult result;
   result.finished = true;
@@ -103,6 +100,13 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   state.codes_found = true;
   state.total_seconds = result.seconds + watch.seconds();
   return result;
+}
+
+void copy_first_stage(const fs::path& from, const fs::path& to) {
+  for (const char* file :
+       {"training.jsonl", "items.jsonl", kPopularityFile, kWeightsFile, "config.json"}) {
+    write_file(to / file, read_file(from / file));
+  }
 }
 
 void keep_first_stage(const fs::path& bundle) {

@@ -12,6 +12,8 @@ namespace tessera {
 TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& ranks,
                                      const Dataset& data, const Matrix& text, TrainingState& state);
 
+/// Copies the model of a first stage with its log, config.json last.
+void copy_first_stage(const fs::path& from, const fs::path& to);
 /// Leaves of a bundle's first stage what a warm start goes on with: the model with its settings and
 /// its log. Nothing happens where that is done or there is none.
 void keep_first_stage(const fs::path& bundle);

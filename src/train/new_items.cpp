@@ -1,18 +1,16 @@
 #include "train/new_items.h"
 
 #include <algorithm>
-#include <cmath>
+#include <optional>
 
 #include "base/half.h"
 #include "eval/popularity.h"
-#include "model/seen.h"
-#include "train/validation.h"
+#include "train/paired_validation.h"
 
 namespace tessera {
 namespace {
 
 constexpr std::size_t kRareShare = 20;  // one item in so many is rarely met
-constexpr double kWithinChance = 1.96;  // standard errors of a mean
 
 // The mean ID token of items that few events taught.
 std::vector<double> rare_token(const Recommender& model, const Popularity& popularity) {
@@ -48,20 +46,10 @@ void give(Bundle& bundle, const Dataset& data, std::span<const double> rare, dou
   }
 }
 
-// Users of validation, and where their targets stand.
-struct Validation {
-  const Dataset& data;
-  const Negatives negatives;
-  const std::vector<std::int32_t> users = evaluated_users(data, Split::validation);
-
-  std::vector<TargetPlace> places(const Bundle& bundle) const {
-    return validation_places(bundle.model, bundle.catalogue, data, negatives);
-  }
-};
-
 // Of the targets that training knows, by the metric that selects.
-std::vector<double> known_targets(const Validation& validation, std::span<const TargetPlace> places,
-                                  const Popularity& popularity, const std::string& select) {
+std::vector<double> known_targets(const PairedValidation& validation,
+                                  std::span<const TargetPlace> places, const Popularity& popularity,
+                                  const std::string& select) {
   std::vector<double> values;
   for (std::size_t i = 0; i < places.size(); ++i) {
     const auto user = static_cast<std::size_t>(validation.users[i]);
@@ -72,22 +60,8 @@ std::vector<double> known_targets(const Validation& validation, std::span<const 
   return values;
 }
 
-// Whether `values` are less than the others, each beside its own, by more than chance.
-bool behind(std::span<const double> values, std::span<const double> others) {
-  const auto count = static_cast<double>(values.size());
-  double sum = 0.0, squares = 0.0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double gap = values[i] - others[i];
-    sum += gap;
-    squares += gap * gap;
-  }
-  const double mean = sum / count;
-  const double variance = std::max(0.0, squares / count - mean * mean);
-  return mean + kWithinChance * std::sqrt(variance / count) < 0.0;
-}
-
 // The bundle gets the least share that serves known targets.
-void choose_share(Bundle& bundle, const Bundle& ids_alone, const Validation& validation,
+void choose_share(Bundle& bundle, const Bundle& ids_alone, const PairedValidation& validation,
                   const Popularity& popularity, std::span<const double> rare, TrainResult& result) {
   const std::string& select = bundle.model.settings.select;
   const auto by_ids = known_targets(validation, validation.places(ids_alone), popularity, select);
@@ -99,14 +73,6 @@ void choose_share(Bundle& bundle, const Bundle& ids_alone, const Validation& val
     if (!behind(known_targets(validation, places, popularity, select), by_ids)) break;
   }
   bundle.config["validation"] = to_json(result.best);
-}
-
-// The dataset as the run began with it, of the users of all ranks.
-Dataset whole_dataset(const TrainOptions& options, const TrainingState& state) {
-  Dataset data = read_dataset(options.data_directory);
-  if (!state.chosen.is_null()) hold_nothing_out(data);
-  if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
-  return data;
 }
 
 }  // namespace
@@ -122,16 +88,16 @@ void place_new_items(const TrainOptions& options, const TrainingState& state, co
                         fs::exists(first_stage / kWeightsFile);
   if (refit ? result.new_id_share == 0.0 : !withheld) return;
 
-  const bool alone = options.ranks.size == 1;
-  const Dataset read = alone ? Dataset() : whole_dataset(options, state);
-  const Dataset& data = alone ? here : read;
   Bundle bundle = read_bundle(options.bundle);
+  if (!bundle.model.settings.has_collaborative()) return;  // ID tokens alone were kept
+  const std::optional<Dataset> read = dataset_of_all(options, state);
+  const Dataset& data = read ? *read : here;
   const Popularity popularity = training_popularity(data);
   const std::vector<double> rare = rare_token(bundle.model, popularity);
   if (refit) {
     give(bundle, data, rare, result.new_id_share);
   } else {
-    const Validation validation{data, validation_negatives(settings, data, state.negatives)};
+    const PairedValidation validation(data, settings, state.negatives);
     choose_share(bundle, read_bundle(first_stage), validation, popularity, rare, result);
   }
   std::vector<std::vector<Half>> halves;

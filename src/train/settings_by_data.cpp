@@ -56,6 +56,7 @@ std::vector<UserTargets> targets_of_users(const Dataset& data) {
 }
 
 Settings settings_by_data(Settings settings, const Dataset& data) {
+  if (settings.tokens == Tokens::automatic) settings.tokens = Tokens::unified;
   size_tokens(settings, data.items.size());
   const std::vector<UserTargets> users = targets_of_users(data);
   if (settings.max_length == 0) settings.max_length = usual_length(users);

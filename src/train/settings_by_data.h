@@ -9,6 +9,8 @@ namespace tessera {
 std::vector<UserTargets> targets_of_users(const Dataset& data);
 
 /// The settings with each `auto` replaced by what the data ask for:
+/// - tokens unified: whether ID tokens alone are better, only a finished training can tell
+///   (train/token_choice.h).
 /// - levels 3 and id_dims 6, where the catalogue then has at most 15 % of the parameters of a table
 ///   of 64 dims (token_account), which takes 9,103 items by the recipe. What all items share weighs
 ///   more where they are fewer: 2 and 6, 1 and 6, or else 1 and 4.

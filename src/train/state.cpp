@@ -53,6 +53,7 @@ TrainingState read_state(const fs::path& file, const RowSelection& held) {
   json.at("best_epoch").get_to(state.best_epoch);
   json.at("loss_sums").get_to(state.loss_sums);
   json.at("codes_found").get_to(state.codes_found);
+  state.chooses_tokens = json.value("chooses_tokens", false);
   json.at("epoch_seconds").get_to(state.epoch_seconds);
   json.at("total_seconds").get_to(state.total_seconds);
   json.at("fingerprint").get_to(state.fingerprint);
@@ -96,6 +97,7 @@ std::string describe(const TrainingState& state, std::size_t items) {
                     {"best_epoch", state.best_epoch},
                     {"loss_sums", state.loss_sums},
                     {"codes_found", state.codes_found},
+                    {"chooses_tokens", state.chooses_tokens},
                     {"epoch_seconds", state.epoch_seconds},
                     {"total_seconds", state.total_seconds},
                     {"fingerprint", state.fingerprint},

@@ -19,6 +19,7 @@ struct TrainingState {
   std::size_t best_epoch = 0;
   std::vector<double> loss_sums;  ///< of this epoch: total, recommendation, reconstruction, levels…
   bool codes_found = false;       ///< the collaborative ones
+  bool chooses_tokens = false;    ///< at the end (train/token_choice.h)
   /// Moving averages of the parameters' values over epochs; none without settings.weight_averaging.
   std::vector<Matrix> averages;
   double epoch_seconds = 0.0;

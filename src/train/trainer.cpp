@@ -23,6 +23,7 @@
 #include "train/stepper.h"
 #include "train/tensor_files.h"
 #include "train/text_start.h"
+#include "train/token_choice.h"
 #include "train/validation.h"
 #include "train/warm_start.h"
 
@@ -292,6 +293,8 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
+  const bool chooses_tokens =
+      resumed ? resumed->chooses_tokens : options.settings.tokens == Tokens::automatic;
   const Json chosen = resumed ? resumed->chosen : options.chosen;
   if (!chosen.is_null()) hold_nothing_out(data);
   TrainingState state = resumed                ? std::move(*resumed)
@@ -306,6 +309,7 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
   }
   if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
   state.chosen = chosen;
+  state.chooses_tokens = chooses_tokens;
   state.fingerprint = digest;
   state.text_fingerprint = text_digest;
   if (!options.negatives.empty()) state.negatives = fs::absolute(options.negatives).string();
@@ -314,7 +318,7 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
 
 // What unified tokens gave beside the ID tokens alone that they began with.
 void compare_with_ids(const Run& run, TrainResult& result) {
-  if (!run.settings().has_collaborative() || !run.ranks().first() || run.refit()) return;
+  if (!run.settings().has_collaborative() || run.refit()) return;
   result.ids_alone = first_stage_validation(run.options.bundle, result.best.users);
   result.ids_ahead =
       selected(run.settings(), result.ids_alone) > selected(run.settings(), result.best);
@@ -404,11 +408,12 @@ TrainResult train(const TrainOptions& options) {
   TrainResult result = run_epochs(run);
   if (result.finished && ranks.first()) {
     place_new_items(options, state, part.data, result);
+    compare_with_ids(run, result);
+    choose_tokens(options, state, part.data, result);
     keep_first_stage(options.bundle);
   }
   broadcast(ranks, std::span(&result.best, 1));
   result.users_without_negatives = skipped;
-  compare_with_ids(run, result);
   result.from = state.from;
   report_choice(state.chosen, result);
   return result;

@@ -75,6 +75,8 @@ struct TrainResult {
   /// Of the ID tokens alone that collaborative codes came from; no users where there were none.
   Metrics ids_alone;
   bool ids_ahead = false;  ///< … and whether they are better by settings.select
+  /// … and whether they are the model now, with what `best` says (train/token_choice.h).
+  bool ids_kept = false;
   /// How much of an ID token new items have (train/new_items.h); 0: none.
   double new_id_share = 0;
   nlohmann::json from;  ///< of a warm start, as config.json has it; null: from nothing

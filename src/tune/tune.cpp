@@ -175,6 +175,8 @@ Settings Search::settings_of(const Changes& changes) const {
   Settings settings = options_.start;
   apply_settings(settings, changes);
   if (text_events_ && settings.text_events == kAutoReal) settings.text_events = *text_events_;
+  // Trials are told apart by what they search, which ID tokens alone would hide.
+  if (settings.tokens == Tokens::automatic) settings.tokens = Tokens::unified;
   return settings;
 }
 

@@ -115,7 +115,7 @@ inline const Shop& shop() {
 /// ones, as large catalogues have them.
 inline const std::string kTinyDefault =
     kTinySettings + "--set encoder_hidden=32 --set collaborative_epochs=1 --set negatives=64 " +
-    "--set levels=3 --set id_dims=6 ";
+    "--set tokens=unified --set levels=3 --set id_dims=6 ";
 
 inline const std::string& default_model() {
   static const TempDirectory directory;

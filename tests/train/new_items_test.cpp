@@ -35,6 +35,7 @@ class NewItems : public ::testing::Test {
     options.data_directory = directory.path() / "shop";
     options.bundle = directory.path() / bundle;
     options.settings = recipe("default");
+    options.settings.tokens = Tokens::unified;
     options.settings.levels = 3;
     options.settings.id_dims = 6;
     options.settings.codebook_size = 8;

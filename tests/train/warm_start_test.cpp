@@ -65,9 +65,10 @@ class WarmStart : public ::testing::Test {
     options.bundle = path(bundle);
     Settings& settings = options.settings;
     settings = recipe("default");
-    for (const char* setting : {"codebook_size=8", "collaborative_tokens=4", "collaborative_dims=8",
-                                "negatives=20", "collaborative_epochs=5", "batch_users=32",
-                                "encoder_hidden=32", "epochs=2", "levels=3", "id_dims=6"}) {
+    for (const char* setting :
+         {"codebook_size=8", "collaborative_tokens=4", "collaborative_dims=8", "negatives=20",
+          "collaborative_epochs=5", "batch_users=32", "encoder_hidden=32", "epochs=2",
+          "tokens=unified", "levels=3", "id_dims=6"}) {
       apply_setting(settings, setting);
     }
     return options;
