@@ -59,7 +59,7 @@ def test_ones_own_parquet_with_texts(files):
     )  # fmt: skip
     assert "popularity" in said and said.count("(") > 3
     model = tessera.Model(files / "made" / "model")
-    assert model.levels == 3 and set(model.titles) <= set(tessera.Dataset(files / "shop").titles)
+    assert model.levels == 1 and set(model.titles) <= set(tessera.Dataset(files / "shop").titles)
 
 
 def test_ones_own_parquet_without(files):

@@ -302,8 +302,9 @@ def test_threads_get_the_answers_that_one_gets(shop, model):
 
 @pytest.fixture(scope="module")
 def default_model(shop_directory, tmp_path_factory):
-    """The default recipe, small: three semantic codes an item and 32 collaborative ones."""
+    """The default recipe, small, with the codes of a large catalogue: three semantic ones an item, 32 collaborative."""
     settings = dict(TINY, recipe="default", encoder_hidden="32", collaborative_epochs=1, negatives=64)
+    settings.update(tokens="unified", levels=3, id_dims=6)
     out = tmp_path_factory.mktemp("default") / "model"
     tessera.fit(shop_directory / "shop", out, progress=False, **settings)
     return tessera.Model(out)
