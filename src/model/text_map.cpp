@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "kernels/gemm.h"
-#include "kernels/rows.h"
 
 namespace tessera {
 namespace {
@@ -19,16 +18,16 @@ Eigen::Map<Rows> as_eigen(Matrix& matrix) {
 }
 
 // The least-squares map, with a ridge.
-Matrix regress(MatrixView<const float> text, MatrixView<const float> factors,
-               std::span<const std::int32_t> items, const Ranks& ranks) {
+Matrix regress(MatrixView<const float> text, MatrixView<const float> factors, const Ranks& ranks) {
   const std::size_t inputs = text.cols + 1;
-  Matrix x(items.size(), inputs), y(items.size(), factors.cols);
-  gather_rows(text, items, x.view().col_block(0, text.cols));
-  for (std::size_t i = 0; i < items.size(); ++i) x[i][text.cols] = 1.0F;
-  gather_rows(factors, items, y);
+  Matrix x(text.rows, inputs);
+  for (std::size_t i = 0; i < text.rows; ++i) {
+    std::ranges::copy(text.row(i), x[i]);
+    x[i][text.cols] = 1.0F;
+  }
   Matrix gram(inputs, inputs), map(inputs, factors.cols);
   gemm(Transpose::yes, Transpose::no, 1.0F, x, x, 0.0F, gram);
-  gemm(Transpose::yes, Transpose::no, 1.0F, x, y, 0.0F, map);
+  gemm(Transpose::yes, Transpose::no, 1.0F, x, factors, 0.0F, map);
   all_reduce(ranks, gram.span());
   all_reduce(ranks, map.span());
   for (std::size_t i = 0; i < inputs; ++i) gram[i][i] += kMapRidge;
@@ -37,11 +36,10 @@ Matrix regress(MatrixView<const float> text, MatrixView<const float> factors,
 }
 
 void lengthen(Matrix& map, MatrixView<const float> text, MatrixView<const float> factors,
-              std::span<const std::int32_t> items, const Ranks& ranks) {
+              const Ranks& ranks) {
   std::vector<float> predicted(factors.cols);
   double squares[] = {0.0, 0.0};  // that the map predicts, and that are wanted
-  for (const std::int32_t item : items) {
-    const auto i = static_cast<std::size_t>(item);
+  for (std::size_t i = 0; i < text.rows; ++i) {
     predict_factors(map, text.row(i), predicted);
     squares[0] += squared_length(predicted);
     squares[1] += squared_length(factors.row(i));
@@ -55,9 +53,9 @@ void lengthen(Matrix& map, MatrixView<const float> text, MatrixView<const float>
 }  // namespace
 
 Matrix fit_text_map(MatrixView<const float> text, MatrixView<const float> factors,
-                    std::span<const std::int32_t> items, const Ranks& ranks) {
-  Matrix map = regress(text, factors, items, ranks);
-  lengthen(map, text, factors, items, ranks);
+                    const Ranks& ranks) {
+  Matrix map = regress(text, factors, ranks);
+  lengthen(map, text, factors, ranks);
   return map;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 #include "linear/principal_axes.h"
 #include "model/text_map.h"
 
@@ -52,7 +53,29 @@ TextAxes find_axes(MatrixView<const float> sample, std::size_t dims, const Ranks
   return found;
 }
 
+// Calls body(place in `rows`, text of the row) for each of them, a block at a time; `all` rows are
+// here.
+template <class Body>
+void for_texts(const ReadTexts& texts, std::span<const std::int32_t> rows, std::size_t all,
+               const Body& body) {
+  for (std::size_t i = 0; i < rows.size();) {
+    const auto first = static_cast<std::size_t>(rows[i]);
+    const Matrix block = texts(first, std::min(kBlock, all - first));
+    for (; i < rows.size(); ++i) {
+      const std::size_t place = static_cast<std::size_t>(rows[i]) - first;
+      if (place >= block.rows()) break;
+      body(i, block.view().row(place));
+    }
+  }
+}
+
 }  // namespace
+
+ReadTexts texts_in(const fs::path& directory, std::size_t items, const RowSelection& held) {
+  return [=](std::size_t first, std::size_t count) {
+    return read_embeddings(directory, items, {held.first + first * held.step, held.step, count});
+  };
+}
 
 void start_at_text(Matrix& ids, const ReadTexts& texts, const Ranks& ranks) {
   // Numbers of items say nothing: the first ones are as good a sample as any.
@@ -80,15 +103,19 @@ void start_at_text(Matrix& ids, const ReadTexts& texts, const Ranks& ranks) {
   }
 }
 
-void place_by_text(Matrix& ids, MatrixView<const float> text, std::span<const std::int32_t> taught,
+void place_by_text(Matrix& ids, const ReadTexts& texts, std::span<const std::int32_t> taught,
                    std::span<const std::int32_t> places, const Ranks& ranks) {
   // Numbers of items say nothing: the first ones are as good a sample as any.
   const auto sample = taught.first(std::min(taught.size(), kMeasuredItems));
-  const Matrix map = fit_text_map(text, ids, sample, ranks);
-  for (const std::int32_t place : places) {
-    const auto row = static_cast<std::size_t>(place);
-    predict_factors(map, text.row(row), ids.view().row(row));
-  }
+  Matrix sample_texts(sample.size(), texts(0, 1).cols()), sample_ids(sample.size(), ids.cols());
+  for_texts(texts, sample, ids.rows(), [&](std::size_t i, std::span<const float> text) {
+    std::ranges::copy(text, sample_texts[i]);
+  });
+  gather_rows(ids, sample, sample_ids);
+  const Matrix map = fit_text_map(sample_texts, sample_ids, ranks);
+  for_texts(texts, places, ids.rows(), [&](std::size_t i, std::span<const float> text) {
+    predict_factors(map, text, ids.view().row(static_cast<std::size_t>(places[i])));
+  });
 }
 
 }  // namespace tessera

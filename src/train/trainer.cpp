@@ -301,11 +301,8 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
                         : options.from.empty() ? initial_state(settings, data, text.cols(), held)
                                                : warm_state(options, data, settings, text, ranks);
   if (!resumed && options.from.empty() && settings.starts_at_text()) {
-    const auto texts = [&](std::size_t first, std::size_t count) {
-      return read_embeddings(options.data_directory, data.items.size(),
-                             {held.first + first * held.step, held.step, count});
-    };
-    start_at_text(state.model.item_encoder.ids.value, texts, ranks);
+    start_at_text(state.model.item_encoder.ids.value,
+                  texts_in(options.data_directory, data.items.size(), held), ranks);
   }
   if (!state.from.is_null()) leave_out_seen(data, state.from.at("seen"));
   state.chosen = chosen;

@@ -86,8 +86,8 @@ void place_untaught(const TrainOptions& options, const Dataset& data,
     const bool withheld = data.items[held.first + row * held.step].withheld;
     if (known || !withheld) (known ? taught : untaught).push_back(static_cast<std::int32_t>(row));
   }
-  const Matrix text = read_embeddings(options.data_directory, data.items.size(), held);
-  place_by_text(ids, text, taught, untaught, ranks);
+  place_by_text(ids, texts_in(options.data_directory, data.items.size(), held), taught, untaught,
+                ranks);
 }
 
 }  // namespace

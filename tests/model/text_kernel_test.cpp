@@ -172,7 +172,7 @@ TEST(TextKernel, PredictsFactorsOfNewItemsAsLongAsTheOthersAre) {
 }
 
 TEST_F(Kernel, WithoutCentresIsALinearMap) {
-  const TextKernel linear{{}, fit_text_map(text, factors, fitted)};
+  const TextKernel linear{{}, fit_text_map(text, factors)};
   Matrix predicted(kItems, kDims);
   StepArena arena;
   linear.predict(text, predicted, arena);

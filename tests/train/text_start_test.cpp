@@ -26,15 +26,18 @@ Matrix random_matrix(std::size_t rows, std::size_t cols, double deviation, std::
   return matrix;
 }
 
-void start_at_text(Matrix& ids, const Matrix& text, const Ranks& ranks) {
-  const auto read = [&](std::size_t first, std::size_t count) {
+ReadTexts rows_of(const Matrix& text) {
+  return [&](std::size_t first, std::size_t count) {
     Matrix rows(count, text.cols());
     for (std::size_t i = 0; i < count; ++i) {
       std::ranges::copy(text.view().row(first + i), rows[i]);
     }
     return rows;
   };
-  tessera::start_at_text(ids, read, ranks);
+}
+
+void start_at_text(Matrix& ids, const Matrix& text, const Ranks& ranks) {
+  tessera::start_at_text(ids, rows_of(text), ranks);
 }
 
 // Three kinds of texts, a little apart from each other within.
@@ -149,7 +152,7 @@ TEST(PlaceByText, FindsWhatOthersTellAtTheirLength) {
     if (i % 3 == 0) std::ranges::fill(ids.view().row(i), 100.0F);
   }
   const Matrix before = ids.clone();
-  place_by_text(ids, text, taught, places, {});
+  place_by_text(ids, rows_of(text), taught, places, {});
   for (std::size_t i = 0; i < kRows; ++i) {
     const auto row = ids.view().row(i), there = wanted.view().row(i);
     EXPECT_LT(distance(row, there), 0.1 * distance(there, std::vector<float>(kIdWidth))) << i;
@@ -171,7 +174,7 @@ TEST(PlaceByText, OfSeveralRanksIsThatOfOne) {
       std::ranges::copy(before.view().row(item), ids[row]);
       (item < 20 ? places : taught).push_back(static_cast<std::int32_t>(row));
     }
-    place_by_text(ids, own_text, taught, places, ranks);
+    place_by_text(ids, rows_of(own_text), taught, places, ranks);
   };
   Matrix one(kRows, kIdWidth);
   place(kAlone, one);

@@ -9,6 +9,7 @@
 #include "data/embed.h"
 #include "data/simulate.h"
 #include "eval/report.h"
+#include "kernels/rows.h"
 #include "model/carry_over.h"
 #include "model/text_map.h"
 #include "testing/errors.h"
@@ -206,7 +207,10 @@ TEST_F(WarmStart, TheFirstStageGoesOnWithItsTable) {
     EXPECT_EQ(vector_of(after, now.items[i].id), vector_of(before, now.items[i].id)) << i;
   }
   const Matrix& table = after.model.item_encoder.ids.value;
-  const Matrix map = fit_text_map(text, table, taught);
+  Matrix texts(taught.size(), text.cols()), rows(taught.size(), table.cols());
+  gather_rows(text, taught, texts);
+  gather_rows(table, taught, rows);
+  const Matrix map = fit_text_map(texts, rows);
   std::vector<float> predicted(table.cols());
   EXPECT_GT(others.size(), 6U) << "new ones and untaught ones";
   for (const std::int32_t other : others) {
