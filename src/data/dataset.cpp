@@ -151,6 +151,10 @@ std::int32_t item_number(const ItemNumbers& numbers, std::string_view id) {
   return found->second;
 }
 
+bool has_texts(const Dataset& data) {
+  return std::ranges::any_of(data.items, [](const CatalogueItem& i) { return !i.text.empty(); });
+}
+
 std::string fingerprint(const Dataset& data) {
   std::uint64_t digest = mix_bits(data.items.size()) ^ mix_bits(data.users() + 1);
   for (const CatalogueItem& item : data.items) {

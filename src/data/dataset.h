@@ -69,6 +69,9 @@ enum class Split { train, validation, test };
 /// evaluated.
 inline constexpr std::size_t kMinEvaluatedEvents = 3;
 
+/// Whether any item has a text.
+bool has_texts(const Dataset& data);
+
 /// The events that training may see; none of a withheld item.
 std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user);
 /// The events before the target of `split` (validation or test), those of withheld items included.

@@ -24,13 +24,15 @@ std::size_t zero_rows(MatrixView<const float> rows) {
 }
 
 std::vector<std::string_view> texts_of(const Dataset& data, const fs::path& directory) {
+  if (!has_texts(data)) {
+    fail(
+        "{}: no item has a text: there is nothing to embed, and 'tessera train' goes without; with "
+        "texts, prepare the data with --item-text",
+        (directory / "items.jsonl").string());
+  }
   std::vector<std::string_view> texts;
   texts.reserve(data.items.size());
   for (const CatalogueItem& item : data.items) texts.emplace_back(item.text);
-  if (std::ranges::all_of(texts, [](std::string_view text) { return text.empty(); })) {
-    fail("{}: no item has a text: prepare the data with --item-text, or train with tokens=id",
-         (directory / "items.jsonl").string());
-  }
   return texts;
 }
 

@@ -72,9 +72,8 @@ Settings Settings::collaborative_stage() const {
   stage.tokens = Tokens::id;
   stage.id_only_dims = collaborative_dims;
   stage.epochs = collaborative_epochs;
-  // A table of its own row an item wants more of both than shared tokens do.
-  stage.dropout = 0.5;
-  stage.learning_rate = 3e-3;
+  stage.dropout = kAutoReal;
+  stage.learning_rate = kAutoReal;
   stage.id_start = text_events > 0 ? IdStart::text : IdStart::random;
   return stage;
 }

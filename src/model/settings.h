@@ -12,7 +12,7 @@ namespace tessera {
 
 // Words of settings: settings_table.cpp lists them in this order, with what they mean.
 enum class Tokens : std::uint8_t { id, semantic, unified, automatic };
-enum class IdStart : std::uint8_t { random, text };
+enum class IdStart : std::uint8_t { random, text, automatic };
 enum class LevelDistances : std::uint8_t { cosine, euclidean, unified };
 enum class Objective : std::uint8_t { binary, softmax };
 enum class Windows : std::uint8_t { last, all };
@@ -50,13 +50,13 @@ struct Settings {
   std::size_t feed_forward = 256;
   std::size_t convolution = 0;
   std::size_t max_length = 50;
-  double dropout = 0.5;
+  double dropout = 0.5;  ///< or kAutoReal
 
   Objective objective = Objective::binary;
   std::size_t negatives = 512;
   double commitment_weight = 1.0;
   double reconstruction_weight = 1.0;
-  double learning_rate = 1e-3;
+  double learning_rate = 1e-3;  ///< or kAutoReal
   Schedule schedule = Schedule::constant;
   TrainingPrecision precision = TrainingPrecision::fp32;
   double weight_averaging = 0.0;
@@ -87,7 +87,8 @@ struct Settings {
   std::size_t shared_width() const { return semantic_width() + collaborative_width(); }
   /// Width of an item vector.
   std::size_t width() const { return shared_width() + id_width(); }
-  /// Those of the model of ID tokens alone that is trained first, to find collaborative codes.
+  /// Those of the model of ID tokens alone that is trained first, to find collaborative codes:
+  /// dropout and learning rate are what such a model asks for (train/settings_by_data.h).
   Settings collaborative_stage() const;
   /// Codes of an item: a semantic one a level, then the collaborative ones.
   std::size_t codes() const {

@@ -15,6 +15,7 @@
 #include "model/seen.h"
 #include "store/export.h"
 #include "text/text_encoder_file.h"
+#include "train/settings_by_data.h"
 #include "train/warm_start.h"
 
 namespace tessera {
@@ -257,8 +258,11 @@ TrainOptions training_of(const Refresh& work) {
   if (options.from.empty()) {
     options.settings = recipe(work.settings.recipe);
     apply_settings(options.settings, work.settings.set);
-    // A service takes items between trainings, which ID tokens alone could not.
-    if (options.settings.tokens == Tokens::automatic) options.settings.tokens = Tokens::unified;
+    // A service takes items between trainings, which ID tokens alone could not: they are not chosen
+    // where there are texts.
+    if (options.settings.tokens == Tokens::automatic) {
+      options.settings.tokens = tokens_by_data(read_dataset(work.data()));
+    }
   } else {
     options.settings = warm_settings(options.from);
   }

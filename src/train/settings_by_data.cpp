@@ -55,8 +55,16 @@ std::vector<UserTargets> targets_of_users(const Dataset& data) {
   return users;
 }
 
+Tokens tokens_by_data(const Dataset& data) {
+  return has_texts(data) ? Tokens::unified : Tokens::id;
+}
+
 Settings settings_by_data(Settings settings, const Dataset& data) {
-  if (settings.tokens == Tokens::automatic) settings.tokens = Tokens::unified;
+  if (settings.tokens == Tokens::automatic) settings.tokens = tokens_by_data(data);
+  if (settings.dropout == kAutoReal) settings.dropout = settings.has_semantics() ? 0.3 : 0.5;
+  if (settings.learning_rate == kAutoReal) {
+    settings.learning_rate = settings.has_semantics() ? 1e-3 : 3e-3;
+  }
   size_tokens(settings, data.items.size());
   const std::vector<UserTargets> users = targets_of_users(data);
   if (settings.max_length == 0) settings.max_length = usual_length(users);

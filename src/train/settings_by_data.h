@@ -9,8 +9,10 @@ namespace tessera {
 std::vector<UserTargets> targets_of_users(const Dataset& data);
 
 /// The settings with each `auto` replaced by what the data ask for:
-/// - tokens unified: whether ID tokens alone are better, only a finished training can tell
-///   (train/token_choice.h).
+/// - tokens unified, or ID tokens alone where no item has a text: whether they are better where
+///   there are texts, only a finished training can tell (train/token_choice.h).
+/// - dropout 0.3 and learning_rate 0.001; of ID tokens alone 0.5 and 0.003, as a table of its own
+///   row an item wants more of both than shared tokens do.
 /// - levels 3 and id_dims 6, where the catalogue then has at most 15 % of the parameters of a table
 ///   of 64 dims (token_account), which takes 9,103 items by the recipe. What all items share weighs
 ///   more where they are fewer: 2 and 6, 1 and 6, or else 1 and 4.
@@ -18,12 +20,16 @@ std::vector<UserTargets> targets_of_users(const Dataset& data);
 /// - epochs 10, collaborative_epochs and, with tokens=id, epochs 30: up to 300,000 targets, where
 ///   runs of this length were tuned. Beyond they fall with the square root of the number of
 ///   targets, so that a log of n times as many events gets √n times as many updates.
+/// text_events and id_start stay, which the embeddings decide (text_events_by_data).
 Settings settings_by_data(Settings settings, const Dataset& data);
 
-/// What `auto` stands for in text_events, by how well texts tell what is chosen together
-/// (text_agreement): 10 from 0.65 on, less in proportion below, and 0, which leaves texts out of
-/// collaborative codes and of their table's beginning, up to 0.51; 10 where the log is too short to
-/// tell. Errors as read_embeddings.
+/// What `auto` stands for in tokens, before training.
+Tokens tokens_by_data(const Dataset& data);
+
+/// What `auto` stands for in text_events: of a dataset that is embedded, by how well texts tell
+/// what is chosen together (text_agreement): 10 from 0.65 on, less in proportion below, and 0,
+/// which leaves texts out of collaborative codes and of their table's beginning, up to 0.51; 10
+/// where the log is too short to tell. Errors as read_embeddings.
 double text_events_by_data(const Dataset& data, const fs::path& directory);
 
 /// What the settings leave out of what the training events could teach.

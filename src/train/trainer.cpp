@@ -257,10 +257,15 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 // Those given, with what follows from the data.
 Settings opening_settings(const TrainOptions& options, const Ranks& ranks, const Dataset& data) {
   Settings settings = settings_by_data(options.settings, data);
+  const bool starts = settings.id_start == IdStart::automatic && !settings.has_semantics() &&
+                      fs::exists(options.data_directory / kEmbeddingsFile);
   if (settings.text_events == kAutoReal) {
-    const bool weighs_texts = settings.has_collaborative() && ranks.first();
+    const bool weighs_texts = (settings.has_collaborative() || starts) && ranks.first();
     settings.text_events = weighs_texts ? text_events_by_data(data, options.data_directory) : 0.0;
     broadcast(ranks, std::span(&settings.text_events, 1));
+  }
+  if (settings.id_start == IdStart::automatic) {
+    settings.id_start = starts && settings.text_events > 0 ? IdStart::text : IdStart::random;
   }
   if (!options.from.empty()) shorten_for_warm_start(options.settings, settings);
   return settings;
@@ -294,7 +299,8 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
         (options.data_directory / kEmbeddingsFile).string());
   }
   const bool chooses_tokens =
-      resumed ? resumed->chooses_tokens : options.settings.tokens == Tokens::automatic;
+      resumed ? resumed->chooses_tokens
+              : options.settings.tokens == Tokens::automatic && settings.has_semantics();
   const Json chosen = resumed ? resumed->chosen : options.chosen;
   if (!chosen.is_null()) hold_nothing_out(data);
   TrainingState state = resumed                ? std::move(*resumed)
@@ -371,12 +377,12 @@ TrainResult train(const TrainOptions& options) {
   Ranks ranks = options.ranks;
   ranks.traffic = &traffic;
   Dataset data = read_dataset(options.data_directory);
-  for (CatalogueItem& item : data.items) std::string().swap(item.text);  // embedded by now
   if (data.items.size() < ranks.size) {
     fail("{} ranks for {} items: start fewer", ranks.size, data.items.size());
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
+  for (CatalogueItem& item : data.items) std::string().swap(item.text);  // embedded by now
   const bool finds_codes = state.model.settings.has_collaborative() && !state.codes_found;
   if (options.on_start && ranks.first() && !options.first_stage) {
     options.on_start({state.model.settings, left_out(state.model.settings, data), finds_codes});

@@ -137,6 +137,7 @@ class Search {
 Search::Search(const TuneOptions& options) : options_(options) {
   check_folder(options.out, Folder::tuning);
   const fs::path file = options.out / kTuneFile;
+  data_ = read_dataset(options.data_directory);
   if (options.resume) {
     if (!fs::exists(file)) fail("{}: no search to go on with: leave out --resume", file.string());
     asked_ = read_json(file);
@@ -155,11 +156,13 @@ Search::Search(const TuneOptions& options) : options_(options) {
       fail("{}: holds a search: --resume goes on with it, another --out begins one",
            options.out.string());
     }
-    if (options_.search.empty()) options_.search = usual_search(options_.start);
+    // Trials are told apart by what they search, which a choice at the end of each would hide.
+    Settings& start = options_.start;
+    if (start.tokens == Tokens::automatic) start.tokens = tokens_by_data(data_);
+    if (options_.search.empty()) options_.search = usual_search(start);
     asked_ = describe(options_);
   }
   space_ = parse_search(options_.search, options_.start);
-  data_ = read_dataset(options.data_directory);
   for (CatalogueItem& item : data_.items) std::string().swap(item.text);
   const std::string digest = fingerprint(data_);
   if (options.resume && asked_.value("fingerprint", "") != digest) {
@@ -175,8 +178,6 @@ Settings Search::settings_of(const Changes& changes) const {
   Settings settings = options_.start;
   apply_settings(settings, changes);
   if (text_events_ && settings.text_events == kAutoReal) settings.text_events = *text_events_;
-  // Trials are told apart by what they search, which ID tokens alone would hide.
-  if (settings.tokens == Tokens::automatic) settings.tokens = Tokens::unified;
   return settings;
 }
 

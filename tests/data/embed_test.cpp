@@ -61,7 +61,8 @@ TEST_F(EmbedByFolder, LeavesTheDatasetAsItWasIfTheDiskIsFull) {
 
 TEST_F(EmbedByFolder, RefusesADatasetWithoutTexts) {
   write_dataset(place, testing::dataset_of({{0, 1, 2}}, 4));
-  expect_error([&] { embed_by_folder(place, kFolder); }, {"items.jsonl", "no item has a text"});
+  expect_error([&] { embed_by_folder(place, kFolder); },
+               {"items.jsonl", "no item has a text", "goes without"});
 }
 
 }  // namespace

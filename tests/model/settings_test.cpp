@@ -81,6 +81,7 @@ TEST(Settings, WhatTheDataDecideIsAuto) {
   EXPECT_EQ(to_json(settings)["epochs"], 7);
   apply_setting(settings, "epochs=auto");
   EXPECT_EQ(settings.epochs, 0U);
+  EXPECT_EQ(settings.dropout, kAutoReal);
   expect_refused({{"epochs", "many"}}, {"epochs", "whole number"});
   expect_refused({{"layers", "auto"}}, {"layers", "whole number"});
 }

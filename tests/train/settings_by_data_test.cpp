@@ -15,7 +15,11 @@ void add_users(std::vector<std::vector<std::int32_t>>& histories, std::size_t us
   for (std::size_t u = 0; u < users; ++u) histories.emplace_back(events + 2, 1);
 }
 
-Settings of_default(const Dataset& data) { return settings_by_data(recipe(kDefaultRecipe), data); }
+Settings of_default(const Dataset& data) {
+  Settings settings = recipe(kDefaultRecipe);
+  settings.tokens = Tokens::unified;  // the items below have no texts
+  return settings_by_data(settings, data);
+}
 
 TEST(SettingsByData, ShortHistoriesKeepWhatWasTunedOnThem) {
   std::vector<std::vector<std::int32_t>> histories;
@@ -52,6 +56,21 @@ std::size_t catalogue_numbers(std::size_t items, const Settings& settings) {
   return items * settings.id_dims + 128 * (settings.levels * 64 + 64);
 }
 
+TEST(SettingsByData, WithoutTextsThereAreIdTokensAlone) {
+  Dataset data = testing::dataset_of({{0, 1, 2, 1}}, 20'000);
+  const Settings without = settings_by_data(recipe(kDefaultRecipe), data);
+  EXPECT_EQ(without.tokens, Tokens::id);
+  EXPECT_EQ(without.dropout, 0.5);
+  EXPECT_EQ(without.learning_rate, 0.003);
+  EXPECT_EQ(without.epochs, 30U);
+  data.items[7].text = "a word";
+  const Settings with = settings_by_data(recipe(kDefaultRecipe), data);
+  EXPECT_EQ(with.tokens, Tokens::unified);
+  EXPECT_EQ(with.dropout, 0.3);
+  EXPECT_EQ(with.learning_rate, 0.001);
+  EXPECT_EQ(with.epochs, 10U);
+}
+
 TEST(SettingsByData, SmallCataloguesHaveFewerLevelsAndThenNarrowerIdTokens) {
   const auto of_items = [](std::size_t items) {
     return of_default(testing::dataset_of({{0, 1, 2, 1}}, items));
@@ -73,10 +92,12 @@ TEST(SettingsByData, SmallCataloguesHaveFewerLevelsAndThenNarrowerIdTokens) {
 TEST(SettingsByData, ASizeThatIsGivenLeavesTheOtherToTheCatalogue) {
   const Dataset data = testing::dataset_of({{0, 1, 2, 1}}, 5'000);
   Settings settings = recipe(kDefaultRecipe);
+  settings.tokens = Tokens::unified;
+  const Settings standard = settings;
   settings.levels = 2;
   EXPECT_EQ(settings_by_data(settings, data).levels, 2U);
   EXPECT_EQ(settings_by_data(settings, data).id_dims, 4U);
-  settings = recipe(kDefaultRecipe);
+  settings = standard;
   settings.id_dims = 16;
   EXPECT_EQ(settings_by_data(settings, data).levels, 1U);
   EXPECT_EQ(settings_by_data(settings, data).id_dims, 16U);

@@ -8,6 +8,7 @@
 #include "data/embed.h"
 #include "data/simulate.h"
 #include "eval/model_scorer.h"
+#include "testing/errors.h"
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
 #include "text/text_encoder_file.h"
@@ -48,6 +49,14 @@ std::string tokens_of(const fs::path& bundle) {
   return read_config(bundle).at("settings").at("tokens");
 }
 
+std::vector<double> losses_of(const fs::path& bundle) {
+  std::vector<double> losses;
+  for_each_line(read_file(bundle / "training.jsonl"), [&](std::string_view line, std::size_t) {
+    losses.push_back(parse_json(line, "training.jsonl").at("loss").at("total"));
+  });
+  return losses;
+}
+
 // By how many standard errors a model finds the targets of validation better than another.
 double ahead(const fs::path& path, const fs::path& other) {
   const Bundle ours = read_bundle(path), theirs = read_bundle(other);
@@ -84,6 +93,34 @@ TEST_F(TokenChoice, IdTokensAloneAreKeptWhereUnifiedOnesAreBehind) {
   EXPECT_FALSE(train(both).ids_kept);
   EXPECT_EQ(tokens_of(both.bundle), "unified");
   EXPECT_LT(ahead(both.bundle, ids), -1.96);
+}
+
+// A fair peer needs no settings of its own.
+TEST_F(TokenChoice, IdTokensAloneAreTrainedAsTheFirstStageIs) {
+  TrainOptions both = options("both", 1);
+  both.settings.collaborative_dims = both.settings.id_only_dims;
+  train(both);
+  TrainOptions ids = options("ids", kFirstEpochs);
+  ids.settings.tokens = Tokens::id;
+  ids.settings.learning_rate = kAutoReal;
+  train(ids);
+  // Of the first stage the last epoch is kept, of a model of its own the best.
+  EXPECT_EQ(losses_of(ids.bundle), losses_of(both.bundle / kCollaborativeStage));
+}
+
+TEST_F(TokenChoice, WithoutTextsThereIsNone) {
+  TrainOptions run = options("model", 2);
+  run.data_directory = directory.path() / "without";
+  Dataset data = read_dataset(directory.path() / "shop");
+  for (CatalogueItem& item : data.items) item.text.clear();
+  write_dataset(run.data_directory, data);
+  EXPECT_FALSE(train(run).ids_kept);
+  EXPECT_EQ(tokens_of(run.bundle), "id");
+  EXPECT_EQ(read_config(run.bundle).at("settings").at("id_start"), "random");
+  EXPECT_FALSE(fs::exists(run.bundle / kCollaborativeStage));
+  run.settings.tokens = Tokens::unified;
+  run.bundle = directory.path() / "unified";
+  testing::expect_error([&] { train(run); }, {"embeddings.npy", "missing"});
 }
 
 TEST_F(TokenChoice, UnifiedTokensAreKeptWhereTheyAreNotBehindByMoreThanChance) {

@@ -127,6 +127,7 @@ TEST_F(WarmStart, BeginsWhereTheEarlierModelEnded) {
   for (const char* tokens : {"unified", "semantic", "id"}) {
     TrainOptions base = options(std::string("base-") + tokens, older());
     apply_setting(base.settings, std::string("tokens=") + tokens);
+    apply_setting(base.settings, "id_start=random");  // or untaught items begin by their texts
     train(base);
     TrainOptions next = warm(std::string("next-") + tokens, base.bundle.filename());
     next.keep_tokens = true;
