@@ -34,13 +34,16 @@ def type_of(value, words):
         return literal(words)
     if value is None:
         return "Union[float, str, None]"
-    if value == "auto":  # of a number that may follow from the data
-        return 'Union[int, Literal["auto"]]'
     if isinstance(value, (bool, int, float)):
         return type(value).__name__
     if isinstance(value, str):
         return "Optional[str]"
     return "Optional[_Path]"
+
+
+def type_of_setting(value, words, automatic):
+    own = type_of(json.loads(value), words)
+    return f'Union[{own}, Literal["auto"]]' if automatic else own
 
 
 def fields(rows):
@@ -51,10 +54,7 @@ def main(engine, file):
     sys.path.insert(0, engine)
     import _engine
 
-    settings = {
-        key: SETTINGS.get(key) or type_of(json.loads(value), words)
-        for key, value, words in _engine.settings_list
-    }
+    settings = {key: SETTINGS.get(key) or type_of_setting(*row) for key, *row in _engine.settings_list}
     recipe = settings.pop("recipe")
     keywords = {key: type for key, type in settings.items() if key != "negatives"}
     options = {

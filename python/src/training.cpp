@@ -148,12 +148,12 @@ std::string compare_tokens_json(const fs::path& earlier, const fs::path& later, 
   return dump_json(to_json(compare_codes(read_bundle(earlier), read_bundle(later)), most));
 }
 
-// (key, value by the default recipe, words that it takes) of every setting.
+// (key, a value, words that it takes, whether a number may be auto) of every setting.
 nb::list settings_list() {
   nb::list rows;
-  const Settings standard = recipe(kDefaultRecipe);
   for (const Setting& row : settings_table()) {
-    rows.append(nb::make_tuple(row.key, row.get(standard).dump(), row.words));
+    rows.append(nb::make_tuple(row.key, row.get(Settings{}).dump(), row.words,
+                               row.values.starts_with("auto, ")));
   }
   return rows;
 }
