@@ -79,6 +79,19 @@ Settings settings_by_data(Settings settings, const Dataset& data) {
   return settings;
 }
 
+Settings settings_by_texts(Settings settings, const Dataset& data, const fs::path& directory) {
+  const bool starts = settings.id_start == IdStart::automatic && !settings.has_semantics() &&
+                      fs::exists(directory / kEmbeddingsFile);
+  if (settings.text_events == kAutoReal) {
+    const bool read = settings.has_collaborative() || starts;
+    settings.text_events = read ? text_events_by_data(data, directory) : 0.0;
+  }
+  if (settings.id_start == IdStart::automatic) {
+    settings.id_start = starts && settings.text_events > 0 ? IdStart::text : IdStart::random;
+  }
+  return settings;
+}
+
 double text_events_by_data(const Dataset& data, const fs::path& directory) {
   constexpr double kEvents = 10.0;  // tuned where texts agree by .66 to .72
   constexpr double kNothing = 0.51, kWell = 0.65;

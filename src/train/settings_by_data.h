@@ -20,13 +20,18 @@ std::vector<UserTargets> targets_of_users(const Dataset& data);
 /// - epochs 10, collaborative_epochs and, with tokens=id, epochs 30: up to 300,000 targets, where
 ///   runs of this length were tuned. Beyond they fall with the square root of the number of
 ///   targets, so that a log of n times as many events gets √n times as many updates.
-/// text_events and id_start stay, which the embeddings decide (text_events_by_data).
+/// text_events and id_start stay, which the embeddings decide.
 Settings settings_by_data(Settings settings, const Dataset& data);
+
+/// The same of what the embeddings in `directory` decide: text_events, as text_events_by_data says,
+/// 0 where nothing reads it; and id_start, which is text where a table of ID tokens alone is
+/// trained on a dataset that is embedded and text_events is more than 0. Errors as read_embeddings.
+Settings settings_by_texts(Settings settings, const Dataset& data, const fs::path& directory);
 
 /// What `auto` stands for in tokens, before training.
 Tokens tokens_by_data(const Dataset& data);
 
-/// What `auto` stands for in text_events: of a dataset that is embedded, by how well texts tell
+/// What `auto` stands for in text_events, by how well texts tell
 /// what is chosen together (text_agreement): 10 from 0.65 on, less in proportion below, and 0,
 /// which leaves texts out of collaborative codes and of their table's beginning, up to 0.51; 10
 /// where the log is too short to tell. Errors as read_embeddings.

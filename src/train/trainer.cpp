@@ -257,16 +257,11 @@ void save(const TrainOptions& options, const Ranks& ranks, TrainingState& state,
 // Those given, with what follows from the data.
 Settings opening_settings(const TrainOptions& options, const Ranks& ranks, const Dataset& data) {
   Settings settings = settings_by_data(options.settings, data);
-  const bool starts = settings.id_start == IdStart::automatic && !settings.has_semantics() &&
-                      fs::exists(options.data_directory / kEmbeddingsFile);
-  if (settings.text_events == kAutoReal) {
-    const bool weighs_texts = (settings.has_collaborative() || starts) && ranks.first();
-    settings.text_events = weighs_texts ? text_events_by_data(data, options.data_directory) : 0.0;
-    broadcast(ranks, std::span(&settings.text_events, 1));
+  if (ranks.first()) {
+    settings = settings_by_texts(std::move(settings), data, options.data_directory);
   }
-  if (settings.id_start == IdStart::automatic) {
-    settings.id_start = starts && settings.text_events > 0 ? IdStart::text : IdStart::random;
-  }
+  broadcast(ranks, std::span(&settings.text_events, 1));
+  broadcast(ranks, std::span(&settings.id_start, 1));
   if (!options.from.empty()) shorten_for_warm_start(options.settings, settings);
   return settings;
 }

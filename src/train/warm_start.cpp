@@ -140,7 +140,7 @@ TrainingState warm_state(const TrainOptions& options, const Dataset& data, const
     settle_averages(state.model, catalogue, data, ranks);
     recoded = count_recoded(catalogue, from.catalogue, settings.levels, matched.earlier, ranks);
   }
-  if (settings.starts_at_text()) {
+  if (settings.starts_at_text() && fs::exists(options.data_directory / kEmbeddingsFile)) {
     place_untaught(options, data, matched.earlier, ranks, state.model.item_encoder.ids.value);
   }
   state.codes_found = !settings.has_collaborative() || options.keep_tokens ||

@@ -27,8 +27,8 @@ fs::path kept_first_stage(const fs::path& bundle);
 /// moving averages stand where training on `data` would have brought them. Collaborative codes are
 /// those of the bundle, and still to be found where it keeps its first stage and codes are free to
 /// move. ID tokens that begin near items of like text (Settings::starts_at_text) do so in a warm
-/// start, too: those that no event has taught are put where the others' texts say (place_by_text).
-/// Throws Error if the settings, the encoder or the width do not fit.
+/// start of an embedded dataset, too: those that no event has taught are put where the others'
+/// texts say (place_by_text). Throws Error if the settings, the encoder or the width do not fit.
 TrainingState warm_state(const TrainOptions& options, const Dataset& data, const Settings& settings,
                          MatrixView<const float> text, const Ranks& ranks);
 

@@ -223,6 +223,16 @@ TEST_F(WarmStart, TheFirstStageGoesOnWithItsTable) {
   }
 }
 
+// As a nightly refresh of ID tokens alone, which embeds nothing.
+TEST_F(WarmStart, OfIdTokensAloneNeedsNoTexts) {
+  TrainOptions base = options("base", older());
+  apply_setting(base.settings, "tokens=id");
+  train(base);
+  ASSERT_EQ(read_config(base.bundle).at("settings").at("id_start"), "text");
+  fs::remove(newer() / kEmbeddingsFile);
+  EXPECT_TRUE(train(warm("next", "base")).finished);
+}
+
 TEST_F(WarmStart, CollaborativeCodesGoOnMeaningWhatTheyMeant) {
   train(options("base", older()));
   const Bundle before = read_bundle(path("base"));
