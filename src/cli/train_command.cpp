@@ -41,10 +41,10 @@ void say_start(const StartReport& report) {
     fmt::print(", {} before them for codes, in which a text weighs as much as {:.3g} events",
                s.collaborative_epochs, s.text_events);
   }
-  if (s.has_semantics()) {
-    fmt::print("; an item has {} codes", s.codes());
-    if (s.has_ids()) fmt::print(" and an ID token of {}", s.id_dims);
-  }
+  fmt::print("; an item has ");
+  if (s.has_semantics()) fmt::print("{} codes", s.codes());
+  if (s.has_semantics() && s.has_ids()) fmt::print(" and ");
+  if (s.has_ids()) fmt::print("an ID token of {}", s.id_width());
   fmt::print("\n");
   const auto& [targets, learned] = report.events;
   if (learned < targets) {
@@ -156,7 +156,13 @@ void train_command(const TrainArguments& arguments) {
   StepBar bar;
   options.on_step = [&](const StepReport& report) { bar.show(report); };
   if (!arguments.json) {
-    options.on_start = say_start;
+    options.on_start = [&](const StartReport& report) {
+      const bool chosen_by_data = !options.resume && options.settings.tokens == Tokens::automatic;
+      if (chosen_by_data && !report.settings.has_semantics()) {
+        fmt::print("no item has a text: ID tokens alone are trained\n");
+      }
+      say_start(report);
+    };
     options.on_epoch = say_epoch;
   }
   const InterruptGuard guard;

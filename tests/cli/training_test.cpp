@@ -131,6 +131,19 @@ TEST_F(Training, ResumingAFinishedRunChangesNothing) {
   EXPECT_EQ(snapshot(model), before);
 }
 
+// The way of somebody who has a log and nothing else, recommended to at its end.
+TEST_F(Training, ALogWithoutTextsNeedsNoEmbeddings) {
+  const std::string log = file("log.txt", "ann 1 2 3 4 5\nbob 2 3 4 5 1\neve 3 4 5 1 2 6\n");
+  output_of("prepare --interactions " + log + " --out " + path("data"));
+  const std::string model = path("model");
+  const std::string said = output_of("train --data " + path("data") + " --out " + model +
+                                     kTinySettings + "--set collaborative_epochs=1");
+  EXPECT_NE(said.find("no item has a text: ID tokens alone"), std::string::npos) << said;
+  EXPECT_NE(said.find("an item has an ID token of 64"), std::string::npos) << said;
+  const Json list = json_of("recommend --json --user ann -k 1 --model " + model);
+  EXPECT_EQ(list.at("items").size(), 1U);
+}
+
 TEST_F(Training, ItStopsWhenValidationNoLongerImproves) {
   const Json result =
       json_of(line("model", "--json --set learning_rate=1 --set patience=1 --set epochs=60"));
