@@ -82,7 +82,7 @@ def fit(
     then continues to the same bits as an unbroken run. The GIL is free while C++ works.
 
     Args:
-        data: The dataset or its directory; embedded, unless `tokens="id"`.
+        data: The dataset or its directory; embedded, unless `tokens="id"` or no item has a text.
         out: The model bundle to write. The best epoch is kept as the model. A bundle that is there is
             replaced if it is of the same recipe.
         recipe: A named set of settings: `default`, `paper`; below.
