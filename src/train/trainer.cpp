@@ -293,9 +293,11 @@ TrainingState opening_state(const TrainOptions& options, const Ranks& ranks, Dat
         "--resume",
         (options.data_directory / kEmbeddingsFile).string());
   }
+  // Unified tokens that were told how long to train say nothing of what they are worth.
+  const Settings& asked = options.settings;
   const bool chooses_tokens =
       resumed ? resumed->chooses_tokens
-              : options.settings.tokens == Tokens::automatic && settings.has_semantics();
+              : asked.tokens == Tokens::automatic && settings.has_semantics() && asked.epochs == 0;
   const Json chosen = resumed ? resumed->chosen : options.chosen;
   if (!chosen.is_null()) hold_nothing_out(data);
   TrainingState state = resumed                ? std::move(*resumed)

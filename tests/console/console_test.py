@@ -21,7 +21,7 @@ from browser import Browser, eventually, programs  # noqa: E402
 HOSTILE = "<img src=x onerror=document.title='hurt'> & \"so on\""
 # The default recipe, small: with as many collaborative tokens as it has.
 TINY = ("codebook_size=16 epochs=4 semantic_dims=16 hidden=16 feed_forward=32 max_length=8 batch_users=64 "
-        "collaborative_epochs=4 encoder_hidden=32 negatives=64").split()
+        "collaborative_epochs=4 encoder_hidden=32 negatives=64 levels=3 id_dims=6").split()
 
 
 class Server:

@@ -11,6 +11,7 @@
 #include "testing/errors.h"
 #include "testing/temp_directory.h"
 #include "testing/thread_ranks.h"
+#include "testing/threads.h"
 #include "text/text_encoder_file.h"
 
 namespace tessera {
@@ -26,9 +27,7 @@ class TokenChoice : public ::testing::Test {
     write_dataset(shop, simulate_shop({.users = 500, .items = 60, .seed = 3}));
     embed_by_text(shop, {.dims = 16});
   }
-  /// Unified tokens have so many epochs, the ID tokens alone before them kFirstEpochs.
-  TrainOptions options(const std::string& bundle, std::size_t epochs,
-                       double learning_rate = 1e-3) const {
+  TrainOptions options(const std::string& bundle, double learning_rate = kAutoReal) const {
     TrainOptions options;
     options.data_directory = directory.path() / "shop";
     options.bundle = directory.path() / bundle;
@@ -38,11 +37,11 @@ class TokenChoice : public ::testing::Test {
                                             "collaborative_dims=8", "encoder_hidden=16",
                                             "hidden=16", "batch_positions=100"});
     options.settings.collaborative_epochs = kFirstEpochs;
-    options.settings.epochs = epochs;
     options.settings.learning_rate = learning_rate;
     return options;
   }
   testing::TempDirectory directory;
+  testing::ThreadCount alone{1};  // two would wait for each other most of the time
 };
 
 std::string tokens_of(const fs::path& bundle) {
@@ -77,7 +76,7 @@ double ahead(const fs::path& path, const fs::path& other) {
 }
 
 TEST_F(TokenChoice, IdTokensAloneAreKeptWhereUnifiedOnesAreBehind) {
-  const TrainOptions run = options("model", 1, kHardlyAny);
+  const TrainOptions run = options("model", kHardlyAny);
   const TrainResult result = train(run);
   const fs::path ids = run.bundle / kCollaborativeStage;
   EXPECT_TRUE(result.ids_kept);
@@ -88,7 +87,7 @@ TEST_F(TokenChoice, IdTokensAloneAreKeptWhereUnifiedOnesAreBehind) {
     EXPECT_TRUE(read_file(run.bundle / file) == read_file(ids / file)) << file;
   }
 
-  TrainOptions both = options("both", 1, kHardlyAny);
+  TrainOptions both = options("both", kHardlyAny);
   both.settings.tokens = Tokens::unified;
   EXPECT_FALSE(train(both).ids_kept);
   EXPECT_EQ(tokens_of(both.bundle), "unified");
@@ -97,19 +96,29 @@ TEST_F(TokenChoice, IdTokensAloneAreKeptWhereUnifiedOnesAreBehind) {
 
 // A fair peer needs no settings of its own.
 TEST_F(TokenChoice, IdTokensAloneAreTrainedAsTheFirstStageIs) {
-  TrainOptions both = options("both", 1);
+  TrainOptions both = options("both");
   both.settings.collaborative_dims = both.settings.id_only_dims;
+  both.settings.epochs = 1;
   train(both);
-  TrainOptions ids = options("ids", kFirstEpochs);
+  TrainOptions ids = options("ids");
   ids.settings.tokens = Tokens::id;
-  ids.settings.learning_rate = kAutoReal;
+  ids.settings.epochs = kFirstEpochs;
   train(ids);
   // Of the first stage the last epoch is kept, of a model of its own the best.
   EXPECT_EQ(losses_of(ids.bundle), losses_of(both.bundle / kCollaborativeStage));
 }
 
+TEST_F(TokenChoice, IsNotMadeWhereUnifiedTokensWereToldHowLongToTrain) {
+  TrainOptions run = options("model", kHardlyAny);
+  run.settings.epochs = 1;
+  const TrainResult result = train(run);
+  EXPECT_TRUE(result.ids_ahead);
+  EXPECT_FALSE(result.ids_kept);
+  EXPECT_EQ(tokens_of(run.bundle), "unified");
+}
+
 TEST_F(TokenChoice, WithoutTextsThereIsNone) {
-  TrainOptions run = options("model", 2);
+  TrainOptions run = options("model");
   run.data_directory = directory.path() / "without";
   Dataset data = read_dataset(directory.path() / "shop");
   for (CatalogueItem& item : data.items) item.text.clear();
@@ -124,7 +133,7 @@ TEST_F(TokenChoice, WithoutTextsThereIsNone) {
 }
 
 TEST_F(TokenChoice, UnifiedTokensAreKeptWhereTheyAreNotBehindByMoreThanChance) {
-  const TrainOptions run = options("model", 10);
+  const TrainOptions run = options("model");
   const TrainResult result = train(run);
   EXPECT_FALSE(result.ids_kept);
   EXPECT_EQ(tokens_of(run.bundle), "unified");
@@ -132,7 +141,7 @@ TEST_F(TokenChoice, UnifiedTokensAreKeptWhereTheyAreNotBehindByMoreThanChance) {
 }
 
 TEST_F(TokenChoice, StaysWhenAFinishedRunIsResumed) {
-  TrainOptions run = options("model", 1, kHardlyAny);
+  TrainOptions run = options("model", kHardlyAny);
   const TrainResult first = train(run);
   const std::string before = read_file(run.bundle / kWeightsFile);
   run.resume = true;
@@ -143,10 +152,10 @@ TEST_F(TokenChoice, StaysWhenAFinishedRunIsResumed) {
 }
 
 TEST_F(TokenChoice, IsMadeAnewWhereMoreEpochsMakeUnifiedTokensBetter) {
-  TrainOptions run = options("model", 1, 2e-4);
+  TrainOptions run = options("model", 5e-5);
   ASSERT_TRUE(train(run).ids_kept);
   run.resume = true;
-  run.epochs = 20;
+  run.epochs = 60;
   const TrainResult result = train(run);
   EXPECT_FALSE(result.ids_kept);
   EXPECT_EQ(tokens_of(run.bundle), "unified");
@@ -155,7 +164,7 @@ TEST_F(TokenChoice, IsMadeAnewWhereMoreEpochsMakeUnifiedTokensBetter) {
 }
 
 TEST_F(TokenChoice, IsThatOfARefitToo) {
-  TrainOptions run = options("model", 1, kHardlyAny);
+  TrainOptions run = options("model", kHardlyAny);
   run.refit = true;
   EXPECT_TRUE(train(run).refit);
   EXPECT_EQ(tokens_of(run.bundle / kSelection), "id");
@@ -165,7 +174,7 @@ TEST_F(TokenChoice, IsThatOfARefitToo) {
 }
 
 TEST_F(TokenChoice, OfSeveralRanksIsThatOfOneProcess) {
-  const TrainOptions run = options("model", 1, kHardlyAny);
+  const TrainOptions run = options("model", kHardlyAny);
   TrainResult results[2];
   testing::run_as_ranks(2, [&](const Ranks& ranks) {
     TrainOptions own = run;
