@@ -159,6 +159,9 @@ void bind_dataset(nb::module_& module) {
                    [](nb::handle self) {
                      return array_view<std::int64_t>(nb::cast<Dataset&>(self).times, self);
                    })
+      .def_prop_ro(
+          "weights",
+          [](nb::handle self) { return array_view<float>(nb::cast<Dataset&>(self).weights, self); })
       // (users, how many events stand before the target, targets), all by numbers.
       .def(
           "held_out",

@@ -146,6 +146,16 @@ class Dataset:
         return self._data.times
 
     @property
+    def weights(self) -> np.ndarray:
+        """float32 [events]: what each of `events` counts; empty where all count alike. A view.
+
+        Example:
+            >>> data.weights.shape in [(0,), data.events.shape]
+            True
+        """
+        return self._data.weights
+
+    @property
     def embeddings(self) -> np.ndarray:
         """float32 [items, dims]: the file that `embed` wrote, mapped into memory.
 

@@ -209,6 +209,7 @@ def test_event_types_and_named_columns(tmp_path):
         event_types={"view": 1, "buy": 3}, min_weight=2,
     )  # fmt: skip
     assert data.history("a") == ["x", "y", "x"]
+    assert data.weights.tolist() == [1, 3, 1] and data.weights.dtype == np.float32
 
 
 def test_arrays_are_views_that_nobody_can_change(shop):

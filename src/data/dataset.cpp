@@ -16,7 +16,9 @@ namespace tessera {
 namespace {
 
 using Json = nlohmann::json;
-constexpr int kFormatVersion = 2;  // 1 knew leave-one-out alone
+constexpr int kFormatVersion = 3;     // 1 knew leave-one-out alone
+constexpr int kUnweighedVersion = 2;  // of datasets whose events count alike
+constexpr const char* kEventWeightsFile = "weights.npy";
 
 template <class T>
 T field(const Json& json, const char* name, const std::string& where) {
@@ -85,6 +87,12 @@ void check_events(const Dataset& data, const fs::path& directory) {
   if (!data.times.empty() && data.times.size() != data.events.size()) {
     fail("{}: {} times for {} events; {}", (directory / "times.npy").string(), data.times.size(),
          data.events.size(), again);
+  }
+  const auto counts = [](float weight) { return weight >= 0 && std::isfinite(weight); };
+  if (!data.weights.empty() &&
+      (data.weights.size() != data.events.size() || !std::ranges::all_of(data.weights, counts))) {
+    fail("{}: holds no weight from 0 for each of {} events; {}",
+         (directory / kEventWeightsFile).string(), data.events.size(), again);
   }
 }
 
@@ -168,6 +176,9 @@ std::string fingerprint(const Dataset& data) {
   for (const std::int32_t item : data.events) {
     digest = mix_bits(digest ^ static_cast<std::uint64_t>(item));
   }
+  for (const float weight : data.weights) {
+    digest = mix_bits(digest ^ std::bit_cast<std::uint32_t>(weight));
+  }
   for (std::size_t i = 0; i < data.items.size(); ++i) {
     if (data.items[i].withheld) digest = mix_bits(digest ^ (0x5f00000000U + i));
   }
@@ -196,16 +207,25 @@ void write_files(const fs::path& staging, const Dataset& data, const std::string
   }
   std::string users;
   for (const std::string& user : data.user_ids) users += user + '\n';
-  const Json json = {{"format_version", kFormatVersion}, {"name", data.name},
-                     {"simulated", data.simulated},      {"users", data.users()},
-                     {"items", data.items.size()},       {"events", data.events.size()},
-                     {"times", !data.times.empty()},     {"split", to_json(data)},
-                     {"fingerprint", fingerprint(data)}};
+  const bool weighed = !data.weights.empty();
+  Json json = {{"format_version", weighed ? kFormatVersion : kUnweighedVersion},
+               {"name", data.name},
+               {"simulated", data.simulated},
+               {"users", data.users()},
+               {"items", data.items.size()},
+               {"events", data.events.size()},
+               {"times", !data.times.empty()},
+               {"split", to_json(data)},
+               {"fingerprint", fingerprint(data)}};
+  if (weighed) json["weights"] = true;
   write_file(staging / "items.jsonl", items);
   write_file(staging / "users.txt", users);
   write_npy(staging / "offsets.npy", std::span(data.offsets));
   write_npy(staging / "events.npy", std::span(data.events));
   if (!data.times.empty()) write_npy(staging / "times.npy", std::span(data.times));
+  if (weighed) {
+    write_npy(staging / kEventWeightsFile, MatrixView(data.weights.data(), data.weights.size(), 1));
+  }
   if (!data.cuts.empty()) write_npy(staging / kCutsFile, std::span(data.cuts));
   if (!data.attributes.schema().empty()) {
     data.attributes.write(staging / kAttributesFile, data.items.size());
@@ -239,11 +259,12 @@ void write_dataset(const fs::path& directory, const Dataset& data, const std::st
   try {
     // What belongs to an earlier dataset does not belong to this one.
     for (const char* file : {kEmbeddingsFile, kTextEncoderFile, kAttributesFile, "times.npy",
-                             kCutsFile, "summary.json"}) {
+                             kEventWeightsFile, kCutsFile, "summary.json"}) {
       fs::remove(directory / file);
     }
-    for (const char* file : {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy",
-                             kCutsFile, kAttributesFile, "summary.json", "dataset.json"}) {
+    for (const char* file :
+         {"items.jsonl", "users.txt", "offsets.npy", "events.npy", "times.npy", kEventWeightsFile,
+          kCutsFile, kAttributesFile, "summary.json", "dataset.json"}) {
       if (fs::exists(staging / file)) fs::rename(staging / file, directory / file);
     }
     fs::remove_all(staging);
@@ -284,6 +305,10 @@ Dataset read_dataset(const fs::path& directory) {
   data.events = read_npy_i32(directory / "events.npy");
   if (field<bool>(json, "times", file.string())) {
     data.times = read_npy_i64(directory / "times.npy");
+  }
+  if (json.value("weights", false)) {
+    const Matrix weights = read_npy(directory / kEventWeightsFile);
+    data.weights.assign(weights.span().begin(), weights.span().end());
   }
   if (json.contains("split")) {
     data.split = split_from_json(json.at("split"), file.string());

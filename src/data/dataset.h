@@ -41,6 +41,8 @@ struct Dataset {
   std::vector<std::int64_t> offsets{0};  ///< [users + 1] into `events`
   std::vector<std::int32_t> events;      ///< item numbers, each history in time order
   std::vector<std::int64_t> times;       ///< unix seconds beside `events`, -1 unknown; or empty
+  /// What each of `events` counts, from 0, as the log or its kind said; or empty: all alike.
+  std::vector<float> weights;
   SplitRule split;
   /// [users · 2] Where validation and test begin in each history, of a split that was given event
   /// by event; or empty: by the rule.
@@ -53,6 +55,7 @@ struct Dataset {
   /// The events that training sees where withheld items make gaps in them: see hide_withheld.
   std::vector<std::int64_t> train_offsets;
   std::vector<std::int32_t> train_events;
+  std::vector<float> train_weights;  ///< beside train_events; or empty
 
   std::size_t users() const { return user_ids.size(); }
   /// The whole history of a user, oldest first.
@@ -74,19 +77,23 @@ bool has_texts(const Dataset& data);
 
 /// The events that training may see; none of a withheld item.
 std::span<const std::int32_t> train_history(const Dataset& data, std::size_t user);
+/// What they count, or empty where all count alike.
+std::span<const float> train_weights(const Dataset& data, std::size_t user);
 /// The events before the target of `split` (validation or test), those of withheld items included.
 /// `split` must evaluate the user; std::logic_error otherwise, as for the train split.
 std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split);
 /// The target of `split` (validation or test), under the same conditions.
 std::int32_t target_of(const Dataset& data, std::size_t user, Split split);
+/// What that target counts; 1 where all events count alike.
+float target_weight(const Dataset& data, std::size_t user, Split split);
 /// Whether that target stands in the history before it already.
 bool target_repeats(const Dataset& data, std::size_t user, Split split);
 /// Users that `split` (validation or test) evaluates, ascending: those with a target and an event
 /// before it.
 std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split);
 
-/// Fills train_offsets and train_events if an item is withheld. To be called when items, events or
-/// the split have changed; read_dataset does.
+/// Fills train_offsets, train_events and train_weights if an item is withheld. To be called when
+/// items, events, weights or the split have changed; read_dataset does.
 void hide_withheld(Dataset& data);
 /// Makes the dataset what a refit trains on: training sees every event of every item, and no split
 /// evaluates anybody. A view for whoever holds it, which fingerprint() and files do not tell of:
@@ -101,14 +108,15 @@ ItemNumbers number_by_id(const std::vector<CatalogueItem>& items);
 /// The number of an item; throws Error that names the id if the catalogue does not have it.
 std::int32_t item_number(const ItemNumbers& numbers, std::string_view id);
 
-/// A digest of the catalogue ids, the events and the split (its times and withheld items included):
+/// A digest of the catalogue ids, the events, their weights and the split (its times and withheld
+/// items included):
 /// two datasets with equal digests train and evaluate on the same data.
 std::string fingerprint(const Dataset& data);
 
 /// A dataset directory: dataset.json, items.jsonl, users.txt, offsets.npy, events.npy and, where
-/// there are such, times.npy, cuts.npy and attributes.safetensors. Both throw Error naming the file
-/// and what is wrong. Writing over a dataset replaces it whole, at the end, and removes its
-/// embeddings; where it fails, nothing is left. A folder with anything else is refused
+/// there are such, times.npy, weights.npy, cuts.npy and attributes.safetensors. Both throw Error
+/// naming the file and what is wrong. Writing over a dataset replaces it whole, at the end, and
+/// removes its embeddings; where it fails, nothing is left. A folder with anything else is refused
 /// (check_folder), and so is a second writer. `summary` becomes summary.json unless it is empty.
 void write_dataset(const fs::path& directory, const Dataset& data, const std::string& summary = "");
 Dataset read_dataset(const fs::path& directory);

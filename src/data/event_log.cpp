@@ -186,7 +186,9 @@ class EventCollector {
 
   static float weight_of(const Value& value) {
     const auto weight = parse_number<double>(value.text);
-    if (!weight) fail("weight '{}' is no number; export the events again", value.text);
+    if (!weight || !(*weight >= 0)) {
+      fail("weight '{}' is no number from 0; export the events again", value.text);
+    }
     return static_cast<float>(*weight);
   }
 

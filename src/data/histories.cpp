@@ -169,6 +169,7 @@ std::size_t drop_duplicates(Histories& h, Duplicates policy) {
   if (policy == Duplicates::keep) return 0;
   std::vector<char> keep(h.items.size(), 1);
   for_equal_items(h, [&](std::span<const std::size_t> events) {
+    std::size_t kept = policy == Duplicates::last ? events.back() : events.front();
     for (std::size_t i = 0; i < events.size(); ++i) {
       const std::size_t e = events[i];
       bool again = false;
@@ -178,7 +179,12 @@ std::size_t drop_duplicates(Histories& h, Duplicates policy) {
       if (policy == Duplicates::exact && !h.times.empty()) {
         again = i > 0 && h.times[e] != kUnknownTime && h.times[events[i - 1]] == h.times[e];
       }
-      if (again) keep[e] = 0;
+      if (!again) {
+        kept = e;
+        continue;
+      }
+      keep[e] = 0;
+      if (!h.weights.empty()) h.weights[kept] = std::max(h.weights[kept], h.weights[e]);
     }
   });
   return keep_events(h, [&](std::size_t e, std::size_t) { return keep[e] != 0; });

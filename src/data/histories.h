@@ -35,7 +35,8 @@ std::size_t drop_untimed(Histories& histories);
 /// Drops the events of a user with an item whose weights add up to less than `least`.
 std::size_t drop_weak(Histories& histories, double least);
 
-/// What becomes of a user's further events with the same item.
+/// What becomes of a user's further events with the same item. What stays counts as much as the
+/// heaviest of those that it stands for.
 enum class Duplicates {
   keep,
   exact,        ///< those at the very same known time are dropped

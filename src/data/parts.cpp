@@ -32,6 +32,10 @@ DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts) {
       data.times.insert(data.times.end(), whole.times.begin() + whole.offsets[u],
                         whole.times.begin() + whole.offsets[u + 1]);
     }
+    if (!whole.weights.empty()) {
+      data.weights.insert(data.weights.end(), whole.weights.begin() + whole.offsets[u],
+                          whole.weights.begin() + whole.offsets[u + 1]);
+    }
     if (!whole.cuts.empty()) {
       data.cuts.insert(data.cuts.end(), {whole.cuts[2 * u], whole.cuts[2 * u + 1]});
     }

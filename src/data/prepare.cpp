@@ -1,6 +1,7 @@
 #include "data/prepare.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -169,7 +170,6 @@ Histories filtered(const PrepareOptions& options, EventLog& log, std::span<const
   check_left("after reading", "give a file with events, or loosen --min-rating or --event-types");
   if (options.split_given) {
     if (options.order_by_time) order_parts_by_time(h, cuts);
-    h.weights = {};
     return h;
   }
   if (options.order_by_time) order_by_time(h);
@@ -183,7 +183,6 @@ Histories filtered(const PrepareOptions& options, EventLog& log, std::span<const
     note("weights of a user and an item too low", drop_weak(h, options.min_weight));
     check_left("with --min-weight", "lower it");
   }
-  h.weights = {};
   note("duplicates", drop_duplicates(h, options.duplicates));
   note("outside the core", keep_core(h, items, options.min_user_events, options.min_item_events));
   check_left(fmt::format("in the core of {} events a user and {} an item", options.min_user_events,
@@ -194,6 +193,10 @@ Histories filtered(const PrepareOptions& options, EventLog& log, std::span<const
   report.users_dropped = users_before - count_users(h);
   report.items_dropped = items_before - count_items(h, items);
   return h;
+}
+
+bool count_differently(std::span<const float> weights) {
+  return std::ranges::adjacent_find(weights, std::not_equal_to()) != weights.end();
 }
 
 // Number in the dataset by number in the table, -1 where an item is left out. The numbers are a
@@ -287,6 +290,7 @@ Dataset prepare(const PrepareOptions& options, PrepareReport& report) {
   sources = {};
   data.events = std::move(h.items);
   data.times = std::move(h.times);
+  if (count_differently(h.weights)) data.weights = std::move(h.weights);
   report.items_without_events = count - count_with_events(data);
   if (options.split_given && evaluated_users(data, Split::test).empty()) {
     fail("{}: no user of the test events has an event before them",

@@ -71,12 +71,27 @@ std::span<const std::int32_t> train_history(const Dataset& data, std::size_t use
   return std::span(data.train_events).subspan(begin, end - begin);
 }
 
+std::span<const float> train_weights(const Dataset& data, std::size_t user) {
+  if (data.weights.empty()) return {};
+  const bool hidden = !data.train_offsets.empty();
+  const auto begin =
+      static_cast<std::size_t>(hidden ? data.train_offsets[user] : data.offsets[user]);
+  return std::span(hidden ? data.train_weights : data.weights)
+      .subspan(begin, train_history(data, user).size());
+}
+
 std::span<const std::int32_t> history_before(const Dataset& data, std::size_t user, Split split) {
   return data.history(user).first(known_place(data, user, split));
 }
 
 std::int32_t target_of(const Dataset& data, std::size_t user, Split split) {
   return data.history(user)[known_place(data, user, split)];
+}
+
+float target_weight(const Dataset& data, std::size_t user, Split split) {
+  if (data.weights.empty()) return 1.0F;
+  return data
+      .weights[static_cast<std::size_t>(data.offsets[user]) + known_place(data, user, split)];
 }
 
 bool target_repeats(const Dataset& data, std::size_t user, Split split) {
@@ -95,11 +110,16 @@ std::vector<std::int32_t> evaluated_users(const Dataset& data, Split split) {
 void hide_withheld(Dataset& data) {
   data.train_offsets.clear();
   data.train_events.clear();
+  data.train_weights.clear();
   if (count_trainable(data) == data.items.size()) return;
   data.train_offsets.push_back(0);
   for (std::size_t u = 0; u < data.users(); ++u) {
-    for (const std::int32_t item : data.history(u).first(train_end(data, u))) {
-      if (!data.items[static_cast<std::size_t>(item)].withheld) data.train_events.push_back(item);
+    const auto begin = static_cast<std::size_t>(data.offsets[u]);
+    for (std::size_t e = begin; e < begin + train_end(data, u); ++e) {
+      const std::int32_t item = data.events[e];
+      if (data.items[static_cast<std::size_t>(item)].withheld) continue;
+      data.train_events.push_back(item);
+      if (!data.weights.empty()) data.train_weights.push_back(data.weights[e]);
     }
     data.train_offsets.push_back(static_cast<std::int64_t>(data.train_events.size()));
   }

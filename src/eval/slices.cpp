@@ -1,5 +1,9 @@
 #include "eval/slices.h"
 
+#include <fmt/format.h>
+
+#include <map>
+
 namespace tessera {
 namespace {
 
@@ -37,13 +41,32 @@ constexpr SliceRule kRules[] = {
     {"new target", [](const Case& c) { return !c.repeated; }},
 };
 
+// One a weight, unless there are too many to look at.
+std::vector<Slice> slices_by_weight(const Dataset& data, Split split,
+                                    std::span<const std::int32_t> users) {
+  constexpr std::size_t kMostWeights = 8;
+  if (data.weights.empty()) return {};
+  std::map<float, std::vector<std::uint32_t>> places;
+  for (std::uint32_t place = 0; place < users.size(); ++place) {
+    const auto user = static_cast<std::size_t>(users[place]);
+    places[target_weight(data, user, split)].push_back(place);
+  }
+  if (places.size() > kMostWeights) return {};
+  std::vector<Slice> slices;
+  for (auto& [weight, those] : places) {
+    slices.push_back({fmt::format("target weight {}", weight), std::move(those)});
+  }
+  return slices;
+}
+
 }  // namespace
 
 std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity& popularity) {
   std::vector<Slice> slices;
   for (const SliceRule& rule : kRules) slices.push_back({rule.name, {}});
+  const std::vector<std::int32_t> users = evaluated_users(data, split);
   std::uint32_t place = 0;
-  for (const std::int32_t evaluated : evaluated_users(data, split)) {
+  for (const std::int32_t evaluated : users) {
     const auto user = static_cast<std::size_t>(evaluated);
     const auto target = static_cast<std::size_t>(target_of(data, user, split));
     const Case c{popularity.groups[target], popularity.events[target],
@@ -57,6 +80,7 @@ std::vector<Slice> slices_of(const Dataset& data, Split split, const Popularity&
   std::erase_if(slices, [&](const Slice& slice) {
     return slice.users.empty() || (slice.name == "new target" && slice.users.size() == place);
   });
+  std::ranges::move(slices_by_weight(data, split, users), std::back_inserter(slices));
   return slices;
 }
 

@@ -52,7 +52,7 @@ HWY_EXPORT(ExpAndSum);
 HWY_EXPORT(Scale);
 
 void sampled_softmax(std::span<const std::int32_t> positives,
-                     std::span<const std::int32_t> negatives, float scale,
+                     std::span<const std::int32_t> negatives, std::span<const float> scales,
                      std::span<float> positive_logits, MatrixView<float> negative_logits,
                      std::span<float> losses) {
   constexpr float kNever = -1e30F;
@@ -69,8 +69,8 @@ void sampled_softmax(std::span<const std::int32_t> positives,
       const float power = std::exp(positive - largest);
       const float sum = power + HWY_DYNAMIC_DISPATCH(ExpAndSum)(logits, count, largest);
       losses[i] = std::log(sum) - (positive - largest);
-      positive_logits[i] = scale * (power / sum - 1.0F);
-      HWY_DYNAMIC_DISPATCH(Scale)(logits, count, scale / sum);
+      positive_logits[i] = scales[i] * (power / sum - 1.0F);
+      HWY_DYNAMIC_DISPATCH(Scale)(logits, count, scales[i] / sum);
     }
   });
 }

@@ -19,7 +19,7 @@ float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
                         MatrixView<float> dvectors, StepArena& arena) {
-  const auto& [states, vectors, positives, negatives, share] = input;
+  const auto& [states, vectors, positives, negatives, shares] = input;
   const std::size_t positions = states.rows;
   const std::span<float> dpositive = arena.take<float>(positions);
   const std::span<float> dnegative = arena.take<float>(positions);
@@ -29,20 +29,21 @@ double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
   parallel_for(positions, 64, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
       losses[i] = softplus(-double{dpositive[i]}) + softplus(double{dnegative[i]});
-      dpositive[i] = -share * sigmoid(-dpositive[i]);
-      dnegative[i] = share * sigmoid(dnegative[i]);
+      dpositive[i] = -shares[i] * sigmoid(-dpositive[i]);
+      dnegative[i] = shares[i] * sigmoid(dnegative[i]);
     }
   });
   gather_add_rows(vectors, positives, dpositive, dstates);
   gather_add_rows(vectors, negatives, dnegative, dstates);
   scatter_add_rows(states, positives, dvectors, dpositive);
   scatter_add_rows(states, negatives, dvectors, dnegative);
-  return std::accumulate(losses.begin(), losses.end(), 0.0) * double{share};
+  return std::transform_reduce(losses.begin(), losses.end(), shares.begin(), 0.0, std::plus(),
+                               [](double loss, double of) { return loss * of; });
 }
 
 double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
                          MatrixView<float> dvectors, StepArena& arena) {
-  const auto& [states, vectors, positives, negatives, share] = input;
+  const auto& [states, vectors, positives, negatives, shares] = input;
   const std::size_t positions = states.rows;
   const std::span<float> dpositive = arena.take<float>(positions);
   gathered_dots(states, vectors, positives, dpositive);
@@ -51,7 +52,7 @@ double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
   const MatrixView<float> dnegative = arena.matrix(positions, negatives.size());
   gemm(Transpose::no, Transpose::yes, 1.0F, states, shared, 0.0F, dnegative);
   const std::span<float> losses = arena.take<float>(positions);
-  sampled_softmax(positives, negatives, share, dpositive, dnegative, losses);
+  sampled_softmax(positives, negatives, shares, dpositive, dnegative, losses);
 
   gemm(Transpose::no, Transpose::no, 1.0F, dnegative, shared, 1.0F, dstates);
   gather_add_rows(vectors, positives, dpositive, dstates);
@@ -59,7 +60,8 @@ double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
   gemm(Transpose::yes, Transpose::no, 1.0F, dnegative, states, 0.0F, dshared);
   scatter_add_rows(dshared, negatives, dvectors);
   scatter_add_rows(states, positives, dvectors, dpositive);
-  return std::accumulate(losses.begin(), losses.end(), 0.0) * double{share};
+  return std::transform_reduce(losses.begin(), losses.end(), shares.begin(), 0.0, std::plus(),
+                               [](double loss, double of) { return loss * of; });
 }
 
 }  // namespace tessera

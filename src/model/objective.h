@@ -12,10 +12,13 @@ struct ObjectiveInput {
   MatrixView<const float> vectors;          ///< [items, width]
   std::span<const std::int32_t> positives;  ///< [positions], the next item
   std::span<const std::int32_t> negatives;
-  float share;  ///< of a position in the loss: 1 / positions, those of other processes included
+  /// [positions] of each in the loss: 1 / positions, those of other processes included, where all
+  /// events count alike.
+  std::span<const float> shares;
 };
 
-/// An objective returns its mean over positions, or these positions' part of it, and adds its
+/// An objective returns the sum of shares times losses, which is their mean over positions or these
+/// positions' part of it, and adds its
 /// gradients to dstates [positions, width] and dvectors [items, width].
 
 /// Binary cross-entropy of the positive and one negative a position, negatives [positions] (Lin et

@@ -40,10 +40,14 @@ StepResult compute_gradients(Recommender& model, MatrixView<const float> text,
   const MatrixView<float> dvectors = arena.zeros(vectors.rows, width);
   const auto objective =
       model.settings.objective == Objective::softmax ? softmax_objective : binary_objective;
-  const float share = 1.0F / static_cast<float>(batch.all_positions);
+  const std::span<float> shares = arena.take<float>(positions);
+  for (std::size_t i = 0; i < positions; ++i) {
+    const float weight = batch.weights.empty() ? 1.0F : batch.weights[i];
+    shares[i] = weight / static_cast<float>(batch.all_positions);
+  }
   result.losses.recommendation =
-      objective({result.sequence.output, vectors, batch.positives, batch.negatives, share}, dstates,
-                dvectors, arena);
+      objective({result.sequence.output, vectors, batch.positives, batch.negatives, shares},
+                dstates, dvectors, arena);
   const MatrixView<float> dinputs = model.transformer.backward(result.sequence, dstates, arena);
   arena.stages.enter(Stage::objective);
   scatter_add_rows(dinputs, batch.inputs, dvectors);

@@ -30,6 +30,8 @@ struct StepBatch {
   StepItems items;
   /// Of the whole batch, of which these may be a part; the losses found are this part's share.
   std::size_t all_positions = 0;
+  /// [positions] what each position's loss weighs, 1 in the mean of an epoch; or empty: 1.
+  std::span<const float> weights = {};
   const VectorExchange* exchange = &kSameVectors;
 };
 

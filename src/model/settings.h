@@ -15,6 +15,7 @@ enum class Tokens : std::uint8_t { id, semantic, unified, automatic };
 enum class IdStart : std::uint8_t { random, text, automatic };
 enum class LevelDistances : std::uint8_t { cosine, euclidean, unified };
 enum class Objective : std::uint8_t { binary, softmax };
+enum class EventWeights : std::uint8_t { equal, given };
 enum class Windows : std::uint8_t { last, all };
 enum class Schedule : std::uint8_t { constant, linear };
 enum class TrainingPrecision : std::uint8_t { fp32, bf16, automatic };
@@ -54,6 +55,7 @@ struct Settings {
 
   Objective objective = Objective::binary;
   std::size_t negatives = 512;
+  EventWeights event_weights = EventWeights::equal;
   double commitment_weight = 1.0;
   double reconstruction_weight = 1.0;
   double learning_rate = 1e-3;  ///< or kAutoReal

@@ -215,6 +215,8 @@ std::vector<Setting> make_table() {
              "What is trained: binary, each next item against one negative, or softmax, against many."),
       whole("negatives", &S::negatives, 1, kMany,
             "Negatives of a step that all positions share, with objective=softmax; all items if fewer."),
+      choice("event_weights", &S::event_weights, {"equal", "given"},
+             "What a next event weighs in the loss: as any other, or what prepare --event-types says of its kind."),
       real("commitment_weight", &S::commitment_weight, 0, 1e6,
              "Weight of the distance between residuals and their codes in the loss."),
       real("reconstruction_weight", &S::reconstruction_weight, 0, 1e6,

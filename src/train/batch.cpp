@@ -40,6 +40,23 @@ std::size_t users_without_negatives(const Dataset& data) {
   return users;
 }
 
+void weigh_targets(const Settings& settings, Dataset& data) {
+  double sum = 0.0;
+  std::size_t targets = 0;
+  for (std::size_t u = 0; u < data.users(); ++u) {
+    const auto weights = train_weights(data, u);
+    for (std::size_t e = 1; e < weights.size(); ++e) sum += double{weights[e]};
+    targets += weights.empty() ? 0 : weights.size() - 1;
+  }
+  if (settings.event_weights == EventWeights::given && sum > 0.0) {
+    const double mean = sum / static_cast<double>(targets);
+    for (float& weight : data.weights) weight = static_cast<float>(double{weight} / mean);
+  } else {
+    data.weights.clear();
+  }
+  hide_withheld(data);
+}
+
 Batcher::Batcher(const Dataset& data, std::size_t shared_negatives,
                  std::span<const std::int32_t> numbers)
     : data_(data),
@@ -120,6 +137,7 @@ TrainingBatch Batcher::build(std::span<const Window> windows, Random& random, St
   const auto positives = arena.take<std::int32_t>(positions);
   const auto negatives =
       arena.take<std::int32_t>(shared_negatives_ > 0 ? shared_negatives_ : positions);
+  const auto target_weights = arena.take<float>(data_.weights.empty() ? 0 : positions);
   const auto items = arena.take<std::int32_t>(2 * positions + negatives.size());
   const auto counts = arena.take<float>(positions);
   std::size_t distinct = 0;
@@ -155,6 +173,11 @@ TrainingBatch Batcher::build(std::span<const Window> windows, Random& random, St
     const auto count = static_cast<std::size_t>(window.targets);
     const auto own = shared_negatives_ == 0 ? negatives.subspan(at, count) : negatives.first(0);
     if (shared_negatives_ == 0) draw_negatives_of(window, seed, own);
+    if (!target_weights.empty()) {
+      const auto of_user = train_weights(data_, static_cast<std::size_t>(window.user));
+      std::ranges::copy(of_user.subspan(static_cast<std::size_t>(window.first), count),
+                        target_weights.begin() + static_cast<std::ptrdiff_t>(at));
+    }
     for (const std::int32_t target : targets_of(window)) {
       positives[at] = place(target);
       if (shared_negatives_ == 0) negatives[at] = place(negatives[at]);
@@ -167,8 +190,11 @@ TrainingBatch Batcher::build(std::span<const Window> windows, Random& random, St
   for (std::size_t i = 0; i < distinct_inputs; ++i) {
     weights[i] = counts[i] / static_cast<float>(positions);
   }
-  return {{offsets, inputs, positives, negatives, {items.first(distinct), weights}, positions},
-          counts.first(distinct_inputs)};
+  TrainingBatch batch{{offsets, inputs, positives, negatives, {items.first(distinct), weights}},
+                      counts.first(distinct_inputs)};
+  batch.step.all_positions = positions;
+  batch.step.weights = target_weights;
+  return batch;
 }
 
 }  // namespace tessera

@@ -17,6 +17,10 @@ struct TrainingBatch {
 /// that no position of theirs can draw a negative.
 std::size_t users_without_negatives(const Dataset& data);
 
+/// Makes data.weights what the losses of targets weigh by settings.event_weights: in shares of
+/// their mean over the training targets, or none where all are to count alike.
+void weigh_targets(const Settings& settings, Dataset& data);
+
 /// Turns windows of training histories into packed batches of distinct items. Inputs are the events
 /// one place before the targets.
 class Batcher {

@@ -400,6 +400,7 @@ TrainResult train(const TrainOptions& options) {
   }
   const bool own_negatives = state.model.settings.shared_negatives() == 0;
   const std::size_t skipped = own_negatives ? users_without_negatives(data) : 0;
+  weigh_targets(state.model.settings, data);
   const DatasetPart part = part_of(std::move(data), ranks.rank, ranks.size);
   negatives = negatives_of(std::move(negatives), part.users);
   const TrainingShare share{ranks, part.users};

@@ -151,8 +151,8 @@ TEST_F(DatasetDirectory, NamesEachFileThatIsCutShort) {
 }
 
 TEST_F(DatasetDirectory, IsRefusedFromANewerVersion) {
-  restore_with_json([](auto& json) { json["format_version"] = 3; });
-  expect_refused({file("dataset.json").string(), "version 3", "update"});
+  restore_with_json([](auto& json) { json["format_version"] = 4; });
+  expect_refused({file("dataset.json").string(), "version 4", "update"});
 }
 
 TEST_F(DatasetDirectory, NamesTheFieldThatIsMissingOrOfTheWrongKind) {

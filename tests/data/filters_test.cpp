@@ -56,6 +56,30 @@ TEST_F(Filters, TakeTypesOfEventsByTheirWeights) {
   EXPECT_EQ(dropped("weights"), 3U);
 }
 
+TEST_F(Filters, WeightsStayWithTheirEvents) {
+  PrepareOptions options = csv("a,p,3,view\na,q,1,cart\nb,q,2,purchase\na,r,2,view\n", ",event");
+  options.fields.weights = {{"view", 1}, {"cart", 2}, {"purchase", 3}};
+  Dataset data = prepared(options);
+  EXPECT_EQ(lines_of(data), (Lines{"a: q r p", "b: q"}));
+  EXPECT_EQ(data.weights, (std::vector<float>{2, 1, 1, 3}));
+  options.fields.weights = {{"view", 2}, {"cart", 2}, {"purchase", 2}};
+  EXPECT_TRUE(prepared(options).weights.empty()) << "nothing differs";
+}
+
+TEST_F(Filters, WhatStaysOfDuplicatesCountsAsTheHeaviest) {
+  PrepareOptions options = csv("a,p,1,view\na,p,1,purchase\na,q,2,cart\na,p,3,view\n", ",event");
+  options.fields.weights = {{"view", 1}, {"cart", 2}, {"purchase", 3}};
+  const auto with = [&](Duplicates policy) {
+    options.duplicates = policy;
+    return prepared(options).weights;
+  };
+  EXPECT_EQ(with(Duplicates::keep), (std::vector<float>{1, 3, 2, 1}));
+  EXPECT_EQ(with(Duplicates::exact), (std::vector<float>{3, 2, 1}));
+  EXPECT_EQ(with(Duplicates::consecutive), (std::vector<float>{3, 2, 1}));
+  EXPECT_EQ(with(Duplicates::first), (std::vector<float>{3, 2}));
+  EXPECT_EQ(with(Duplicates::last), (std::vector<float>{2, 3}));
+}
+
 TEST_F(Filters, TreatDuplicatesAsAsked) {
   PrepareOptions options = csv("a,p,1\na,p,1\na,q,2\na,p,3\na,p,4\na,q,4\nb,q,\nb,q,\n");
   const auto with = [&](Duplicates policy) {

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/npy.h"
 #include "base/random.h"
 #include "data/embed.h"
 #include "data/parts.h"
@@ -205,6 +206,41 @@ TEST_F(SplitDirectory, KeepsTheSplitAndWithheldItems) {
   for (std::size_t u = 0; u < 2; ++u) {
     EXPECT_EQ(as_items(train_history(again, u)), as_items(train_history(data, u)));
   }
+}
+
+TEST_F(SplitDirectory, KeepsWeightsBesideTheEventsThatTrainingSees) {
+  Dataset data = testing::dataset_of({{0, 1, 2, 3, 4}, {4, 3, 2, 1}}, 5);
+  const std::string before = fingerprint(data);
+  data.weights = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+  EXPECT_NE(fingerprint(data), before);
+  data.items[1].withheld = true;
+  write_dataset(temp.path() / "out", data);
+  const Dataset again = read_dataset(temp.path() / "out");
+  EXPECT_EQ(fingerprint(again), fingerprint(data));
+  const auto weights = [&](std::size_t user) {
+    const auto found = train_weights(again, user);
+    return std::vector<float>(found.begin(), found.end());
+  };
+  EXPECT_EQ(weights(0), (std::vector<float>{1, 3}));
+  EXPECT_EQ(weights(1), (std::vector<float>{6, 7}));
+  EXPECT_EQ(target_weight(again, 0, Split::test), 5);
+  EXPECT_EQ(target_weight(again, 1, Split::validation), 8);
+  data.weights.clear();
+  write_dataset(temp.path() / "out", data);
+  EXPECT_TRUE(train_weights(read_dataset(temp.path() / "out"), 0).empty());
+}
+
+TEST_F(SplitDirectory, WeightsThatAreNoneAreRefused) {
+  Dataset data = testing::dataset_of({{0, 1, 2}}, 3);
+  for (const std::vector<float>& weights :
+       {std::vector{1.0F}, {1.0F, -1.0F, 2.0F}, {1.0F, NAN, 2.0F}, {1.0F, INFINITY, 2.0F}}) {
+    data.weights = weights;
+    expect_error([&] { write_dataset(temp.path() / "out", data); }, {"weights.npy"});
+  }
+  data.weights = {1, 2, 3};
+  write_dataset(temp.path() / "out", data);
+  write_npy(temp.path() / "out/weights.npy", MatrixView(data.weights.data(), 2, 1));
+  expect_error([&] { read_dataset(temp.path() / "out"); }, {"weights.npy", "prepare it again"});
 }
 
 TEST_F(SplitDirectory, TheFingerprintCoversSplitAndWithheldItems) {

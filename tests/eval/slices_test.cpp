@@ -66,5 +66,23 @@ TEST(Slices, EndWhereTheirNamesSay) {
   EXPECT_EQ(found.at("history length 11+"), Users{3});
 }
 
+TEST(Slices, GoByWhatTheTargetCounts) {
+  Dataset data = kData;
+  for (const std::int32_t item : data.events) data.weights.push_back(item < 2 ? 2.5F : 1.0F);
+  const auto found = slices(data, Split::test);
+  EXPECT_EQ(found.at("target weight 1"), (Users{1, 2}));
+  EXPECT_EQ(found.at("target weight 2.5"), (Users{0, 3}));
+  for (std::size_t e = 0; e < data.weights.size(); ++e) data.weights[e] = static_cast<float>(e);
+  EXPECT_EQ(slices(data, Split::test).count("target weight 4"), 1U);
+  // More than can be looked at.
+  data = testing::dataset_of(std::vector(9, std::vector{0, 1, 2}), 3);
+  for (std::size_t e = 0; e < data.events.size(); ++e) {
+    data.weights.push_back(static_cast<float>(e));
+  }
+  for (const auto& [name, users] : slices(data, Split::test)) {
+    EXPECT_FALSE(name.starts_with("target weight")) << name;
+  }
+}
+
 }  // namespace
 }  // namespace tessera

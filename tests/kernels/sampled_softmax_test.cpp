@@ -34,8 +34,9 @@ void expect_as_by_the_definition(std::size_t rows, std::size_t negatives, float 
   Case c = random_case(rows, negatives, spread);
   const Case before = random_case(rows, negatives, spread);
   std::vector<float> losses(rows);
-  constexpr float kScale = 0.25F;
-  sampled_softmax(c.positives, c.negatives, kScale, c.positive_logits, c.negative_logits, losses);
+  std::vector<float> scales(rows);
+  for (std::size_t i = 0; i < rows; ++i) scales[i] = 0.25F * static_cast<float>(i % 3);
+  sampled_softmax(c.positives, c.negatives, scales, c.positive_logits, c.negative_logits, losses);
   for (std::size_t i = 0; i < rows; ++i) {
     const auto counts = [&](std::size_t j) { return c.negatives[j] != c.positives[i]; };
     double largest = before.positive_logits[i];
@@ -49,10 +50,11 @@ void expect_as_by_the_definition(std::size_t rows, std::size_t negatives, float 
     const double probability = std::exp(before.positive_logits[i] - largest) / sum;
     const double loss = largest + std::log(sum) - before.positive_logits[i];
     EXPECT_NEAR(losses[i], loss, 1e-5 * (1 + loss));
-    EXPECT_NEAR(c.positive_logits[i], kScale * (probability - 1), 1e-6);
+    EXPECT_NEAR(c.positive_logits[i], scales[i] * (probability - 1), 1e-6);
     for (std::size_t j = 0; j < negatives; ++j) {
       const double share = std::exp(before.negative_logits[i][j] - largest) / sum;
-      EXPECT_NEAR(c.negative_logits[i][j], counts(j) ? kScale * share : 0.0, 1e-6) << i << " " << j;
+      const double gradient = counts(j) ? double{scales[i]} * share : 0.0;
+      EXPECT_NEAR(c.negative_logits[i][j], gradient, 1e-6) << i << " " << j;
     }
   }
 }
@@ -72,7 +74,7 @@ TEST(SampledSoftmax, ARowWithoutOtherItemsLosesNothing) {
   std::vector<float> losses(1);
   const std::vector<std::int32_t> positives = {4};
   const std::vector<std::int32_t> negatives = {4, 4};
-  sampled_softmax(positives, negatives, 1.0F, positive, logits, losses);
+  sampled_softmax(positives, negatives, std::vector{1.0F}, positive, logits, losses);
   EXPECT_EQ(losses[0], 0.0F);
   EXPECT_EQ(positive[0], 0.0F);
   EXPECT_EQ(logits[0][0], 0.0F);

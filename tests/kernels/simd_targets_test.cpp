@@ -53,7 +53,8 @@ TEST(SimdTargets, AgreeOnTheSampledSoftmax) {
     Matrix logits = random_matrix(kRows, cols, 3, 4.0), losses(1, kRows);
     const std::vector<std::int32_t> negatives(cols, 5);
     std::vector<float> positive_logits(kRows, 0.5F);
-    sampled_softmax(positives, negatives, 1.0F, positive_logits, logits, losses.span());
+    const std::vector<float> scales(kRows, 1.0F);
+    sampled_softmax(positives, negatives, scales, positive_logits, logits, losses.span());
     return logits;
   });
 }

@@ -14,7 +14,8 @@ namespace {
 
 // The whole way from ID tokens through the transformer to the loss is differentiable: every
 // gradient must be the loss's slope. (Straight-through codes are tested beside the item encoder.)
-void expect_gradients_are_slopes(const std::string& objective) {
+void expect_gradients_are_slopes(const std::string& objective,
+                                 std::span<const float> target_weights = {}) {
   constexpr std::size_t kItems = 17;
   Settings settings = testing::small_settings();
   settings.tokens = Tokens::id;
@@ -26,7 +27,8 @@ void expect_gradients_are_slopes(const std::string& objective) {
   const std::vector<std::int32_t> positives = {1, 2, 1, 4, 3, 3, 5};
   const std::vector<std::int32_t> negatives = {6, 6, 5, 0, 4, 6, 1};
   const std::vector<float> weights = {0.25F, 0.25F, 0.25F, 0.25F};
-  const StepBatch batch{offsets, inputs, positives, negatives, {items, weights}, inputs.size()};
+  StepBatch batch{offsets, inputs, positives, negatives, {items, weights}, inputs.size()};
+  batch.weights = target_weights;
   const DropoutStep dropout{0.3F, 11};
   StepArena arena;
   const auto loss = [&] {
@@ -53,6 +55,42 @@ TEST(Recommender, GradientsOfTheBinaryObjectiveMatchFiniteDifferences) {
 
 TEST(Recommender, GradientsOfTheSoftmaxObjectiveMatchFiniteDifferences) {
   expect_gradients_are_slopes("softmax");
+}
+
+TEST(Recommender, GradientsOfWeightedLossesMatchFiniteDifferences) {
+  const std::vector<float> weights = {3.0F, 0.5F, 0.5F, 1.0F, 0.5F, 0.0F, 1.5F};
+  expect_gradients_are_slopes("binary", weights);
+  expect_gradients_are_slopes("softmax", weights);
+}
+
+// What weighs twice counts as if it stood there twice.
+TEST(Recommender, AWeightIsANumberOfEvents) {
+  for (const Objective objective : {Objective::binary, Objective::softmax}) {
+    Settings settings = testing::small_settings();
+    settings.tokens = Tokens::id;
+    settings.objective = objective;
+    Recommender model = testing::small_model(settings, 17, 0);
+    const std::vector<std::int32_t> items = {3, 16, 0};
+    const std::vector<float> item_weights = {0.5F, 0.5F};
+    StepArena arena;
+    const auto loss = [&](std::span<const std::int32_t> offsets,
+                          std::span<const std::int32_t> inputs,
+                          std::span<const std::int32_t> positives, std::span<const float> weights) {
+      StepBatch batch{offsets, inputs, positives, positives, {items, item_weights}, 3};
+      // Of the softmax all positions share them.
+      const bool shared = objective == Objective::softmax;
+      const std::vector<std::int32_t> negatives(shared ? 1 : positives.size(), 2);
+      batch.negatives = negatives;
+      batch.weights = weights;
+      arena.reset();
+      return compute_gradients(model, {}, batch, {}, arena).losses.recommendation;
+    };
+    const std::vector<std::int32_t> three = {0, 1, 2, 3}, two = {0, 1, 2};
+    const double repeated = loss(three, std::vector{0, 1, 1}, std::vector{1, 0, 0}, {});
+    const double weighed = loss(two, std::vector{0, 1}, std::vector{1, 0}, std::vector{1.0F, 2.0F});
+    EXPECT_NEAR(weighed, repeated, 1e-6);
+    EXPECT_GT(repeated, 0.1);
+  }
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST(Settings, GoToJsonAndBack) {
       {"recipe", "paper"},      {"tokens", "semantic"},    {"distance", "cosine"},
       {"precision", "bf16"},    {"select", "NDCG@10"},     {"selection_protocol", "full"},
       {"objective", "softmax"}, {"encoder_hidden", "300"}, {"schedule", "linear"},
-      {"windows", "all"},       {"id_start", "text"}};
+      {"windows", "all"},       {"id_start", "text"},      {"event_weights", "given"}};
   std::size_t changed = 0;
   for (auto& [key, value] : json.items()) {
     if (value.is_string()) {

@@ -161,6 +161,31 @@ TEST(Batch, AWindowIsPredictedFromTheEventBeforeItOn) {
   }
 }
 
+TEST(Batch, WeightsAreThoseOfTheTargets) {
+  Dataset data = small_data();
+  for (const std::int32_t item : data.events) data.weights.push_back(static_cast<float>(item));
+  Settings settings;
+  settings.event_weights = EventWeights::given;
+  weigh_targets(settings, data);
+  Batcher batcher(data);
+  StepArena arena;
+  Random random(1);
+  const StepBatch batch = batcher.build(whole(data, {3, 0, 1}), random, arena).step;
+  const std::vector<std::int32_t> targets = items_at(batch, batch.positives);
+  ASSERT_EQ(batch.weights.size(), targets.size());
+  constexpr float kMean = (8 + 1 + 2 + 3 + 1 + 5) / 6.0F;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    EXPECT_FLOAT_EQ(batch.weights[i], static_cast<float>(targets[i]) / kMean);
+  }
+  const StepBatch part = batcher.build(std::vector<Window>{{0, 2, 1}}, random, arena).step;
+  ASSERT_EQ(part.weights.size(), 1U);
+  EXPECT_FLOAT_EQ(part.weights[0], 2.0F / kMean);
+
+  settings.event_weights = EventWeights::equal;
+  weigh_targets(settings, data);
+  EXPECT_TRUE(batcher.build(whole(data, {0}), random, arena).step.weights.empty());
+}
+
 TEST(Batch, DataWithoutAnythingToTrainOnIsRefused) {
   const Dataset too_short = dataset_of({{0, 1, 2}}, kItems);
   Settings settings;

@@ -95,6 +95,25 @@ TEST_F(RanksTest, TrainAlongTheSameLossesAsOneProcess) {
   }
 }
 
+TEST_F(RanksTest, WeighTargetsAsOneProcessDoes) {
+  Dataset data = read_dataset(shop());
+  for (std::size_t e = 0; e < data.events.size(); ++e) {
+    data.weights.push_back(static_cast<float>(e % 4));
+  }
+  const fs::path weighed = directory.path() / "weighed";
+  write_dataset(weighed, data);
+  TrainOptions run = options("one");
+  apply_setting(run.settings, "tokens=id");
+  run.settings.epochs = 1;
+  run.data_directory = weighed;
+  const std::vector<double> alike = losses(1, run);
+  apply_setting(run.settings, "event_weights=given");
+  const std::vector<double> one = losses(1, run);
+  EXPECT_GT(std::abs(one.back() - alike.back()), 10 * kSame);
+  run.bundle = directory.path() / "three";
+  expect_near(losses(3, run), one, kSame);
+}
+
 // Batches of one user: all ranks but one have nothing to add.
 TEST_F(RanksTest, ARankWithoutUsersInABatchDoesItsPartOfTheItems) {
   TrainOptions run = options("one");
