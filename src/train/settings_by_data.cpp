@@ -25,6 +25,13 @@ std::size_t epochs_for(std::size_t targets, double epochs) {
   return static_cast<std::size_t>(std::max(1.0, std::round(epochs / std::sqrt(beyond))));
 }
 
+// In twentieths; `most` is that of logs with few events an item.
+double dropout_for(double events_an_item, double most) {
+  constexpr double kTunedEvents = 20.0, kLeast = 0.05, kSteps = 20.0;
+  const double beyond = std::max(1.0, events_an_item / kTunedEvents);
+  return std::max(kLeast, std::round(kSteps * most / std::sqrt(beyond)) / kSteps);
+}
+
 // What items of large catalogues are made of, and what is given up first where there are fewer to
 // share it.
 struct TokenSizes {
@@ -61,7 +68,6 @@ Tokens tokens_by_data(const Dataset& data) {
 
 Settings settings_by_data(Settings settings, const Dataset& data) {
   if (settings.tokens == Tokens::automatic) settings.tokens = tokens_by_data(data);
-  if (settings.dropout == kAutoReal) settings.dropout = settings.has_semantics() ? 0.3 : 0.5;
   if (settings.learning_rate == kAutoReal) {
     settings.learning_rate = settings.has_semantics() ? 1e-3 : 3e-3;
   }
@@ -69,6 +75,10 @@ Settings settings_by_data(Settings settings, const Dataset& data) {
   const std::vector<UserTargets> users = targets_of_users(data);
   if (settings.max_length == 0) settings.max_length = usual_length(users);
   const std::size_t targets = learned_targets(users, settings);
+  if (settings.dropout == kAutoReal) {
+    const double events = static_cast<double>(targets) / static_cast<double>(count_trainable(data));
+    settings.dropout = dropout_for(events, settings.has_semantics() ? 0.3 : 0.5);
+  }
   constexpr double kEpochs = 10, kTableEpochs = 30;  // a table of its own row an item learns slowly
   if (settings.epochs == 0) {
     settings.epochs = epochs_for(targets, settings.has_semantics() ? kEpochs : kTableEpochs);

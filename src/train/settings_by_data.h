@@ -11,8 +11,10 @@ std::vector<UserTargets> targets_of_users(const Dataset& data);
 /// The settings with each `auto` replaced by what the data ask for:
 /// - tokens unified, or ID tokens alone where no item has a text: whether they are better where
 ///   there are texts, only a finished training can tell (train/token_choice.h).
-/// - dropout 0.3 and learning_rate 0.001; of ID tokens alone 0.5 and 0.003, as a table of its own
-///   row an item wants more of both than shared tokens do.
+/// - learning_rate 0.001 and dropout 0.3; of ID tokens alone 0.003 and 0.5, as a table of its own
+///   row an item wants more of both than shared tokens do. From 20 events an item on dropout falls
+///   with the square root of their number, to 0.05 at the least: what many events teach needs no
+///   such guard.
 /// - levels 3 and id_dims 6, where the catalogue then has at most 15 % of the parameters of a table
 ///   of 64 dims (token_account), which takes 9,103 items by the recipe. What all items share weighs
 ///   more where they are fewer: 2 and 6, 1 and 6, or else 1 and 4.

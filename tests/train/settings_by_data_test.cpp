@@ -71,6 +71,27 @@ TEST(SettingsByData, WithoutTextsThereAreIdTokensAlone) {
   EXPECT_EQ(with.epochs, 10U);
 }
 
+TEST(SettingsByData, ManyEventsAnItemNeedLessDropout) {
+  const auto with = [](std::size_t events_an_item, Tokens tokens) {
+    constexpr std::size_t kFew = 5;
+    std::vector<std::int32_t> history(events_an_item * kFew + 3, 1);  // two of them held out
+    Settings settings = recipe(kDefaultRecipe);
+    settings.tokens = tokens;
+    return settings_by_data(settings, testing::dataset_of({history}, kFew)).dropout;
+  };
+  EXPECT_EQ(with(1, Tokens::id), 0.5);
+  EXPECT_EQ(with(20, Tokens::id), 0.5);
+  EXPECT_EQ(with(80, Tokens::id), 0.25);
+  EXPECT_EQ(with(320, Tokens::id), 0.15);  // .125, in twentieths
+  EXPECT_EQ(with(100'000, Tokens::id), 0.05);
+  EXPECT_EQ(with(20, Tokens::unified), 0.3);
+  EXPECT_EQ(with(80, Tokens::unified), 0.15);
+  Settings settings = recipe(kDefaultRecipe);
+  settings.dropout = 0.4;
+  const std::vector<std::int32_t> history(3'000, 0);
+  EXPECT_EQ(settings_by_data(settings, testing::dataset_of({history}, 2)).dropout, 0.4);
+}
+
 TEST(SettingsByData, SmallCataloguesHaveFewerLevelsAndThenNarrowerIdTokens) {
   const auto of_items = [](std::size_t items) {
     return of_default(testing::dataset_of({{0, 1, 2, 1}}, items));
