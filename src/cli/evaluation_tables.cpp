@@ -39,7 +39,9 @@ void print_interval(const std::string& name, const Figures& figures) {
     const auto& [low, high] = figures.interval[h];
     fmt::print("{:9.4f} [{:.4f}, {:.4f}]", figures.metrics.values[kHeadlines[h]], low, high);
   }
-  fmt::print("{:11.1f} ×\n", figures.metrics.at(kByChance) / figures.chance.at(kByChance));
+  const double chance = figures.chance.at(kByChance);  // 0 of targets that lists leave out
+  const double ratio = figures.metrics.at(kByChance) / chance;
+  fmt::print("{}\n", chance > 0.0 ? fmt::format("{:11.1f} ×", ratio) : fmt::format("{:>11}", "–"));
 }
 
 void print_interval_line(const Figures& figures) {

@@ -192,6 +192,7 @@ TEST_F(Workflow, EverySliceHasItsIntervalAndChance) {
   for (const char* words : {"head: ", "tail: ", "hits by chance", "coverage", "Gini"}) {
     EXPECT_NE(table.find(words), std::string::npos) << words;
   }
+  EXPECT_EQ(table.find("nan"), std::string::npos) << table;
 }
 
 TEST_F(Workflow, BeyondAccuracyIsMeasuredOnTheFullProtocol) {
