@@ -19,17 +19,25 @@ std::size_t usual_length(std::vector<UserTargets> users) {
   return std::clamp((length + kTens - 1) / kTens * kTens, kLeast, kMost);
 }
 
-std::size_t epochs_for(std::size_t targets, double epochs) {
+std::size_t epochs_for(std::size_t targets, bool shared_tokens) {
   constexpr double kTunedTargets = 300'000;
   const double beyond = std::max(1.0, static_cast<double>(targets) / kTunedTargets);
-  return static_cast<std::size_t>(std::max(1.0, std::round(epochs / std::sqrt(beyond))));
+  // A table of its own row an item learns slowly, and sooner from more events.
+  const double epochs = shared_tokens ? 10.0 / std::cbrt(beyond) : 30.0 / std::sqrt(beyond);
+  return static_cast<std::size_t>(std::max(1.0, std::round(epochs)));
 }
 
-// In twentieths; `most` is that of logs with few events an item.
-double dropout_for(double events_an_item, double most) {
-  constexpr double kTunedEvents = 20.0, kLeast = 0.05, kSteps = 20.0;
-  const double beyond = std::max(1.0, events_an_item / kTunedEvents);
-  return std::max(kLeast, std::round(kSteps * most / std::sqrt(beyond)) / kSteps);
+// What shops with some twenty events an item are trained with, and other logs by how many times
+// as many events theirs have: `denser`, from 1.
+double dropout_for(double denser, bool shared_tokens) {
+  constexpr double kLeast = 0.05, kSteps = 20.0;
+  const double most = shared_tokens ? 0.3 : 0.5;
+  return std::max(kLeast, std::round(kSteps * most / std::sqrt(denser)) / kSteps);
+}
+
+double learning_rate_for(double denser, bool shared_tokens) {
+  if (!shared_tokens) return 3e-3;
+  return std::min(2e-3, std::round(1e4 * 1e-3 * std::sqrt(denser)) / 1e4);
 }
 
 // What items of large catalogues are made of, and what is given up first where there are fewer to
@@ -68,23 +76,20 @@ Tokens tokens_by_data(const Dataset& data) {
 
 Settings settings_by_data(Settings settings, const Dataset& data) {
   if (settings.tokens == Tokens::automatic) settings.tokens = tokens_by_data(data);
-  if (settings.learning_rate == kAutoReal) {
-    settings.learning_rate = settings.has_semantics() ? 1e-3 : 3e-3;
-  }
   size_tokens(settings, data.items.size());
   const std::vector<UserTargets> users = targets_of_users(data);
   if (settings.max_length == 0) settings.max_length = usual_length(users);
   const std::size_t targets = learned_targets(users, settings);
-  if (settings.dropout == kAutoReal) {
-    const double events = static_cast<double>(targets) / static_cast<double>(count_trainable(data));
-    settings.dropout = dropout_for(events, settings.has_semantics() ? 0.3 : 0.5);
+  const double events = static_cast<double>(targets) / static_cast<double>(count_trainable(data));
+  const double denser = std::max(1.0, events / 20.0);
+  const bool shared = settings.has_semantics();
+  if (settings.dropout == kAutoReal) settings.dropout = dropout_for(denser, shared);
+  if (settings.learning_rate == kAutoReal) {
+    settings.learning_rate = learning_rate_for(denser, shared);
   }
-  constexpr double kEpochs = 10, kTableEpochs = 30;  // a table of its own row an item learns slowly
-  if (settings.epochs == 0) {
-    settings.epochs = epochs_for(targets, settings.has_semantics() ? kEpochs : kTableEpochs);
-  }
+  if (settings.epochs == 0) settings.epochs = epochs_for(targets, shared);
   if (settings.collaborative_epochs == 0) {
-    settings.collaborative_epochs = epochs_for(targets, kTableEpochs);
+    settings.collaborative_epochs = epochs_for(targets, false);
   }
   return settings;
 }

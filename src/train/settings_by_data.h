@@ -13,15 +13,16 @@ std::vector<UserTargets> targets_of_users(const Dataset& data);
 ///   there are texts, only a finished training can tell (train/token_choice.h).
 /// - learning_rate 0.001 and dropout 0.3; of ID tokens alone 0.003 and 0.5, as a table of its own
 ///   row an item wants more of both than shared tokens do. From 20 events an item on dropout falls
-///   with the square root of their number, to 0.05 at the least: what many events teach needs no
-///   such guard.
+///   with the square root of their number, to 0.05 at the least, since what many events teach needs
+///   no such guard, and the rate of shared tokens rises by it, to 0.002 at most.
 /// - levels 3 and id_dims 6, where the catalogue then has at most 15 % of the parameters of a table
 ///   of 64 dims (token_account), which takes 9,103 items by the recipe. What all items share weighs
 ///   more where they are fewer: 2 and 6, 1 and 6, or else 1 and 4.
 /// - max_length: what nine of ten training histories do not exceed, in tens, from 50 to 200.
 /// - epochs 10, collaborative_epochs and, with tokens=id, epochs 30: up to 300,000 targets, where
-///   runs of this length were tuned. Beyond they fall with the square root of the number of
-///   targets, so that a log of n times as many events gets √n times as many updates.
+///   runs of this length were tuned. Beyond, epochs of ID tokens alone fall with the square root of
+///   the number of targets, so that n times as many get √n times as many updates, and the others
+///   with its cube root.
 /// text_events and id_start stay, which the embeddings decide.
 Settings settings_by_data(Settings settings, const Dataset& data);
 

@@ -39,11 +39,11 @@ TEST(SettingsByData, ALengthHoldsNineOfTenHistories) {
   EXPECT_EQ(of_default(testing::dataset_of(histories, 3)).max_length, 200U);
 }
 
-TEST(SettingsByData, FourTimesTheTargetsHalveTheEpochs) {
+TEST(SettingsByData, FourTimesTheTargetsHalveTheEpochsOfIdTokensAlone) {
   std::vector<std::vector<std::int32_t>> histories;
   add_users(histories, 12, 100'001);
   const Dataset data = testing::dataset_of(histories, 3);
-  EXPECT_EQ(of_default(data).epochs, 5U);
+  EXPECT_EQ(of_default(data).epochs, 6U);  // 10 / ∛4
   EXPECT_EQ(of_default(data).collaborative_epochs, 15U);
   Settings ids = recipe(kDefaultRecipe);
   ids.tokens = Tokens::id;
@@ -71,21 +71,24 @@ TEST(SettingsByData, WithoutTextsThereAreIdTokensAlone) {
   EXPECT_EQ(with.epochs, 10U);
 }
 
-TEST(SettingsByData, ManyEventsAnItemNeedLessDropout) {
+TEST(SettingsByData, ManyEventsAnItemNeedLessDropoutAndTakeLargerSteps) {
   const auto with = [](std::size_t events_an_item, Tokens tokens) {
     constexpr std::size_t kFew = 5;
     std::vector<std::int32_t> history(events_an_item * kFew + 3, 1);  // two of them held out
     Settings settings = recipe(kDefaultRecipe);
     settings.tokens = tokens;
-    return settings_by_data(settings, testing::dataset_of({history}, kFew)).dropout;
+    settings = settings_by_data(settings, testing::dataset_of({history}, kFew));
+    return std::pair(settings.dropout, settings.learning_rate);
   };
-  EXPECT_EQ(with(1, Tokens::id), 0.5);
-  EXPECT_EQ(with(20, Tokens::id), 0.5);
-  EXPECT_EQ(with(80, Tokens::id), 0.25);
-  EXPECT_EQ(with(320, Tokens::id), 0.15);  // .125, in twentieths
-  EXPECT_EQ(with(100'000, Tokens::id), 0.05);
-  EXPECT_EQ(with(20, Tokens::unified), 0.3);
-  EXPECT_EQ(with(80, Tokens::unified), 0.15);
+  EXPECT_EQ(with(1, Tokens::id), std::pair(0.5, 0.003));
+  EXPECT_EQ(with(20, Tokens::id), std::pair(0.5, 0.003));
+  EXPECT_EQ(with(80, Tokens::id), std::pair(0.25, 0.003));
+  EXPECT_EQ(with(320, Tokens::id), std::pair(0.15, 0.003));  // .125, in twentieths
+  EXPECT_EQ(with(100'000, Tokens::id), std::pair(0.05, 0.003));
+  EXPECT_EQ(with(20, Tokens::unified), std::pair(0.3, 0.001));
+  EXPECT_EQ(with(45, Tokens::unified), std::pair(0.2, 0.0015));
+  EXPECT_EQ(with(80, Tokens::unified), std::pair(0.15, 0.002));
+  EXPECT_EQ(with(100'000, Tokens::unified), std::pair(0.05, 0.002));
   Settings settings = recipe(kDefaultRecipe);
   settings.dropout = 0.4;
   const std::vector<std::int32_t> history(3'000, 0);
