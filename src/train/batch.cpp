@@ -41,6 +41,10 @@ std::size_t users_without_negatives(const Dataset& data) {
 }
 
 void weigh_targets(const Settings& settings, Dataset& data) {
+  if (settings.event_weights == EventWeights::equal) {
+    data.weights.clear();
+    return hide_withheld(data);
+  }
   double sum = 0.0;
   std::size_t targets = 0;
   for (std::size_t u = 0; u < data.users(); ++u) {
@@ -48,12 +52,14 @@ void weigh_targets(const Settings& settings, Dataset& data) {
     for (std::size_t e = 1; e < weights.size(); ++e) sum += double{weights[e]};
     targets += weights.empty() ? 0 : weights.size() - 1;
   }
-  if (settings.event_weights == EventWeights::given && sum > 0.0) {
-    const double mean = sum / static_cast<double>(targets);
-    for (float& weight : data.weights) weight = static_cast<float>(double{weight} / mean);
-  } else {
-    data.weights.clear();
+  if (!(sum > 0.0)) {
+    fail(
+        "event_weights=given: {} prepare the log with --event-types whose weights differ, or train "
+        "without it",
+        data.weights.empty() ? "the dataset holds no weights;" : "all training events weigh 0;");
   }
+  const double mean = sum / static_cast<double>(targets);
+  for (float& weight : data.weights) weight = static_cast<float>(double{weight} / mean);
   hide_withheld(data);
 }
 

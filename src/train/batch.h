@@ -18,7 +18,8 @@ struct TrainingBatch {
 std::size_t users_without_negatives(const Dataset& data);
 
 /// Makes data.weights what the losses of targets weigh by settings.event_weights: in shares of
-/// their mean over the training targets, or none where all are to count alike.
+/// their mean over the training targets, or none where all are to count alike. Throws Error where
+/// they are to count as given and no target weighs anything.
 void weigh_targets(const Settings& settings, Dataset& data);
 
 /// Turns windows of training histories into packed batches of distinct items. Inputs are the events

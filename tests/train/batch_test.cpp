@@ -181,6 +181,11 @@ TEST(Batch, WeightsAreThoseOfTheTargets) {
   ASSERT_EQ(part.weights.size(), 1U);
   EXPECT_FLOAT_EQ(part.weights[0], 2.0F / kMean);
 
+  Dataset none = small_data();
+  expect_error([&] { weigh_targets(settings, none); }, {"no weights", "--event-types"});
+  none.weights.assign(none.events.size(), 0.0F);
+  expect_error([&] { weigh_targets(settings, none); }, {"weigh 0"});
+
   settings.event_weights = EventWeights::equal;
   weigh_targets(settings, data);
   EXPECT_TRUE(batcher.build(whole(data, {0}), random, arena).step.weights.empty());
