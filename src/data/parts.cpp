@@ -21,21 +21,19 @@ DatasetPart part_of(Dataset whole, std::size_t part, std::size_t parts) {
   data.items = std::move(whole.items);
   data.split = whole.split;
   data.refit = whole.refit;
+  // The user's part of what lies beside events, where there is such.
+  const auto append = [&](std::size_t u, const auto& from, auto& to) {
+    if (from.empty()) return;
+    to.insert(to.end(), from.begin() + whole.offsets[u], from.begin() + whole.offsets[u + 1]);
+  };
   for (std::size_t u = 0; u < whole.users(); ++u) {
     if (part_of_user(whole.user_ids[u], parts) != part) continue;
     result.users.push_back(static_cast<std::int32_t>(u));
     data.user_ids.push_back(whole.user_ids[u]);
     if (!whole.seen.empty()) data.seen.push_back(whole.seen[u]);
-    data.events.insert(data.events.end(), whole.events.begin() + whole.offsets[u],
-                       whole.events.begin() + whole.offsets[u + 1]);
-    if (!whole.times.empty()) {
-      data.times.insert(data.times.end(), whole.times.begin() + whole.offsets[u],
-                        whole.times.begin() + whole.offsets[u + 1]);
-    }
-    if (!whole.weights.empty()) {
-      data.weights.insert(data.weights.end(), whole.weights.begin() + whole.offsets[u],
-                          whole.weights.begin() + whole.offsets[u + 1]);
-    }
+    append(u, whole.events, data.events);
+    append(u, whole.times, data.times);
+    append(u, whole.weights, data.weights);
     if (!whole.cuts.empty()) {
       data.cuts.insert(data.cuts.end(), {whole.cuts[2 * u], whole.cuts[2 * u + 1]});
     }

@@ -1,6 +1,7 @@
 #include "model/objective.h"
 
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "base/parallel.h"
@@ -14,6 +15,12 @@ namespace {
 double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 
 float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
+
+template <class Loss>
+double weighed(std::span<const Loss> losses, std::span<const float> shares) {
+  return std::transform_reduce(losses.begin(), losses.end(), shares.begin(), 0.0, std::plus(),
+                               [](double loss, double share) { return loss * share; });
+}
 
 }  // namespace
 
@@ -37,8 +44,7 @@ double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
   gather_add_rows(vectors, negatives, dnegative, dstates);
   scatter_add_rows(states, positives, dvectors, dpositive);
   scatter_add_rows(states, negatives, dvectors, dnegative);
-  return std::transform_reduce(losses.begin(), losses.end(), shares.begin(), 0.0, std::plus(),
-                               [](double loss, double of) { return loss * of; });
+  return weighed<double>(losses, shares);
 }
 
 double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
@@ -60,8 +66,7 @@ double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
   gemm(Transpose::yes, Transpose::no, 1.0F, dnegative, states, 0.0F, dshared);
   scatter_add_rows(dshared, negatives, dvectors);
   scatter_add_rows(states, positives, dvectors, dpositive);
-  return std::transform_reduce(losses.begin(), losses.end(), shares.begin(), 0.0, std::plus(),
-                               [](double loss, double of) { return loss * of; });
+  return weighed<float>(losses, shares);
 }
 
 }  // namespace tessera

@@ -43,7 +43,8 @@ std::size_t users_without_negatives(const Dataset& data) {
 void weigh_targets(const Settings& settings, Dataset& data) {
   if (settings.event_weights == EventWeights::equal) {
     data.weights.clear();
-    return hide_withheld(data);
+    data.train_weights.clear();
+    return;
   }
   double sum = 0.0;
   std::size_t targets = 0;
@@ -59,8 +60,9 @@ void weigh_targets(const Settings& settings, Dataset& data) {
         data.weights.empty() ? "the dataset holds no weights;" : "all training events weigh 0;");
   }
   const double mean = sum / static_cast<double>(targets);
-  for (float& weight : data.weights) weight = static_cast<float>(double{weight} / mean);
-  hide_withheld(data);
+  for (std::vector<float>* weights : {&data.weights, &data.train_weights}) {
+    for (float& weight : *weights) weight = static_cast<float>(double{weight} / mean);
+  }
 }
 
 Batcher::Batcher(const Dataset& data, std::size_t shared_negatives,
