@@ -379,6 +379,7 @@ TrainResult train(const TrainOptions& options) {
   }
   Matrix text;
   TrainingState state = opening_state(options, ranks, data, text);
+  weigh_targets(state.model.settings, data);
   for (CatalogueItem& item : data.items) std::string().swap(item.text);  // embedded by now
   const bool finds_codes = state.model.settings.has_collaborative() && !state.codes_found;
   if (options.on_start && ranks.first() && !options.first_stage) {
@@ -400,7 +401,6 @@ TrainResult train(const TrainOptions& options) {
   }
   const bool own_negatives = state.model.settings.shared_negatives() == 0;
   const std::size_t skipped = own_negatives ? users_without_negatives(data) : 0;
-  weigh_targets(state.model.settings, data);
   const DatasetPart part = part_of(std::move(data), ranks.rank, ranks.size);
   negatives = negatives_of(std::move(negatives), part.users);
   const TrainingShare share{ranks, part.users};

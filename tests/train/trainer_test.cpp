@@ -326,6 +326,13 @@ TEST_F(Trainer, MissingEmbeddingsAreAskedFor) {
   EXPECT_TRUE(train(ids).finished);
 }
 
+TEST_F(Trainer, WeightsThatADatasetDoesNotHaveAreAskedForBeforeAnythingIsWritten) {
+  TrainOptions run = options("weighed");
+  apply_setting(run.settings, "event_weights=given");
+  expect_error([&] { train(run); }, {"event_weights=given", "--event-types"});
+  EXPECT_FALSE(fs::exists(run.bundle));
+}
+
 TEST_F(Trainer, ADivergedRunIsStopped) {
   Matrix huge = read_embeddings(directory.path() / "shop", 80);
   for (float& value : huge.span()) value *= 1e30F;
