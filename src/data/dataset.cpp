@@ -306,7 +306,7 @@ Dataset read_dataset(const fs::path& directory) {
   if (field<bool>(json, "times", file.string())) {
     data.times = read_npy_i64(directory / "times.npy");
   }
-  if (json.value("weights", false)) {
+  if (json.contains("weights") && field<bool>(json, "weights", file.string())) {
     const Matrix weights = read_npy(directory / kEventWeightsFile);
     data.weights.assign(weights.span().begin(), weights.span().end());
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "base/error.h"
@@ -185,11 +186,11 @@ class EventCollector {
   }
 
   static float weight_of(const Value& value) {
-    const auto weight = parse_number<double>(value.text);
-    if (!weight || !(*weight >= 0)) {
+    const auto weight = parse_number<float>(value.text);
+    if (!weight || !(*weight >= 0) || !std::isfinite(*weight)) {
       fail("weight '{}' is no number from 0; export the events again", value.text);
     }
-    return static_cast<float>(*weight);
+    return *weight;
   }
 
   static double rating_of(const Value& value) {

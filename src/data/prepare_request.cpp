@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/numbers.h"
@@ -79,7 +80,8 @@ std::map<std::string, double, std::less<>> parse_weights(const std::string& text
             ? 1.0
             : parse_number<double>(trimmed(part.substr(equals + 1), " ")).value_or(-1.0);
     const std::string type(trimmed(part.substr(0, equals), " "));
-    if (type.empty() || !(weight > 0) || !weights.emplace(type, weight).second) {
+    const bool fits = weight > 0 && std::isfinite(static_cast<float>(weight));
+    if (type.empty() || !fits || !weights.emplace(type, weight).second) {
       fail_usage("--event-types '{}': give types with weights above 0, as 'view=1,purchase=3'",
                  text);
     }

@@ -86,6 +86,7 @@ TEST_F(PrepareCommand, RefusesOptionsThatDoNotFit) {
     EXPECT_FALSE(fs::exists(path("data")));
   };
   misused(" --event-types view=0", {"--event-types 'view=0'"});
+  misused(" --event-types view=1e39", {"--event-types 'view=1e39'"});
   misused(" --event-types =1", {"--event-types"});
   misused(" --event-types a,a", {"--event-types"});
   misused(" --min-weight 2", {"--event-types"});

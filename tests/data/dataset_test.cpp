@@ -163,6 +163,10 @@ TEST_F(DatasetDirectory, NamesTheFieldThatIsMissingOrOfTheWrongKind) {
     restore_with_json([&](auto& json) { json[field] = nlohmann::json::array(); });
     expect_refused({file("dataset.json").string(), field, "wrong kind"});
   }
+  restore_with_json([](auto& json) { json["weights"] = "yes"; });
+  expect_refused({file("dataset.json").string(), "weights", "wrong kind"});
+  restore_with_json([](auto& json) { json["weights"] = true; });
+  expect_refused({file("weights.npy").string()});
   write_file(file("dataset.json"), "[]");
   expect_refused({file("dataset.json").string(), "missing"});
 }
