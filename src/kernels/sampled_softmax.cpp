@@ -1,9 +1,5 @@
 #include "kernels/sampled_softmax.h"
 
-#include <cmath>
-
-#include "base/parallel.h"
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/sampled_softmax.cpp"
 #include <hwy/foreach_target.h>
@@ -17,62 +13,93 @@ HWY_BEFORE_NAMESPACE();
 namespace tessera::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-float Largest(const float* x, size_t n, float largest) {
-  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
-    largest = std::max(largest, hn::GetLane(hn::MaxOfLanes(d, hn::LoadU(d, x + i))));
-  });
-  return largest;
+// What is nothing beside the largest power becomes 0, before its gradient would be a slow subnormal
+// number.
+template <class D>
+HWY_INLINE hn::Vec<D> PowerOf(D d, hn::Vec<D> shifted) {
+  const auto least = hn::Set(d, -60.0F);
+  return hn::IfThenElseZero(hn::Gt(shifted, least), hn::Exp(d, hn::Max(shifted, least)));
 }
 
-// x ← exp(x − largest); returns their sum. What is nothing beside the largest's 1 becomes 0, before
-// its gradient would be a slow subnormal number.
-float ExpAndSum(float* x, size_t n, float largest) {
-  return SumLanes(n, [&](size_t i, auto d) HWY_ATTR {
-    const auto shifted = hn::Sub(hn::LoadU(d, x + i), hn::Set(d, largest));
-    const auto counts = hn::Gt(shifted, hn::Set(d, -60.0F));
-    const auto power = hn::IfThenElseZero(counts, hn::Exp(d, hn::Max(shifted, hn::Set(d, -60.0F))));
-    hn::StoreU(power, d, x + i);
-    return power;
+// largest[i] ← the largest logit of position i, its positive's among them, beside which its other
+// logits of the positive count as nothing.
+void TakeLargest(const int32_t* positives, const int32_t* negatives, const float* positive_logits,
+                 MatrixView<float> logits, float* largest) {
+  const size_t positions = logits.cols;
+  ForLanes(positions, [&](size_t i, auto d) HWY_ATTR {
+    hn::StoreU(hn::LoadU(d, positive_logits + i), d, largest + i);
   });
+  for (size_t j = 0; j < logits.rows; ++j) {
+    float* row = logits[j];
+    ForLanes(positions, [&](size_t i, auto d) HWY_ATTR {
+      const hn::RebindToSigned<decltype(d)> whole;
+      const auto own = hn::Eq(hn::LoadU(whole, positives + i), hn::Set(whole, negatives[j]));
+      const auto logit =
+          hn::IfThenElse(hn::RebindMask(d, own), hn::Set(d, -1e30F), hn::LoadU(d, row + i));
+      hn::StoreU(logit, d, row + i);
+      hn::StoreU(hn::Max(hn::LoadU(d, largest + i), logit), d, largest + i);
+    });
+  }
 }
 
-void Scale(float* x, size_t n, float scale) {
-  ForLanes(n, [&](size_t i, auto d) HWY_ATTR {
-    hn::StoreU(hn::Mul(hn::LoadU(d, x + i), hn::Set(d, scale)), d, x + i);
-  });
+// Logits become exp(logit − largest), sum[i] grows by those of position i.
+void ExpAndSum(const float* largest, MatrixView<float> logits, float* sum) {
+  for (size_t j = 0; j < logits.rows; ++j) {
+    float* row = logits[j];
+    ForLanes(logits.cols, [&](size_t i, auto d) HWY_ATTR {
+      const auto power = PowerOf(d, hn::Sub(hn::LoadU(d, row + i), hn::LoadU(d, largest + i)));
+      hn::StoreU(power, d, row + i);
+      hn::StoreU(hn::Add(hn::LoadU(d, sum + i), power), d, sum + i);
+    });
+  }
+}
+
+void ScaleColumns(const float* scales, MatrixView<float> x) {
+  for (size_t j = 0; j < x.rows; ++j) {
+    float* row = x[j];
+    ForLanes(x.cols, [&](size_t i, auto d) HWY_ATTR {
+      hn::StoreU(hn::Mul(hn::LoadU(d, row + i), hn::LoadU(d, scales + i)), d, row + i);
+    });
+  }
 }
 
 }  // namespace tessera::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#include <array>
+#include <cmath>
+
 namespace tessera {
-HWY_EXPORT(Largest);
+HWY_EXPORT(TakeLargest);
 HWY_EXPORT(ExpAndSum);
-HWY_EXPORT(Scale);
+HWY_EXPORT(ScaleColumns);
 
 void sampled_softmax(std::span<const std::int32_t> positives,
                      std::span<const std::int32_t> negatives, std::span<const float> scales,
                      std::span<float> positive_logits, MatrixView<float> negative_logits,
                      std::span<float> losses) {
-  constexpr float kNever = -1e30F;
-  const std::size_t count = negatives.size();
-  const std::size_t grain = 1 + 4096 / std::max<std::size_t>(count, 1);
-  parallel_for(positives.size(), grain, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) {
-      float* logits = negative_logits[i];
-      for (std::size_t j = 0; j < count; ++j) {
-        if (negatives[j] == positives[i]) logits[j] = kNever;
-      }
-      const float positive = positive_logits[i];
-      const float largest = HWY_DYNAMIC_DISPATCH(Largest)(logits, count, positive);
-      const float power = std::exp(positive - largest);
-      const float sum = power + HWY_DYNAMIC_DISPATCH(ExpAndSum)(logits, count, largest);
-      losses[i] = std::log(sum) - (positive - largest);
-      positive_logits[i] = scales[i] * (power / sum - 1.0F);
-      HWY_DYNAMIC_DISPATCH(Scale)(logits, count, scales[i] / sum);
+  // Positions whose largest logits and sums stay in registers' reach.
+  constexpr std::size_t kPositions = 256;
+  std::array<float, kPositions> largest;
+  std::array<float, kPositions> sums;
+  for (std::size_t first = 0; first < positives.size(); first += kPositions) {
+    const std::size_t count = std::min(kPositions, positives.size() - first);
+    const MatrixView<float> logits(negative_logits.data + first, negatives.size(), count,
+                                   negative_logits.stride);
+    float* positive = positive_logits.data() + first;
+    HWY_DYNAMIC_DISPATCH(TakeLargest)
+    (positives.data() + first, negatives.data(), positive, logits, largest.data());
+    for (std::size_t i = 0; i < count; ++i) sums[i] = std::exp(positive[i] - largest[i]);
+    HWY_DYNAMIC_DISPATCH(ExpAndSum)(largest.data(), logits, sums.data());
+    for (std::size_t i = 0; i < count; ++i) {
+      const float scale = scales[first + i];
+      losses[first + i] = std::log(sums[i]) - (positive[i] - largest[i]);
+      positive[i] = scale * (std::exp(positive[i] - largest[i]) / sums[i] - 1.0F);
+      sums[i] = scale / sums[i];
     }
-  });
+    HWY_DYNAMIC_DISPATCH(ScaleColumns)(sums.data(), logits);
+  }
 }
 
 }  // namespace tessera

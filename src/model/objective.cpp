@@ -1,5 +1,6 @@
 #include "model/objective.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -50,21 +51,45 @@ double binary_objective(const ObjectiveInput& input, MatrixView<float> dstates,
 double softmax_objective(const ObjectiveInput& input, MatrixView<float> dstates,
                          MatrixView<float> dvectors, StepArena& arena) {
   const auto& [states, vectors, positives, negatives, shares] = input;
-  const std::size_t positions = states.rows;
+  const std::size_t positions = states.rows, width = states.cols;
   const std::span<float> dpositive = arena.take<float>(positions);
   gathered_dots(states, vectors, positives, dpositive);
-  const MatrixView<float> shared = arena.matrix(negatives.size(), states.cols);
+  const MatrixView<float> shared = arena.matrix(negatives.size(), width);
   gather_rows(vectors, negatives, shared);
-  const MatrixView<float> dnegative = arena.matrix(positions, negatives.size());
-  gemm(Transpose::no, Transpose::yes, 1.0F, states, shared, 0.0F, dnegative);
   const std::span<float> losses = arena.take<float>(positions);
-  sampled_softmax(positives, negatives, shares, dpositive, dnegative, losses);
 
-  gemm(Transpose::no, Transpose::no, 1.0F, dnegative, shared, 1.0F, dstates);
+  // Each thread takes block after block of its positions, whose logits [negatives, block] stay in
+  // its cache for all that is done with them, and adds up its own gradient of the negatives.
+  constexpr std::size_t kBlock = 96;
+  const std::size_t parts =
+      std::clamp<std::size_t>(positions / kBlock, 1, static_cast<std::size_t>(thread_count()));
+  const MatrixView<float> logits = arena.matrix(parts, negatives.size() * kBlock);
+  const MatrixView<float> dshared = arena.zeros(parts * negatives.size(), width);
+  const auto add_block = [&](std::size_t part, std::size_t first, std::size_t count) {
+    const MatrixView<const float> block = states.row_block(first, count);
+    const MatrixView<float> dnegative(logits[part], negatives.size(), count);
+    gemm(Transpose::no, Transpose::yes, 1.0F, shared, block, 0.0F, dnegative);
+    sampled_softmax(positives.subspan(first, count), negatives, shares.subspan(first, count),
+                    dpositive.subspan(first, count), dnegative, losses.subspan(first, count));
+    gemm(Transpose::yes, Transpose::no, 1.0F, dnegative, shared, 1.0F,
+         dstates.row_block(first, count));
+    gemm(Transpose::no, Transpose::no, 1.0F, dnegative, block, 1.0F,
+         dshared.row_block(part * negatives.size(), negatives.size()));
+  };
+  parallel_for(parts, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t part = begin; part < end; ++part) {
+      const std::size_t last = positions * (part + 1) / parts;
+      for (std::size_t first = positions * part / parts; first < last; first += kBlock) {
+        add_block(part, first, std::min(kBlock, last - first));
+      }
+    }
+  });
+
   gather_add_rows(vectors, positives, dpositive, dstates);
-  const MatrixView<float> dshared = arena.matrix(negatives.size(), states.cols);
-  gemm(Transpose::yes, Transpose::no, 1.0F, dnegative, states, 0.0F, dshared);
-  scatter_add_rows(dshared, negatives, dvectors);
+  for (std::size_t part = 0; part < parts; ++part) {
+    scatter_add_rows(dshared.row_block(part * negatives.size(), negatives.size()), negatives,
+                     dvectors);
+  }
   scatter_add_rows(states, positives, dvectors, dpositive);
   return weighed<float>(losses, shares);
 }

@@ -15,13 +15,13 @@ struct Case {
   Matrix negative_logits;
 };
 
-// Logits between −spread and spread, of items among which every row meets its own positive.
-Case random_case(std::size_t rows, std::size_t negatives, float spread) {
+// Logits between −spread and spread, of items among which every position meets its own positive.
+Case random_case(std::size_t positions, std::size_t negatives, float spread) {
   Case c;
-  c.negative_logits = testing::random_matrix(rows, negatives, 1);
+  c.negative_logits = testing::random_matrix(negatives, positions, 1);
   for (float& logit : c.negative_logits.span()) logit *= spread;
-  const Matrix positive = testing::random_matrix(1, rows, 2);
-  for (std::size_t i = 0; i < rows; ++i) {
+  const Matrix positive = testing::random_matrix(1, positions, 2);
+  for (std::size_t i = 0; i < positions; ++i) {
     c.positives.push_back(static_cast<std::int32_t>(i % 5));
     c.positive_logits.push_back(spread * positive[0][i]);
   }
@@ -29,32 +29,33 @@ Case random_case(std::size_t rows, std::size_t negatives, float spread) {
   return c;
 }
 
-void expect_as_by_the_definition(std::size_t rows, std::size_t negatives, float spread) {
-  SCOPED_TRACE(::testing::Message() << rows << " rows, " << negatives << " negatives, " << spread);
-  Case c = random_case(rows, negatives, spread);
-  const Case before = random_case(rows, negatives, spread);
-  std::vector<float> losses(rows);
-  std::vector<float> scales(rows);
-  for (std::size_t i = 0; i < rows; ++i) scales[i] = 0.25F * static_cast<float>(i % 3);
+void expect_as_by_the_definition(std::size_t positions, std::size_t negatives, float spread) {
+  SCOPED_TRACE(::testing::Message()
+               << positions << " positions, " << negatives << " negatives, " << spread);
+  Case c = random_case(positions, negatives, spread);
+  const Case before = random_case(positions, negatives, spread);
+  std::vector<float> losses(positions);
+  std::vector<float> scales(positions);
+  for (std::size_t i = 0; i < positions; ++i) scales[i] = 0.25F * static_cast<float>(i % 3);
   sampled_softmax(c.positives, c.negatives, scales, c.positive_logits, c.negative_logits, losses);
-  for (std::size_t i = 0; i < rows; ++i) {
+  for (std::size_t i = 0; i < positions; ++i) {
     const auto counts = [&](std::size_t j) { return c.negatives[j] != c.positives[i]; };
     double largest = before.positive_logits[i];
     for (std::size_t j = 0; j < negatives; ++j) {
-      if (counts(j)) largest = std::max(largest, double{before.negative_logits[i][j]});
+      if (counts(j)) largest = std::max(largest, double{before.negative_logits[j][i]});
     }
     double sum = std::exp(before.positive_logits[i] - largest);
     for (std::size_t j = 0; j < negatives; ++j) {
-      if (counts(j)) sum += std::exp(before.negative_logits[i][j] - largest);
+      if (counts(j)) sum += std::exp(before.negative_logits[j][i] - largest);
     }
     const double probability = std::exp(before.positive_logits[i] - largest) / sum;
     const double loss = largest + std::log(sum) - before.positive_logits[i];
     EXPECT_NEAR(losses[i], loss, 1e-5 * (1 + loss));
     EXPECT_NEAR(c.positive_logits[i], scales[i] * (probability - 1), 1e-6);
     for (std::size_t j = 0; j < negatives; ++j) {
-      const double share = std::exp(before.negative_logits[i][j] - largest) / sum;
+      const double share = std::exp(before.negative_logits[j][i] - largest) / sum;
       const double gradient = counts(j) ? double{scales[i]} * share : 0.0;
-      EXPECT_NEAR(c.negative_logits[i][j], gradient, 1e-6) << i << " " << j;
+      EXPECT_NEAR(c.negative_logits[j][i], gradient, 1e-6) << i << " " << j;
     }
   }
 }
@@ -64,13 +65,14 @@ TEST(SampledSoftmax, LossAndGradientAreThoseOfTheDefinition) {
     for (const float spread : {1.0F, 30.0F, 1000.0F}) {
       expect_as_by_the_definition(1, negatives, spread);
       expect_as_by_the_definition(40, negatives, spread);
+      expect_as_by_the_definition(301, negatives, spread);
     }
   }
 }
 
-TEST(SampledSoftmax, ARowWithoutOtherItemsLosesNothing) {
+TEST(SampledSoftmax, APositionWithoutOtherItemsLosesNothing) {
   std::vector<float> positive = {3.0F};
-  Matrix logits(1, 2);
+  Matrix logits(2, 1);
   std::vector<float> losses(1);
   const std::vector<std::int32_t> positives = {4};
   const std::vector<std::int32_t> negatives = {4, 4};
@@ -78,7 +80,7 @@ TEST(SampledSoftmax, ARowWithoutOtherItemsLosesNothing) {
   EXPECT_EQ(losses[0], 0.0F);
   EXPECT_EQ(positive[0], 0.0F);
   EXPECT_EQ(logits[0][0], 0.0F);
-  EXPECT_EQ(logits[0][1], 0.0F);
+  EXPECT_EQ(logits[1][0], 0.0F);
 }
 
 }  // namespace

@@ -48,12 +48,12 @@ TEST(SimdTargets, EachIsDispatchedTo) {
 }
 
 TEST(SimdTargets, AgreeOnTheSampledSoftmax) {
-  const std::vector<std::int32_t> positives(kRows, 3);
+  const std::vector<std::int32_t> negatives(kRows, 5);
   expect_targets_agree(kTolerance, [&](std::size_t cols) {
-    Matrix logits = random_matrix(kRows, cols, 3, 4.0), losses(1, kRows);
-    const std::vector<std::int32_t> negatives(cols, 5);
-    std::vector<float> positive_logits(kRows, 0.5F);
-    const std::vector<float> scales(kRows, 1.0F);
+    Matrix logits = random_matrix(kRows, cols, 3, 4.0), losses(1, cols);
+    const std::vector<std::int32_t> positives(cols, 3);
+    std::vector<float> positive_logits(cols, 0.5F);
+    const std::vector<float> scales(cols, 1.0F);
     sampled_softmax(positives, negatives, scales, positive_logits, logits, losses.span());
     return logits;
   });
