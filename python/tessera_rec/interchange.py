@@ -95,7 +95,7 @@ def write_split(data: Dataset, folder: Path) -> None:
 
     Validation and test begin with the event that is to be predicted. `prepare(…, split="given")` reads them,
     and so does whoever reads tables, such as RecTools. Times are written where they are
-    known.
+    known; weights of events are not.
 
     Example:
         >>> tessera.interchange.write_split(data, "split")

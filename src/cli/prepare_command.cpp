@@ -79,6 +79,11 @@ void print_summary(const Json& summary, const PrepareReport& report, const std::
   note(report.missing, "fields hold NA, NULL or the like and count as missing (--missing)");
   note(report.unknown_times, "events have no known time: they keep their place in the file");
   note(report.users_out_of_order, "users have times that decrease in the file");
+  if (summary.contains("event_weights")) {
+    const Json& weights = summary.at("event_weights");
+    fmt::print("  events weigh {:g} to {:g}: 'train --set event_weights=given' learns by it\n",
+               weights.at("min").get<float>(), weights.at("max").get<float>());
+  }
   if (summary.contains("first_time")) {
     fmt::print("  from {} to {}\n", date_of(summary.at("first_time")),
                date_of(summary.at("last_time")));

@@ -95,6 +95,10 @@ Json summarise(const Dataset& data, const PrepareReport& report) {
     json["first_time"] = first;
     json["last_time"] = last;
   }
+  if (!data.weights.empty()) {
+    const auto [least, most] = std::ranges::minmax(data.weights);
+    json["event_weights"] = {{"min", least}, {"max", most}};
+  }
   if (data.split.by_time) {
     json["validation_from"] = data.split.validation_from;
     json["test_from"] = data.split.test_from;

@@ -170,8 +170,8 @@ std::vector<Setting> make_table() {
       named("recipe", &S::recipe, recipe_names(),
            "The recipe that the others started from."),
       choice("tokens", &S::tokens, {"id", "semantic", "unified", "auto"},
-             "What an item vector is made of: ID token, semantic tokens, or both; auto: both, unless ID "
-             "tokens alone are better on validation."),
+             "What an item vector is made of: ID token, semantic tokens, or both; auto: both, unless no "
+             "item has a text or ID tokens alone are better on validation."),
       choice("distance", &S::distance, {"cosine", "euclidean", "unified"},
              "How codes are chosen: unified is cosine, at the last level Euclidean."),
       whole_or_auto("levels", &S::levels, 1, 64,

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/random.h"
@@ -62,6 +63,7 @@ TEST_F(Filters, WeightsStayWithTheirEvents) {
   Dataset data = prepared(options);
   EXPECT_EQ(lines_of(data), (Lines{"a: q r p", "b: q"}));
   EXPECT_EQ(data.weights, (std::vector<float>{2, 1, 1, 3}));
+  EXPECT_EQ(summarise(data, report).at("event_weights").dump(), R"({"max":3.0,"min":1.0})");
   options.fields.weights = {{"view", 2}, {"cart", 2}, {"purchase", 2}};
   EXPECT_TRUE(prepared(options).weights.empty()) << "nothing differs";
 }
