@@ -74,6 +74,7 @@ Settings Settings::collaborative_stage() const {
   stage.epochs = collaborative_epochs;
   stage.dropout = kAutoReal;
   stage.learning_rate = kAutoReal;
+  stage.transformer_start = TransformerStart::random;
   stage.id_start = text_events > 0 ? IdStart::text : IdStart::random;
   return stage;
 }

@@ -13,6 +13,7 @@ namespace tessera {
 // Words of settings: settings_table.cpp lists them in this order, with what they mean.
 enum class Tokens : std::uint8_t { id, semantic, unified, automatic };
 enum class IdStart : std::uint8_t { random, text, automatic };
+enum class TransformerStart : std::uint8_t { random, first_stage, automatic };
 enum class LevelDistances : std::uint8_t { cosine, euclidean, unified };
 enum class Objective : std::uint8_t { binary, softmax };
 enum class EventWeights : std::uint8_t { equal, given };
@@ -50,6 +51,7 @@ struct Settings {
   std::size_t layers = 2;
   std::size_t feed_forward = 256;
   std::size_t convolution = 0;
+  TransformerStart transformer_start = TransformerStart::random;
   std::size_t max_length = 50;
   double dropout = 0.5;  ///< or kAutoReal
 

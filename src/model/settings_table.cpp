@@ -207,6 +207,9 @@ std::vector<Setting> make_table() {
             "Width inside the feed-forward part of a layer."),
       whole("convolution", &S::convolution, 0, 1000,
             "Events that a causal convolution beside attention sees, in each layer; 0: none."),
+      choice("transformer_start", &S::transformer_start, {"random", "first_stage", "auto"},
+             "Where the transformer begins, with collaborative tokens: at random, or as ID tokens alone left it; "
+             "auto: so beyond 20 events an item."),
       whole_or_auto("max_length", &S::max_length, 1, kMany,
             "Events of a history that count: its last ones."),
       real_or_auto("dropout", &S::dropout, 0, 0.99,
@@ -269,6 +272,7 @@ std::span<const Recipe> recipes() {
         "id_dims=auto",
         "id_start=auto",
         "convolution=6",
+        "transformer_start=auto",
         "text_events=auto",
         "objective=softmax",
         "negatives=4096",

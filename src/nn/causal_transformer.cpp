@@ -60,6 +60,23 @@ void CausalTransformer::initialise(Random& random) {
   }
 }
 
+void CausalTransformer::take_over(CausalTransformer& narrower, std::size_t column) {
+  ParameterList from;
+  ParameterList to;
+  narrower.collect(from);
+  collect(to);
+  for (std::size_t p = 0; p < from.size(); ++p) {
+    const MatrixView<const float> values = from[p]->value;
+    const MatrixView<float> wider = to[p]->value;
+    const std::size_t row = values.rows == wider.rows ? 0 : column;
+    const std::size_t first = values.cols == wider.cols ? 0 : column;
+    for (std::size_t r = 0; r < values.rows; ++r) {
+      std::ranges::copy(values.row(r),
+                        wider.row(row + r).begin() + static_cast<std::ptrdiff_t>(first));
+    }
+  }
+}
+
 void CausalTransformer::collect(ParameterList& list) {
   list.push_back(&positions);
   input_norm.collect(list);

@@ -64,6 +64,9 @@ struct CausalTransformer {
   explicit CausalTransformer(const TransformerShape& transformer_shape);
   void initialise(Random& random);
   void collect(ParameterList& list);
+  /// Takes over what one of the same shape but for a smaller width has learned, whose inputs stand
+  /// in the columns from `column` on of those of this one. What belongs to other columns stays.
+  void take_over(CausalTransformer& narrower, std::size_t column);
 
   /// x [positions, width]; no sequence may be longer than max_length.
   Cache forward(MatrixView<const float> x, SequenceOffsets offsets, const DropoutStep& dropout,

@@ -9,18 +9,17 @@
 namespace tessera {
 namespace {
 
-// The tokens of the whole catalogue, out of the table of the first model.
+// The tokens of the whole catalogue, out of the table of the first model, which they take.
 CollaborativeTokens tokens_of_catalogue(const TrainOptions& options, const Settings& settings,
-                                        const fs::path& first_model, const Dataset& data,
-                                        const Matrix& text, const CollaborativeTokens* earlier) {
+                                        Matrix factors, const Dataset& data, const Matrix& text,
+                                        const CollaborativeTokens* earlier) {
   const std::size_t items = data.items.size();
   CollaborativeTokens tokens(settings.collaborative_tokens, settings.codebook_size,
                              settings.collaborative_dims, items, text.cols());
-  Bundle found = read_bundle(first_model);
   const bool whole = text.rows() == items;
   const Matrix read = whole ? Matrix() : read_embeddings(options.data_directory, items);
-  tokens.fit(data, std::move(found.model.item_encoder.ids.value), whole ? text : read,
-             settings.text_events, settings.seed, earlier);
+  tokens.fit(data, std::move(factors), whole ? text : read, settings.text_events, settings.seed,
+             earlier);
   return tokens;
 }
 
@@ -44,6 +43,18 @@ void share_out(const Ranks& ranks, CollaborativeTokens whole, CollaborativeToken
   const std::size_t parts = own.parts;
   const auto codes = scatter_rows<std::int32_t>(ranks, all, parts, items, arena);
   own.codes.assign(codes.begin(), codes.end());
+}
+
+// Every rank's transformer begins where that of the first model, which rank 0 knows, ended. That of
+// an earlier model goes on as it is.
+void start_transformer(const Ranks& ranks, CausalTransformer& first, TrainingState& state) {
+  const Settings& settings = state.model.settings;
+  if (settings.transformer_start != TransformerStart::first_stage || !state.from.is_null()) return;
+  CausalTransformer& transformer = state.model.transformer;
+  if (ranks.first()) transformer.take_over(first, settings.semantic_width());
+  ParameterList parameters;
+  transformer.collect(parameters);
+  for (Parameter* parameter : parameters) broadcast(ranks, parameter->value.span());
 }
 
 // The model that there is already.
@@ -91,11 +102,14 @@ TrainResult find_collaborative_codes(const TrainOptions& options, const Ranks& r
   const Stopwatch watch;
   CollaborativeTokens& own = state.model.item_encoder.collaborative;
   CollaborativeTokens whole;
+  Recommender first;
   if (ranks.first()) {
     const CollaborativeTokens* earlier = state.from.is_null() ? nullptr : &own;
-    whole = tokens_of_catalogue(options, settings, taken ? options.codes_from : stage, data, text,
-                                earlier);
+    first = read_bundle(taken ? options.codes_from : stage).model;
+    whole = tokens_of_catalogue(options, settings, std::move(first.item_encoder.ids.value), data,
+                                text, earlier);
   }
+  start_transformer(ranks, first.transformer, state);
   share_out(ranks, std::move(whole), own, data.items.size());
   state.codes_found = true;
   state.total_seconds = result.seconds + watch.seconds();

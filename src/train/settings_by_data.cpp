@@ -87,6 +87,10 @@ Settings settings_by_data(Settings settings, const Dataset& data) {
   if (settings.learning_rate == kAutoReal) {
     settings.learning_rate = learning_rate_for(denser, shared);
   }
+  if (settings.transformer_start == TransformerStart::automatic) {
+    const bool goes_on = settings.has_collaborative() && denser > 1.0;
+    settings.transformer_start = goes_on ? TransformerStart::first_stage : TransformerStart::random;
+  }
   if (settings.epochs == 0) settings.epochs = epochs_for(targets, shared);
   if (settings.collaborative_epochs == 0) {
     settings.collaborative_epochs = epochs_for(targets, false);

@@ -15,6 +15,9 @@ std::vector<UserTargets> targets_of_users(const Dataset& data);
 ///   row an item wants more of both than shared tokens do. From 20 events an item on dropout falls
 ///   with the square root of their number, to 0.05 at the least, since what many events teach needs
 ///   no such guard, and the rate of shared tokens rises by it, to 0.002 at most.
+/// - transformer_start first_stage with collaborative tokens beyond 20 events an item, else random:
+///   where events are few, what the first stage's transformer fitted of them costs more than its
+///   head start is worth.
 /// - levels 3 and id_dims 6, where the catalogue then has at most 15 % of the parameters of a table
 ///   of 64 dims (token_account), which takes 9,103 items by the recipe. What all items share weighs
 ///   more where they are fewer: 2 and 6, 1 and 6, or else 1 and 4.
@@ -34,10 +37,10 @@ Settings settings_by_texts(Settings settings, const Dataset& data, const fs::pat
 /// What `auto` stands for in tokens, before training.
 Tokens tokens_by_data(const Dataset& data);
 
-/// What `auto` stands for in text_events, by how well texts tell
-/// what is chosen together (text_agreement): 10 from 0.65 on, less in proportion below, and 0,
-/// which leaves texts out of collaborative codes and of their table's beginning, up to 0.51; 10
-/// where the log is too short to tell. Errors as read_embeddings.
+/// What `auto` stands for in text_events, by how well texts tell what is chosen together
+/// (text_agreement): 10 from 0.65 on, less in proportion below, and 0, which leaves texts out of
+/// collaborative codes and of their table's beginning, up to 0.51; 10 where the log is too short to
+/// tell. Errors as read_embeddings.
 double text_events_by_data(const Dataset& data, const fs::path& directory);
 
 /// What the settings leave out of what the training events could teach.

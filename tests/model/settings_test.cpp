@@ -49,11 +49,19 @@ TEST(Settings, DecideTheDistanceOfEachLevel) {
 
 TEST(Settings, GoToJsonAndBack) {
   Json json = to_json(Settings{});
-  const std::map<std::string, Json> words = {
-      {"recipe", "paper"},      {"tokens", "semantic"},    {"distance", "cosine"},
-      {"precision", "bf16"},    {"select", "NDCG@10"},     {"selection_protocol", "full"},
-      {"objective", "softmax"}, {"encoder_hidden", "300"}, {"schedule", "linear"},
-      {"windows", "all"},       {"id_start", "text"},      {"event_weights", "given"}};
+  const std::map<std::string, Json> words = {{"recipe", "paper"},
+                                             {"tokens", "semantic"},
+                                             {"distance", "cosine"},
+                                             {"precision", "bf16"},
+                                             {"select", "NDCG@10"},
+                                             {"selection_protocol", "full"},
+                                             {"objective", "softmax"},
+                                             {"encoder_hidden", "300"},
+                                             {"schedule", "linear"},
+                                             {"windows", "all"},
+                                             {"id_start", "text"},
+                                             {"event_weights", "given"},
+                                             {"transformer_start", "first_stage"}};
   std::size_t changed = 0;
   for (auto& [key, value] : json.items()) {
     if (value.is_string()) {

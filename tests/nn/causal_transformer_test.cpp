@@ -173,5 +173,68 @@ TEST(CausalTransformer, ASecondStepOfTheSameShapeAsksForNoMemory) {
   EXPECT_EQ(arena.system_allocations(), before);
 }
 
+// Values of `whole` from a row and a column on.
+Matrix part_of(const Matrix& whole, std::size_t row, std::size_t column, const Matrix& like) {
+  Matrix part(like.rows(), like.cols());
+  for (std::size_t r = 0; r < like.rows(); ++r) {
+    std::copy_n(whole[row + r] + column, like.cols(), part[r]);
+  }
+  return part;
+}
+
+TEST(CausalTransformer, TakesOverWhatANarrowerOneHasLearned) {
+  constexpr std::size_t kColumn = 4, kWider = 11;
+  TransformerShape shape = with_convolution();
+  CausalTransformer narrower = random_transformer(shape);
+  shape.width = kWider;
+  CausalTransformer wider(shape);
+  Random random(1);
+  wider.initialise(random);
+  std::vector<Matrix> before;
+  ParameterList parameters;
+  wider.collect(parameters);
+  std::size_t values = 0, changed = 0, taken = 0;
+  for (const Parameter* p : parameters) before.push_back(p->value.clone());
+  wider.take_over(narrower, kColumn);
+
+  const auto expect_part = [&](const Parameter& of, std::size_t row, std::size_t column,
+                               const Parameter& learned) {
+    const Matrix part = part_of(of.value, row, column, learned.value);
+    EXPECT_TRUE(testing::same_bits(part.span(), learned.value.span())) << of.name;
+    taken += learned.value.size();
+  };
+  expect_part(wider.positions, 0, kColumn, narrower.positions);
+  expect_part(wider.input_norm.gamma, 0, kColumn, narrower.input_norm.gamma);
+  expect_part(wider.input_norm.beta, 0, kColumn, narrower.input_norm.beta);
+  for (std::size_t l = 0; l < shape.layers; ++l) {
+    CausalTransformer::Layer& ours = wider.layers[l];
+    CausalTransformer::Layer& theirs = narrower.layers[l];
+    using Reading = Linear CausalTransformer::Layer::*;
+    for (const Reading reads :
+         {&CausalTransformer::Layer::query, &CausalTransformer::Layer::key,
+          &CausalTransformer::Layer::value, &CausalTransformer::Layer::expand}) {
+      expect_part((ours.*reads).weight, 0, kColumn, (theirs.*reads).weight);
+      expect_part((ours.*reads).bias, 0, 0, (theirs.*reads).bias);
+    }
+    for (const Reading writes :
+         {&CausalTransformer::Layer::output, &CausalTransformer::Layer::contract}) {
+      expect_part((ours.*writes).weight, kColumn, 0, (theirs.*writes).weight);
+      expect_part((ours.*writes).bias, 0, kColumn, (theirs.*writes).bias);
+    }
+    expect_part(ours.convolution, 0, kColumn, theirs.convolution);
+    for (const auto norm : {&CausalTransformer::Layer::attention_norm,
+                            &CausalTransformer::Layer::feed_forward_norm}) {
+      expect_part((ours.*norm).gamma, 0, kColumn, (theirs.*norm).gamma);
+      expect_part((ours.*norm).beta, 0, kColumn, (theirs.*norm).beta);
+    }
+  }
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    const auto now = parameters[p]->value.span();
+    values += now.size();
+    for (std::size_t i = 0; i < now.size(); ++i) changed += now[i] != before[p].span()[i] ? 1 : 0;
+  }
+  EXPECT_EQ(changed, taken) << "and nothing else, of " << values;
+}
+
 }  // namespace
 }  // namespace tessera

@@ -146,6 +146,7 @@ TEST_F(RanksTest, TrainBothStagesTogether) {
   run.settings.collaborative_tokens = 4;
   run.settings.collaborative_epochs = 2;
   run.settings.text_events = kAutoReal;
+  run.settings.transformer_start = TransformerStart::first_stage;
   EXPECT_TRUE(train_by(2, run).finished);
   const Bundle bundle = read_bundle(run.bundle);
   EXPECT_EQ(bundle.catalogue.places, run.settings.codes());

@@ -95,6 +95,21 @@ TEST(SettingsByData, ManyEventsAnItemNeedLessDropoutAndTakeLargerSteps) {
   EXPECT_EQ(settings_by_data(settings, testing::dataset_of({history}, 2)).dropout, 0.4);
 }
 
+TEST(SettingsByData, WithManyEventsAnItemTheTransformerBeginsWhereIdTokensAloneEnded) {
+  const auto with = [](std::size_t events_an_item, Tokens tokens) {
+    constexpr std::size_t kFew = 5;
+    const std::vector<std::int32_t> history(events_an_item * kFew + 3, 1);  // two of them held out
+    Settings settings = recipe(kDefaultRecipe);
+    settings.tokens = tokens;
+    return settings_by_data(settings, testing::dataset_of({history}, kFew)).transformer_start;
+  };
+  EXPECT_EQ(with(20, Tokens::unified), TransformerStart::random);
+  EXPECT_EQ(with(21, Tokens::unified), TransformerStart::first_stage);
+  EXPECT_EQ(with(289, Tokens::unified), TransformerStart::first_stage);
+  EXPECT_EQ(with(289, Tokens::id), TransformerStart::random) << "there is no other stage";
+  EXPECT_EQ(with(289, Tokens::semantic), TransformerStart::random);
+}
+
 TEST(SettingsByData, SmallCataloguesHaveFewerLevelsAndThenNarrowerIdTokens) {
   const auto of_items = [](std::size_t items) {
     return of_default(testing::dataset_of({{0, 1, 2, 1}}, items));

@@ -43,6 +43,7 @@ class Trainer : public ::testing::Test {
       options.settings.batch_positions = 200;
       options.settings.max_length = 5;
       options.settings.convolution = 3;
+      options.settings.transformer_start = TransformerStart::first_stage;
     }
     return options;
   }
@@ -232,6 +233,39 @@ TEST_F(Trainer, SaysWhatIdTokensAloneReachedBeforeUnifiedOnes) {
   EXPECT_EQ(result.ids_ahead, result.ids_alone.at(select) > result.best.at(select));
   both.resume = true;
   EXPECT_EQ(train(both).ids_alone.at(select), result.ids_alone.at(select));
+}
+
+// A run that ends before its first step of unified tokens holds them as they begin.
+TEST_F(Trainer, TheTransformerBeginsAtRandomOrWhereThatOfIdTokensAloneEnded) {
+  collaborative = true;
+  const auto weight_at_start = [&](const std::string& name, TransformerStart start) {
+    TrainOptions run = options(name);
+    run.settings.transformer_start = start;
+    bool first_stage_ended = false;
+    run.on_epoch = [&](const EpochReport& report) {
+      first_stage_ended = report.first_stage && report.epoch == report.epochs;
+    };
+    run.interrupted = [&] { return first_stage_ended; };
+    EXPECT_FALSE(train(run).finished);
+    const SafeTensors state(run.bundle / kCheckpointFile);
+    return state.matrix("layers.1.contract.weight");
+  };
+  const auto from = [&](const std::string& name) {
+    const Bundle first = read_bundle(directory.path() / name / kCollaborativeStage);
+    return first.model.transformer.layers[1].contract.weight.value.clone();
+  };
+  const Matrix random = weight_at_start("random", TransformerStart::random);
+  const Matrix begun = weight_at_start("begun", TransformerStart::first_stage);
+  const Matrix learned = from("begun");
+  const std::size_t first = options("begun").settings.semantic_dims;
+  ASSERT_EQ(learned.rows(), 8U);
+  ASSERT_LT(first + learned.rows(), begun.rows());
+  for (std::size_t r = 0; r < begun.rows(); ++r) {
+    const bool taken = r >= first && r < first + learned.rows();
+    const auto expected = taken ? learned.view().row(r - first) : random.view().row(r);
+    EXPECT_TRUE(std::ranges::equal(begun.view().row(r), expected)) << r;
+    EXPECT_EQ(std::ranges::equal(begun.view().row(r), random.view().row(r)), !taken) << r;
+  }
 }
 
 TEST_F(Trainer, CodesLeaveTextsOutThatSayNothing) {
