@@ -21,8 +21,8 @@ HWY_INLINE hn::Vec<D> PowerOf(D d, hn::Vec<D> shifted) {
   return hn::IfThenElseZero(hn::Gt(shifted, least), hn::Exp(d, hn::Max(shifted, least)));
 }
 
-// largest[i] ← the largest logit of position i, its positive's among them, beside which its other
-// logits of the positive count as nothing.
+// largest[i] ← the largest logit of position i, its positive's included. A negative that is the
+// positive gets a logit whose power is 0.
 void TakeLargest(const int32_t* positives, const int32_t* negatives, const float* positive_logits,
                  MatrixView<float> logits, float* largest) {
   const size_t positions = logits.cols;
@@ -79,7 +79,7 @@ void sampled_softmax(std::span<const std::int32_t> positives,
                      std::span<const std::int32_t> negatives, std::span<const float> scales,
                      std::span<float> positive_logits, MatrixView<float> negative_logits,
                      std::span<float> losses) {
-  // Positions whose largest logits and sums stay in registers' reach.
+  // Few enough for their largest logits and sums to stay in the first cache from row to row.
   constexpr std::size_t kPositions = 256;
   std::array<float, kPositions> largest;
   std::array<float, kPositions> sums;
